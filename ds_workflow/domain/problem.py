@@ -1,0 +1,149 @@
+"""A problem is a declaration: what is predicted, from what, for whom, and how good is good.
+
+It checks itself when it is made, so a wrong declaration never reaches a training run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ds_workflow.domain.metrics import metric
+from ds_workflow.errors import InvalidInput, LeakageRefused, UnknownName
+
+Task = Literal["regression", "binary", "forecast"]
+Kind = Literal["number", "integer", "category", "text", "date"]
+Availability = Literal["request", "as_of", "learned", "after_outcome"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the cleaned rows, as the data contract and the prediction schema know it.
+
+    `required` says whether a prediction request must carry it. `categories` closes the list of allowed values
+    (empty: open); `minimum` and `maximum` bound numbers, both inclusive.
+    """
+
+    name: str
+    kind: Kind
+    description: str
+    unit: str = ""
+    required: bool = False
+    nullable: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+    example: str | float | int | None = None
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What a model may see. `availability`: known at `request`, computed `as_of` the request from earlier records,
+    `learned` on training rows only, or known only `after_outcome` (never an input)."""
+
+    name: str
+    description: str
+    availability: Availability
+    unit: str = ""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """A named, immutable list of features; `parent` is the version it grew from."""
+
+    version: str
+    features: tuple[str, ...]
+    note: str
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class Split:
+    """How the holdout is frozen: the last `holdout_share` of the rows in time, cut at a day boundary."""
+
+    method: Literal["chronological", "given"] = "chronological"
+    holdout_share: float = 0.2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem, declared once, used by every command, page and document."""
+
+    name: str
+    title: str
+    task: Task
+    target: str
+    target_unit: str
+    row_id: str
+    time_column: str
+    cluster_column: str
+    segment_column: str
+    segments: tuple[str, ...]
+    columns: tuple[Column, ...]
+    features: tuple[Feature, ...]
+    feature_sets: tuple[FeatureSet, ...]
+    forbidden: Mapping[str, str]  # column -> why it can never be a feature or a routing key
+    sensitive: tuple[str, ...]
+    metrics: tuple[str, ...]
+    primary_metric: str
+    strategies: tuple[str, ...]
+    source: str
+    licence: str
+    intended_use: str
+    limits: str
+    slices: tuple[str, ...] = ()  # further groupings of the report, beside the segment
+    fairness_columns: tuple[str, ...] = ()  # groups whose treatment is compared; empty: the sensitive ones
+    router_modes: tuple[str, ...] = ()
+    split: Split = field(default_factory=Split)
+
+    def __post_init__(self) -> None:
+        known = {f.name for f in self.features}
+        for fs in self.feature_sets:
+            for name in fs.features:
+                self.refuse_leak(name)
+                if name not in known:
+                    raise InvalidInput(f"{self.name}: feature set {fs.version} names '{name}', which isn't declared.")
+                if self.feature(name).availability == "after_outcome":
+                    raise LeakageRefused(f"{self.name}: '{name}' can't be a feature: it is known after the outcome.")
+        if self.primary_metric not in self.metrics:
+            raise InvalidInput(f"{self.name}: the primary metric '{self.primary_metric}' is not among its metrics.")
+        for name in self.metrics:
+            metric(name)
+
+    def refuse_leak(self, name: str, *, role: str = "a feature") -> None:
+        """Raise LeakageRefused when `name` may never be an input, with the reason."""
+        if name == self.target:
+            raise LeakageRefused(f"{self.name}: '{name}' can't be {role}: it is the target.")
+        if name in self.forbidden:
+            raise LeakageRefused(f"{self.name}: '{name}' can't be {role}: {self.forbidden[name]}.")
+        if name in self.sensitive:
+            raise LeakageRefused(f"{self.name}: '{name}' can't be {role}: it is sensitive, kept for the report only.")
+
+    def feature(self, name: str) -> Feature:
+        """The declared feature of that name."""
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise UnknownName("feature", name, (f.name for f in self.features))
+
+    def feature_set(self, version: str) -> FeatureSet:
+        """The declared feature set; UnknownName lists the known ones."""
+        for fs in self.feature_sets:
+            if fs.version == version:
+                return fs
+        raise UnknownName("feature-set version", version, (fs.version for fs in self.feature_sets))
+
+    def column(self, name: str) -> Column:
+        """The declared column of that name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise UnknownName("column", name, (c.name for c in self.columns))
+
+    @property
+    def inputs(self) -> tuple[Column, ...]:
+        """The columns a prediction request may carry: all but target, forbidden and sensitive ones."""
+        closed = {self.target, self.row_id, *self.forbidden, *self.sensitive}
+        return tuple(c for c in self.columns if c.name not in closed)

@@ -1,0 +1,364 @@
+"""Frozen records and their legal transitions; nothing here touches a store.
+
+A change is a new record. Times are UTC ISO-8601 strings with `Z`, which sort as text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from registry.errors import InvalidRecord, NotPromotable, ProposalClosed
+
+Verdict = Literal["pass", "fail", "inconclusive", "invalid"]
+Disposition = Literal["open", "approved", "rejected", "expired", "superseded", "withdrawn", "invalidated"]
+Effect = Literal["none", "applying", "applied", "apply_failed", "rolled_back"]
+Kind = Literal["bootstrap", "promotion", "rollback", "override", "adopt"]
+GateStatus = Literal["pass", "fail", "inconclusive", "invalid"]
+Outcome = Literal["supported", "refuted", "inconclusive"]
+
+ALIASES = ("champion", "challenger", "candidate")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def utc_text(at: datetime) -> str:
+    """`2026-01-31T12:00:00.000000Z`: fixed width, so that text order is time order."""
+    if at.tzinfo is None:
+        raise InvalidRecord("A time without a zone was given; pass an aware datetime in UTC.")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def canonical_json(value: Any) -> str:
+    """One text per value: sorted keys, no spaces, no NaN; what digests and hashes are taken over."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256, as 64 hex digits, of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a version comes from; without all of it a version is not eligible for the arena."""
+
+    problem: str
+    dataset_version: str
+    dataset_digest: str
+    holdout_digest: str
+    feature_set_version: str
+    strategy: str
+    change_type: str
+    change_summary: str
+    owner: str
+    seed: int
+    git_commit: str
+    hypothesis_id: str  # "BASELINE" for a bootstrap, which no hypothesis precedes
+    hypothesis_digest: str
+    parent_hypothesis_id: str = ""
+    base_champion_version: int | None = None
+
+    def missing(self) -> tuple[str, ...]:
+        """Names of the empty fields that a whole lineage needs."""
+        optional = {"parent_hypothesis_id", "base_champion_version", "change_summary"}
+        return tuple(k for k, v in asdict(self).items() if k not in optional and v in ("", None))
+
+
+@dataclass(frozen=True)
+class VersionRef:
+    """A version by number and by the digest of its bytes: the number alone is not an identity."""
+
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered version of a problem's model."""
+
+    problem: str
+    version: int
+    digest: str
+    run_id: str
+    lineage: Lineage
+    created_at: str
+    status: str = "READY"
+    description: str = ""
+
+    @property
+    def ref(self) -> VersionRef:
+        """The version as records name it."""
+        return VersionRef(self.version, self.digest)
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What one gate saw: `observed` and `interval` are in the gate's own unit, said in `required`."""
+
+    name: str
+    status: GateStatus
+    observed: float | None = None
+    interval: tuple[float, float] | None = None
+    required: str = ""
+    rows: int | None = None
+    note: str = ""
+    segment: str = ""
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    rows_needed: int | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything an approval binds. Its digest is the proposal's digest."""
+
+    problem: str
+    kind: Kind
+    challenger: VersionRef
+    champion: VersionRef | None
+    holdout_digest: str
+    policy_digest: str
+    hypothesis_digest: str
+    verdict: Verdict
+    bundle_digest: str  # of the evidence bundle: the scored rows and the gate results
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all of it."""
+        return digest_of(asdict(self))
+
+
+@dataclass(frozen=True)
+class HypothesisRef:
+    """The hypothesis as it was locked, and what the arena made of it."""
+
+    id: str
+    digest: str
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One challenger against one champion on one evidence bundle."""
+
+    id: str
+    kind: Kind
+    problem: str
+    evidence: Evidence
+    created_at: str
+    expires_at: str
+    owner: str
+    gates: tuple[GateResult, ...] = ()
+    hypothesis: HypothesisRef | None = None
+    disposition: Disposition = "open"
+    effect: Effect = "none"
+    decided_by: str | None = None
+    decided_at: str | None = None
+    reason: str = ""
+    self_approved: bool = False
+    round: str = ""
+    row_version: int = 1
+    summary: Mapping[str, Any] = field(default_factory=dict)  # figures for people: metrics, notes; part of the bundle
+
+    @property
+    def verdict(self) -> Verdict:
+        """Written once by the evaluator."""
+        return self.evidence.verdict
+
+    @property
+    def digest(self) -> str:
+        """The evidence digest; the id carries its first 8 hex digits."""
+        return self.evidence.digest
+
+    @property
+    def challenger(self) -> VersionRef:
+        """The version on trial."""
+        return self.evidence.challenger
+
+    @property
+    def champion(self) -> VersionRef | None:
+        """The champion it was compared with."""
+        return self.evidence.champion
+
+    @property
+    def label(self) -> str:
+        """The one word shown to people."""
+        if self.disposition == "open":
+            return "pending" if self.verdict == "pass" else ("invalid" if self.verdict == "invalid" else "no_winner")
+        if self.disposition == "approved":
+            return {"applied": "approved", "rolled_back": "rolled back"}.get(self.effect, self.effect)
+        return self.disposition
+
+    def expired(self, at: str) -> bool:
+        """Half-open: at `expires_at` itself it is expired. Only an open proposal expires."""
+        return self.disposition == "open" and at >= self.expires_at
+
+    def require_open(self, at: str) -> Proposal:
+        """This proposal, if it may still be decided at `at`."""
+        if self.expired(at):
+            raise ProposalClosed(
+                f"Proposal '{self.id}' expired at {self.expires_at}, and only an open one can be decided.",
+                hint="Run 'arena-propose' to write a fresh one.",
+            )
+        if self.disposition != "open":
+            who = f" by {self.decided_by} at {self.decided_at}" if self.decided_by else ""
+            raise ProposalClosed(
+                f"Proposal '{self.id}' is {self.disposition}{who}, and only an open one can be decided.",
+                hint="Run 'arena-status' to see what is open, or 'arena-propose' to write a fresh one.",
+            )
+        return self
+
+    def require_pass(self) -> Proposal:
+        """This proposal, if its verdict allows an approval."""
+        if self.verdict != "pass":
+            raise NotPromotable(
+                f"Proposal '{self.id}' has verdict {self.verdict}; only a proposal with verdict pass can be approved.",
+                hint="Read the gates with 'arena-show', close it with 'arena-reject', or train another candidate.",
+            )
+        return self
+
+    def decided(self, disposition: Disposition, *, by: str, at: str, reason: str = "", solo: bool = False) -> Proposal:
+        """The proposal after a decision; the transition must be legal."""
+        self.require_open(at)
+        if disposition == "approved":
+            self.require_pass()
+        return replace(
+            self,
+            disposition=disposition,
+            effect="applying" if disposition == "approved" else "none",
+            decided_by=by,
+            decided_at=at,
+            reason=reason,
+            self_approved=solo and disposition == "approved",
+            row_version=self.row_version + 1,
+        )
+
+    def with_effect(self, effect: Effect) -> Proposal:
+        """The proposal after a step of applying."""
+        legal = {
+            "applying": ("applied", "apply_failed"),
+            "apply_failed": ("applying",),
+            "applied": ("rolled_back",),
+            "none": (),
+            "rolled_back": (),
+        }
+        if self.disposition != "approved" or effect not in legal[self.effect]:
+            raise InvalidRecord(
+                f"Proposal '{self.id}' ({self.disposition}, {self.effect}) can't go to effect '{effect}'."
+            )
+        return replace(self, effect=effect, row_version=self.row_version + 1)
+
+
+def proposal_id(at: datetime, evidence_digest: str) -> str:
+    """`P-20260131T120000123456-1a2b3c4d`: sorts by time, names its evidence."""
+    if not _DIGEST.fullmatch(evidence_digest):
+        raise InvalidRecord(f"'{evidence_digest}' is not a SHA-256 digest of 64 hex digits.")
+    return f"P-{at.astimezone(UTC).strftime('%Y%m%dT%H%M%S%f')}-{evidence_digest[:8]}"
+
+
+@dataclass(frozen=True)
+class PointerMove:
+    """One applied move of the champion alias; the log of these says who should be champion."""
+
+    problem: str
+    proposal_id: str
+    from_ref: VersionRef | None
+    to_ref: VersionRef
+    by: str
+    at: str
+    seq: int = 0  # given by the ledger
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decided what, when, on which evidence."""
+
+    proposal_id: str
+    action: str  # approve, reject, expire, supersede, invalidate, withdraw
+    by: str
+    at: str
+    reason: str
+    evidence_digest: str
+    self_approved: bool = False
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the hash chain: `hash` covers all other fields and the hash of the line before."""
+
+    seq: int
+    at: str
+    kind: str
+    subject: str
+    body: Mapping[str, Any]
+    previous: str
+    hash: str
+
+    @staticmethod
+    def after(previous: Event | None, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
+        """The next event of the chain."""
+        seq, link = (previous.seq + 1, previous.hash) if previous else (1, "0" * 64)
+        content = {"seq": seq, "at": at, "kind": kind, "subject": subject, "body": dict(body), "previous": link}
+        return Event(seq, at, kind, subject, dict(body), link, digest_of(content))
+
+    def sound(self) -> bool:
+        """Whether the hash is the hash of the content."""
+        content = {k: v for k, v in asdict(self).items() if k != "hash"}
+        return digest_of(content) == self.hash
+
+
+@dataclass(frozen=True)
+class HypothesisLock:
+    """The digest a hypothesis had when it was first trained on."""
+
+    problem: str
+    hypothesis_id: str
+    digest: str
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
+class SnapshotRecord:
+    """An immutable data snapshot: name, digest and what a reader needs to know of it."""
+
+    problem: str
+    dataset_version: str
+    digest: str
+    holdout_digest: str
+    rows: int
+    columns: tuple[str, ...]
+    first: str
+    last: str
+    holdout_from: str
+    holdout_rows: int
+    source: str
+    licence: str
+    created_at: str
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HoldoutUse:
+    """One look at a holdout: a comparison counted against its digest."""
+
+    holdout_digest: str
+    problem: str
+    proposal_id: str
+    at: str
+    alpha: float
+
+
+@dataclass(frozen=True)
+class Custody:
+    """`in_custody`, `drifted` or `unknown`; `none` while no champion was ever applied."""
+
+    status: Literal["in_custody", "drifted", "unknown", "none"]
+    expected: VersionRef | None
+    actual: VersionRef | None
+    detail: str
