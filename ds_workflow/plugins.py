@@ -1,5 +1,6 @@
 """Plug-ins by name: a plug-in is a module, and its name is the module's name.
 
+A trailing `_model` is not part of the name (`global_model` is `global`, which alone would be a Python keyword).
 Names are listed without importing any. Outsiders add one through the entry point group `ds_workflow.<group>`.
 """
 
@@ -16,6 +17,13 @@ from ds_workflow.errors import InvalidInput, UnknownName
 GROUPS = ("problems", "strategies")
 
 
+def _own(group: str) -> dict[str, str]:
+    """Plug-in name -> module name, of those that ship with the package."""
+    package = importlib.import_module(f"ds_workflow.{group}")
+    found = (module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
+    return {name.removesuffix("_model"): name for name in found}
+
+
 def _entry_points(group: str) -> dict[str, metadata.EntryPoint]:
     return {point.name: point for point in metadata.entry_points(group=f"ds_workflow.{group}")}
 
@@ -24,19 +32,17 @@ def names(group: str) -> list[str]:
     """All plug-in names of a group, sorted, none of them imported."""
     if group not in GROUPS:
         raise UnknownName("plug-in group", group, GROUPS)
-    package = importlib.import_module(f"ds_workflow.{group}")
-    own = {found.name for found in pkgutil.iter_modules(package.__path__) if not found.name.startswith("_")}
-    return sorted(own | set(_entry_points(group)))
+    return sorted({*_own(group), *_entry_points(group)})
 
 
 @cache
 def load(group: str, name: str) -> ModuleType:
     """The plug-in's module. Raises UnknownName with the known ones; our own name wins over an outsider's."""
     if name not in names(group):
-        raise UnknownName(group.removesuffix("s") if group == "problems" else "strategy", name, names(group))
-    package = importlib.import_module(f"ds_workflow.{group}")
-    if any(found.name == name for found in pkgutil.iter_modules(package.__path__)):
-        return importlib.import_module(f"ds_workflow.{group}.{name}")
+        raise UnknownName("problem" if group == "problems" else "strategy", name, names(group))
+    own = _own(group)
+    if name in own:
+        return importlib.import_module(f"ds_workflow.{group}.{own[name]}")
     loaded = _entry_points(group)[name].load()
     if not isinstance(loaded, ModuleType):
         raise InvalidInput(f"The entry point '{name}' of 'ds_workflow.{group}' must name a module, not {loaded!r}.")

@@ -88,6 +88,13 @@ class Ledger(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]: ...
 
+    def lease(self, problem: str) -> AbstractContextManager[None]:
+        """One process at a time applies decisions of a problem; let go when the process dies. Not re-entrant.
+
+        Unavailable when another one holds it too long.
+        """
+        ...
+
     def add_proposal(self, proposal: Proposal) -> None: ...
 
     def update_proposal(self, before: Proposal, after: Proposal, *, at: str) -> None:
@@ -128,4 +135,4 @@ class Ledger(Protocol):
 
     def add_event(self, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event: ...
 
-    def events(self, *, after: int = 0) -> list[Event]: ...
+    def events(self, *, after: int = 0, kind: str | None = None, subject: str | None = None) -> list[Event]: ...

@@ -23,6 +23,7 @@ GateStatus = Literal["pass", "fail", "inconclusive", "invalid"]
 Outcome = Literal["supported", "refuted", "inconclusive"]
 
 ALIASES = ("champion", "challenger", "candidate")
+CLOCK = "clock"  # who decides when a proposal expires
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -238,6 +239,14 @@ class Proposal:
             row_version=self.row_version + 1,
         )
 
+    def expire(self, at: str) -> Proposal:
+        """The proposal as the clock closes it; InvalidRecord while it still may be decided."""
+        if not self.expired(at):
+            raise InvalidRecord(f"Proposal '{self.id}' does not expire before {self.expires_at}; it is {at}.")
+        return replace(
+            self, disposition="expired", decided_by=CLOCK, decided_at=at, reason="", row_version=self.row_version + 1
+        )
+
     def with_effect(self, effect: Effect) -> Proposal:
         """The proposal after a step of applying."""
         legal = {
@@ -252,6 +261,31 @@ class Proposal:
                 f"Proposal '{self.id}' ({self.disposition}, {self.effect}) can't go to effect '{effect}'."
             )
         return replace(self, effect=effect, row_version=self.row_version + 1)
+
+
+def require_legal(proposal: Proposal) -> Proposal:
+    """This proposal, if its columns may stand together; InvalidRecord otherwise. A store checks the same laws."""
+    p = proposal
+    decided = p.decided_by is not None and p.decided_at is not None
+    laws = {
+        "an open proposal is undecided": p.disposition != "open" or (p.decided_by, p.decided_at) == (None, None),
+        "a closed proposal says who and when": p.disposition == "open" or decided,
+        "only an approved proposal has an effect": (p.disposition == "approved") == (p.effect != "none"),
+        "only verdict pass is approved, but for an override": p.disposition != "approved"
+        or p.verdict == "pass"
+        or p.kind == "override",
+        "only an approval is self-approved": not p.self_approved or p.disposition == "approved",
+        "a bootstrap has no champion": p.kind != "bootstrap" or p.champion is None,
+        "a promotion, override or rollback has a champion": p.kind not in ("promotion", "override", "rollback")
+        or p.champion is not None,
+        "a proposal is about its evidence": (p.problem, p.kind) == (p.evidence.problem, p.evidence.kind),
+        "a rejection has a reason": p.disposition != "rejected" or bool(p.reason.strip()),
+        "it expires after it was written": p.expires_at > p.created_at,
+    }
+    broken = [law for law, holds in laws.items() if not holds]
+    if broken:
+        raise InvalidRecord(f"Proposal '{p.id}' ({p.kind}, {p.disposition}, {p.effect}) breaks: {'; '.join(broken)}.")
+    return proposal
 
 
 def proposal_id(at: datetime, evidence_digest: str) -> str:
@@ -362,3 +396,24 @@ class Custody:
     expected: VersionRef | None
     actual: VersionRef | None
     detail: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What stands where: `aliases` maps each alias to `{version, run_id, digest}` or None."""
+
+    problem: str
+    registered_model: str
+    custody: Custody
+    aliases: Mapping[str, Mapping[str, Any] | None]
+    proposals: list[Proposal]
+    moves: list[PointerMove]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What checking the ledger found: `checked` counts events, `problems` says each fault in a sentence."""
+
+    ok: bool
+    checked: int
+    problems: list[str]

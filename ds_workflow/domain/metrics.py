@@ -66,7 +66,13 @@ class Metric:
 
     `compute` takes a Scored table and returns one float; it raises InvalidInput on no rows and never returns a
     default for what it could not measure. `form` tells the resampler how the figure is made of rows: `median` of
-    `per_row`, `mean` of `per_row`, or `whole` (only `compute` on resampled rows will do).
+    `per_row`, `mean` of `per_row`, `sums` (a function of sums over rows, see below), or `whole` (only `compute` on
+    resampled rows will do).
+
+    `sums` gives an (n, k) array of what each row adds; `of_sums` takes the weight in all, shape (b,), and the weighted
+    column sums, shape (b, k), to the figure, shape (b,): root mean squares, R2, recall, calibration bins fit this.
+    `needs` names the optional arrays of Scored that the figure is made of, and `undefined` says why it has no meaning
+    on given rows, or "". `best` is the value at which a figure that may err on both sides is perfect (bias: 0).
     """
 
     name: str
@@ -76,11 +82,29 @@ class Metric:
     unit: str
     form: str = "whole"
     per_row: Callable[[Scored], Floats] | None = None
+    sums: Callable[[Scored], Floats] | None = None
+    of_sums: Callable[[Floats, Floats], Floats] | None = None
+    needs: tuple[str, ...] = ()
+    undefined: Callable[[Scored], str] | None = None
+    best: float | None = None
 
     def __call__(self, scored: Scored) -> float:
         if len(scored) == 0:
             raise InvalidInput(f"The metric '{self.name}' was asked for no rows at all.")
         return float(self.compute(scored))
+
+    def absent(self, scored: Scored) -> str:
+        """Why the figure can't be measured on these rows at all (an input is not there), or ""."""
+        lost = [name for name in self.needs if getattr(scored, name) is None]
+        if lost:
+            return f"the model gives no {' and no '.join(lost)}"
+        return self.undefined(scored) if self.undefined is not None else ""
+
+    def loss(self, value: Any) -> Any:
+        """The figure turned so that less is better: a float or an array, in the metric's unit."""
+        if self.best is not None:
+            return abs(value - self.best)
+        return -value if self.greater_is_better else value
 
 
 def _relative_error(s: Scored) -> Floats:
@@ -118,12 +142,52 @@ def _r2(s: Scored) -> float:
     return 1.0 - residual / total if total > 0 else float("nan")
 
 
-def _median(name: str, title: str, per_row: Callable[[Scored], Floats], *, unit: str = "share") -> Metric:
-    return Metric(name, title, lambda s: float(np.median(per_row(s))), False, unit, "median", per_row)
+def _no_spread(s: Scored) -> str:
+    return "" if len(s) and float(np.ptp(s.truth)) > 0 else "all true values are the same"
 
 
-def _mean(name: str, title: str, per_row: Callable[[Scored], Floats], *, greater: bool, unit: str = "share") -> Metric:
-    return Metric(name, title, lambda s: float(np.mean(per_row(s))), greater, unit, "mean", per_row)
+def _r2_sums(s: Scored) -> Floats:
+    """Columns: y, y squared (both from the mean, for precision), squared error."""
+    y = s.truth - s.truth.mean()
+    return np.column_stack([y, y**2, (s.truth - s.prediction) ** 2])
+
+
+def _r2_of_sums(weight: Floats, sums: Floats) -> Floats:
+    total = sums[:, 1] - sums[:, 0] ** 2 / weight
+    return np.asarray(1.0 - sums[:, 2] / total, dtype=np.float64)
+
+
+def _root_mean(weight: Floats, sums: Floats) -> Floats:
+    return np.asarray(np.sqrt(sums[:, 0] / weight), dtype=np.float64)
+
+
+INTERVAL = ("lower", "upper")
+
+
+def _median(
+    name: str,
+    title: str,
+    per_row: Callable[[Scored], Floats],
+    *,
+    unit: str = "share",
+    needs: tuple[str, ...] = (),
+    best: float | None = None,
+) -> Metric:
+    return Metric(
+        name, title, lambda s: float(np.median(per_row(s))), False, unit, "median", per_row, needs=needs, best=best
+    )
+
+
+def _mean(
+    name: str,
+    title: str,
+    per_row: Callable[[Scored], Floats],
+    *,
+    greater: bool,
+    unit: str = "share",
+    needs: tuple[str, ...] = (),
+) -> Metric:
+    return Metric(name, title, lambda s: float(np.mean(per_row(s))), greater, unit, "mean", per_row, needs=needs)
 
 
 METRICS: dict[str, Metric] = {
@@ -132,25 +196,41 @@ METRICS: dict[str, Metric] = {
         _mean("ppe10", "Share of predictions within 10 % of the price", _within_ten_percent, greater=True),
         _median("mdape", "Median absolute percentage error", _relative_error),
         _mean("mape", "Mean absolute percentage error", _relative_error, greater=False),
-        Metric("r2", "Coefficient of determination", _r2, True, "share"),
+        Metric(
+            "r2",
+            "Coefficient of determination",
+            _r2,
+            True,
+            "share",
+            "sums",
+            sums=_r2_sums,
+            of_sums=_r2_of_sums,
+            undefined=_no_spread,
+        ),
         Metric(
             "rmse_log",
             "Root mean squared error of the log price",
             lambda s: float(np.sqrt(np.mean(_squared_log_error(s)))),
             False,
             "log price",
+            "sums",
+            sums=lambda s: _squared_log_error(s)[:, None],
+            of_sums=_root_mean,
         ),
-        Metric(
-            "bias",
-            "Median signed percentage error (above 0: over-valued)",
-            lambda s: float(np.median(_signed_error(s))),
-            False,
-            "share",
-            "median",
-            _signed_error,
+        _median("bias", "Median signed percentage error (above 0: over-valued)", _signed_error, best=0.0),
+        _mean(
+            "interval_coverage",
+            "Share of prices inside the prediction interval",
+            _inside,
+            greater=True,
+            needs=INTERVAL,
         ),
-        _mean("interval_coverage", "Share of prices inside the prediction interval", _inside, greater=True),
-        _median("interval_width", "Median width of the prediction interval over the prediction", _relative_width),
+        _median(
+            "interval_width",
+            "Median width of the prediction interval over the prediction",
+            _relative_width,
+            needs=INTERVAL,
+        ),
     )
 }
 

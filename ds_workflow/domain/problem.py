@@ -96,6 +96,7 @@ class Problem:
     slices: tuple[str, ...] = ()  # further groupings of the report, beside the segment
     fairness_columns: tuple[str, ...] = ()  # groups whose treatment is compared; empty: the sensitive ones
     router_modes: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()  # columns that follow from others: the featurizer adds them to a request
     split: Split = field(default_factory=Split)
 
     def __post_init__(self) -> None:
@@ -144,6 +145,6 @@ class Problem:
 
     @property
     def inputs(self) -> tuple[Column, ...]:
-        """The columns a prediction request may carry: all but target, forbidden and sensitive ones."""
-        closed = {self.target, self.row_id, *self.forbidden, *self.sensitive}
+        """The columns a prediction request may carry: all but target, derived, forbidden and sensitive ones."""
+        closed = {self.target, self.row_id, *self.derived, *self.forbidden, *self.sensitive}
         return tuple(c for c in self.columns if c.name not in closed)

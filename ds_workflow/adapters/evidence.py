@@ -1,0 +1,200 @@
+"""Evidence bundles: everything a verdict was computed from, on disk, so that it can be computed again years later.
+
+A bundle is a folder named after its digest: the scored rows of every role, the policy as it was written, and
+`bundle.json` with the checks, the gate results and the SHA-256 of every other file. The bundle's digest is that of
+`bundle.json`, so changing any byte of any file shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ds_workflow.adapters import models
+from ds_workflow.domain.alignment import Frozen
+from ds_workflow.domain.comparison import Checks, Comparison, Servability
+from ds_workflow.domain.drift import DriftReport, FeatureDrift
+from ds_workflow.domain.gates import Evaluation, evaluate
+from ds_workflow.domain.leakage import Finding, LeakageReport
+from ds_workflow.domain.policy import Policy, Trial
+from ds_workflow.domain.problem import Problem
+from ds_workflow.errors import InvalidInput
+
+MANIFEST, POLICY, FROZEN = "bundle.json", "policy.yaml", "frozen.parquet"
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle read back: what it was computed from and what came of it."""
+
+    comparison: Comparison
+    trial: Trial
+    gates: tuple[Mapping[str, Any], ...]
+    verdict: str
+    context: Mapping[str, Any]
+    digest: str
+
+
+def write(
+    root: Path,
+    comparison: Comparison,
+    evaluation: Evaluation,
+    *,
+    policy_text: str,
+    context: Mapping[str, Any],
+) -> str:
+    """Write a bundle below `root` and return its digest (64 hex digits); the same bundle again changes nothing.
+
+    `context` is plain JSON that belongs to the evidence: versions, commit, libraries.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    folder = Path(mkdtemp(prefix=".bundle-", dir=root))
+    for role in comparison.roles:
+        models.to_frame(comparison.scored(role)).to_parquet(folder / f"{role}.parquet", index=False)
+    if comparison.frozen is not None:
+        table = {"row_id": comparison.frozen.row_id}
+        if comparison.frozen.truth is not None:
+            table["truth"] = comparison.frozen.truth
+        pd.DataFrame(table).to_parquet(folder / FROZEN, index=False)
+    (folder / POLICY).write_text(policy_text, "utf-8")
+    manifest = {
+        "format": 1,
+        "problem": comparison.problem.name,
+        "trial": evaluation.kind,
+        "seed": comparison.seed,
+        "alpha": comparison.policy.alpha,
+        "checks": {
+            "challenger": _checks(comparison.challenger_checks),
+            "champion": _checks(comparison.champion_checks),
+        },
+        "gates": [asdict(gate) for gate in evaluation.gates],
+        "verdict": evaluation.verdict,
+        "context": dict(context),
+        "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
+    }
+    text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_text(text, "utf-8")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    folder.chmod(0o755)
+    try:
+        folder.rename(root / digest)
+    except OSError:
+        if not (root / digest).is_dir():
+            raise
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    return digest
+
+
+def verify(root: Path, digest: str) -> dict[str, Any]:
+    """The manifest of a bundle whose every byte is what it was. Raises InvalidInput naming what is not."""
+    path = root / digest / MANIFEST
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            f"The evidence bundle {digest[:12]} is not in {root}.", hint="Restore the folder from its backup."
+        ) from error
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise InvalidInput(f"{path} is not what its digest says; it was changed.", hint="Restore it from its backup.")
+    manifest: dict[str, Any] = json.loads(text)
+    for name, expected in manifest["files"].items():
+        file = path.with_name(name)
+        if not file.exists() or _sha256(file) != expected:
+            raise InvalidInput(f"{file} is gone or was changed.", hint="Restore it from its backup.")
+    return manifest
+
+
+def read(root: Path, digest: str, problem: Problem) -> Bundle:
+    """A verified bundle, ready to be evaluated again."""
+    import yaml
+
+    manifest = verify(root, digest)
+    folder = root / digest
+    content = yaml.safe_load((folder / POLICY).read_text("utf-8"))
+    policy = Policy.parse(content, segments=problem.segments, metrics=problem.metrics)
+    policy = replace(policy, alpha=manifest["alpha"])
+    frozen = None
+    if (folder / FROZEN).exists():
+        table = pd.read_parquet(folder / FROZEN)
+        frozen = Frozen(
+            table["row_id"].to_numpy(), table["truth"].to_numpy(dtype=np.float64) if "truth" in table else None
+        )
+    roles = {
+        role: models.read_scored(folder / f"{role}.parquet")
+        for role in ("challenger", "champion", "naive")
+        if (folder / f"{role}.parquet").exists()
+    }
+    comparison = Comparison.align(
+        problem=problem,
+        policy=policy,
+        seed=manifest["seed"],
+        frozen=frozen,
+        challenger_checks=_read_checks(manifest["checks"]["challenger"]),
+        champion_checks=_read_checks(manifest["checks"]["champion"]),
+        **roles,
+    )
+    gates = tuple(manifest["gates"])
+    return Bundle(comparison, manifest["trial"], gates, manifest["verdict"], manifest["context"], digest)
+
+
+def replay(bundle: Bundle) -> tuple[str, ...]:
+    """Compute the verdict again from the stored rows, seed and policy; one sentence for every difference."""
+    again = evaluate(bundle.comparison, kind=bundle.trial)
+    found = []
+    if again.verdict != bundle.verdict:
+        found.append(f"The verdict was {bundle.verdict} and comes out as {again.verdict}.")
+    if len(again.gates) != len(bundle.gates):
+        found.append(f"There were {len(bundle.gates)} gate results and now there are {len(again.gates)}.")
+    for old, new in zip(bundle.gates, again.gates, strict=False):
+        name = f"{old['name']} {old['segment']}".strip()
+        if (old["name"], old["segment"], old["status"]) != (new.name, new.segment, new.status):
+            found.append(f"{name} was {old['status']} and comes out as {new.status}.")
+        elif not _same(old["observed"], new.observed):
+            found.append(f"{name} observed {old['observed']} and comes out as {new.observed}.")
+    return tuple(found)
+
+
+def _same(old: float | None, new: float | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return bool(np.isclose(old, new, rtol=TOLERANCE, atol=TOLERANCE))
+
+
+def _checks(checks: Checks) -> dict[str, Any]:
+    return {
+        "leakage": asdict(checks.leakage) if checks.leakage else None,
+        "servability": asdict(checks.servability) if checks.servability else None,
+        "drift": asdict(checks.drift) if checks.drift else None,
+    }
+
+
+def _read_checks(content: Mapping[str, Any]) -> Checks:
+    leakage, servability, drift = content["leakage"], content["servability"], content["drift"]
+    return Checks(
+        leakage=LeakageReport(
+            findings=tuple(Finding(**finding) for finding in leakage["findings"]),
+            checked=tuple(leakage["checked"]),
+            unknown=leakage["unknown"],
+            constant=tuple(leakage["constant"]),
+            strength=leakage["strength"],
+        )
+        if leakage
+        else None,
+        servability=Servability(**servability) if servability else None,
+        drift=DriftReport({name: FeatureDrift(**f) for name, f in drift["features"].items()}) if drift else None,
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,62 @@
+"""Commands that start something to look at: the MLflow UI and the prediction service."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import click
+
+from ds_workflow.cli.base import command, say, workspace
+
+
+def _run(words: list[str], **environ: str) -> None:
+    """Run a server in the foreground; Ctrl-C ends it without a traceback."""
+    try:
+        code = subprocess.run(words, env={**os.environ, **environ}, check=False).returncode
+    except KeyboardInterrupt:
+        code = 0
+    if code:
+        raise click.exceptions.Exit(4)
+
+
+def register(main: click.Group) -> None:
+    """Add the commands of this room."""
+
+    @command(main, "mlflow-ui", section="Serve and look", examples="mlflow-ui --port 5001")
+    @click.option("--port", default=5001, show_default=True)
+    @click.option("--host", default="127.0.0.1", show_default=True)
+    def mlflow_ui(port: int, host: str) -> None:
+        """Open the MLflow UI on this workspace's store, for comparing runs and versions."""
+        store = workspace().settings.store
+        if not (store / "mlflow.db").exists():
+            raise click.UsageError(
+                f"There is no MLflow store in {store} yet. Run 'bootstrap-champion' first, or name the workspace."
+            )
+        say(f"MLflow UI of {store} on http://{host}:{port} (Ctrl-C ends it)")
+        _run(
+            [
+                sys.executable, "-m", "mlflow", "ui",
+                "--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}",
+                "--host", host, "--port", str(port), "--workers", "1",
+            ],
+            MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
+        )  # fmt: skip
+
+    @command(main, "serve", section="Serve and look", examples="serve --port 8000")
+    @click.option("--host", default="127.0.0.1", show_default=True)
+    @click.option("--port", default=8000, show_default=True)
+    @click.option("--workers", default=1, show_default=True)
+    def serve(host: str, port: int, workers: int) -> None:
+        """Serve the champions of this workspace: GET /health, POST /predict."""
+        here = workspace().settings
+        say(f"Serving {here.root} on http://{host}:{port} (Ctrl-C ends it)")
+        _run(
+            [
+                sys.executable, "-m", "uvicorn", "serving.app:app",
+                "--host", host, "--port", str(port), "--workers", str(workers),
+            ],
+            DS_WORKFLOW_HOME=str(here.root),
+            DS_WORKFLOW_PROBLEM=here.problem,
+        )  # fmt: skip

@@ -1,0 +1,33 @@
+"""The command line. Importing it imports no data library: --help answers at once."""
+
+from __future__ import annotations
+
+import click
+
+from ds_workflow.cli import arena, daily, data, hypothesis, look, release, train
+from ds_workflow.cli.base import Stage, shared_options
+
+
+@click.group(
+    cls=Stage,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=(
+        "\b\nExamples:\n"
+        "  ds-workflow data-snapshot --dataset-version sim-v1 --simulate\n"
+        "  ds-workflow bootstrap-champion --dataset-version sim-v1 --feature-set-version v1.0 \\\n"
+        "      --owner ana --approved-by ana\n"
+        "  ds-workflow hypothesis-new H-SEG-009 --owner ana\n"
+        "  ds-workflow arena-status --json\n"
+        "\n\b\n"
+        'Shell completion:  eval "$(_DS_WORKFLOW_COMPLETE=bash_source ds-workflow)"   (zsh_source, fish_source)\n'
+        "Exit codes: 0 done; 1 not green; 2 bad input; 3 conflict with the state; 4 a store is unavailable."
+    ),
+)
+@click.version_option(package_name="champion-challenger-workflow")
+@shared_options
+def main() -> None:
+    """One champion per problem; written hypotheses challenge it; the arena compares; a person decides."""
+
+
+for room in (daily, data, hypothesis, train, arena, release, look):
+    room.register(main)

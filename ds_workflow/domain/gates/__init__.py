@@ -1,0 +1,45 @@
+"""Gates: what a model must show before anybody may promote it.
+
+    Gate (a frozen value with `name` and `check`)
+    ├── StatisticalGate     asks Requirements of bootstrap draws; corrected together over the whole trial
+    │   ├── WeightedImprovement     superiority on the claim
+    │   ├── MaxDrop                 non-inferiority on guardrails
+    │   ├── Bound                   floors and ceilings
+    │   └── BeatsNaive
+    └── evidence gates      read a report
+        ├── SegmentsComplete  NoNewDriftAlerts  NoNewFairnessAlerts  Leakage  Servable
+
+`evaluate(comparison, kind=...)` asks all gates of a trial and gives one verdict.
+"""
+
+from ds_workflow.domain.gates.base import Gate, Requirement, StatisticalGate, settle
+from ds_workflow.domain.gates.evaluation import Evaluation, build, claim, evaluate, verdict_of
+from ds_workflow.domain.gates.evidence import (
+    Leakage,
+    NoNewDriftAlerts,
+    NoNewFairnessAlerts,
+    SegmentsComplete,
+    Servable,
+)
+from ds_workflow.domain.gates.statistical import BeatsNaive, Bound, MaxDrop, WeightedImprovement
+
+__all__ = [
+    "BeatsNaive",
+    "Bound",
+    "Evaluation",
+    "Gate",
+    "Leakage",
+    "MaxDrop",
+    "NoNewDriftAlerts",
+    "NoNewFairnessAlerts",
+    "Requirement",
+    "SegmentsComplete",
+    "Servable",
+    "StatisticalGate",
+    "WeightedImprovement",
+    "build",
+    "claim",
+    "evaluate",
+    "settle",
+    "verdict_of",
+]

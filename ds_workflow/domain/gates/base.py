@@ -1,0 +1,180 @@
+"""From bootstrap draws to pass, fail or inconclusive, corrected over everything that was asked.
+
+* Requirement: a figure t must lie above (superiority, strict: a tie keeps the champion), at least or at most at a
+  threshold.
+* Test: two one-sided percentile-bootstrap tests per requirement, "it holds" and "it is violated". The p-value of
+  "it holds" is (1 + draws that do not hold) / (1 + draws), the level at which the percentile bound touches the
+  threshold; "it is violated" likewise. Unit of randomisation: the cluster (building, customer, week); both models
+  ride on the same weights, so differences are paired.
+* Assumptions: clusters are independent of one another and drawn like those of the future; many of them (a note
+  says when fewer than 30); the figure is smooth enough for the percentile method (medians, shares, means are).
+* Correction: Holm over all requirements of the trial (gates x segments), for "holds" and for "is violated" apart.
+  So the chance of even one wrong `pass` among the gates is at most alpha, and of even one wrong `fail`.
+* Status: adjusted p of "holds" <= alpha is pass; of "is violated" <= alpha is fail; else inconclusive.
+* Interval: both one-sided bounds at 1 - alpha, not corrected; p_value and p_adjusted belong to the status shown
+  ("is violated" for a fail, "holds" otherwise).
+* Rows needed, when inconclusive: n ((z(1 - alpha/m) + z(0.8)) se / |t - threshold|)^2, the rows at which a truth equal
+  to what was observed would be proven (or disproven) in four of five tries, for m requirements, if clusters and
+  segments keep their shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import NormalDist
+from typing import Literal, Protocol
+
+import numpy as np
+
+from ds_workflow.domain.comparison import Comparison, Place
+from ds_workflow.domain.multiplicity import holm
+from ds_workflow.domain.resample import Floats, bounds, share_against
+from registry.records import GateResult, GateStatus
+
+Side = Literal["above", "at_least", "at_most"]
+FEW_CLUSTERS = 30
+_POWER = 0.8
+_MOST_ROWS = 10**12
+
+
+class Gate(Protocol):
+    """One thing a model must show. A new gate is a frozen dataclass with these two."""
+
+    @property
+    def name(self) -> str:
+        """As the policy and the proposal call it."""
+        ...
+
+    def check(self, comparison: Comparison) -> tuple[GateResult, ...]:
+        """One result, or one per segment; never none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A figure, its bootstrap draws, shape (resamples,), and where it must lie."""
+
+    name: str
+    observed: float
+    draws: Floats
+    side: Side
+    threshold: float
+    required: str
+    rows: int
+    clusters: int
+    segment: str = ""
+    note: str = ""
+
+    def _holding(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        if self.side == "above":
+            return self.draws > self.threshold
+        return self.draws >= self.threshold if self.side == "at_least" else self.draws <= self.threshold
+
+    @property
+    def p_holds(self) -> float:
+        """Evidence that it holds: small is strong."""
+        return share_against(self.draws, self._holding())
+
+    @property
+    def p_violated(self) -> float:
+        """Evidence that it is violated: small is strong. A draw that couldn't be measured speaks for neither."""
+        return share_against(self.draws, ~self._holding())
+
+
+class StatisticalGate:
+    """A gate that asks requirements of the draws. On its own it corrects over its own segments."""
+
+    def ask(self, comparison: Comparison) -> tuple[Requirement | GateResult, ...]:
+        """Requirements to be tested, and results that need no test (missing, too small)."""
+        raise NotImplementedError
+
+    def check(self, comparison: Comparison) -> tuple[GateResult, ...]:
+        """The results, corrected over this gate alone; `evaluate` corrects over the trial."""
+        return settle(self.ask(comparison), comparison)
+
+
+def place_of(segment: str) -> Place:
+    """A segment's place, or all rows for ""."""
+    return ("segment", segment) if segment else ("", "")
+
+
+def settle(asked: Sequence[Requirement | GateResult], comparison: Comparison) -> tuple[GateResult, ...]:
+    """Results in the order asked, all requirements among them corrected as one family."""
+    family = [a for a in asked if isinstance(a, Requirement)]
+    holds = iter(holm([r.p_holds for r in family]))
+    violated = iter(holm([r.p_violated for r in family]))
+    return tuple(
+        a
+        if isinstance(a, GateResult)
+        else _result(a, float(next(holds)), float(next(violated)), len(family), comparison)
+        for a in asked
+    )
+
+
+def _result(r: Requirement, holds: float, violated: float, family: int, comparison: Comparison) -> GateResult:
+    policy = comparison.policy
+    interval = bounds(r.draws, alpha=policy.alpha)
+    status: GateStatus = "pass" if holds <= policy.alpha else ("fail" if violated <= policy.alpha else "inconclusive")
+    why = ""
+    if r.clusters < policy.minimum_clusters or interval is None:
+        status, why = "inconclusive", f"Only {r.clusters} clusters: too few for an interval."
+    elif r.clusters < FEW_CLUSTERS:
+        why = f"Only {r.clusters} clusters (fewer than {FEW_CLUSTERS}): the interval is rough."
+    needed = rows_needed(r, family=family, alpha=policy.alpha) if status == "inconclusive" else None
+    shown = f"{r.observed:.4f}" if interval is None else f"{r.observed:.4f} [{interval[0]:.4f}, {interval[1]:.4f}]"
+    said = {
+        "pass": f"{shown}: shown to hold.",
+        "fail": f"{shown}: shown not to hold.",
+        "inconclusive": f"{shown}: neither shown to hold nor to fail"
+        + (f"; about {needed:,} rows would tell." if needed else "."),
+    }[status]
+    return GateResult(
+        name=r.name,
+        status=status,
+        observed=r.observed,
+        interval=interval,
+        required=r.required,
+        rows=r.rows,
+        note=" ".join(filter(None, (said, why, r.note))),
+        segment=r.segment,
+        p_value=r.p_violated if status == "fail" else r.p_holds,
+        p_adjusted=violated if status == "fail" else holds,
+        rows_needed=needed,
+    )
+
+
+def rows_needed(r: Requirement, *, family: int, alpha: float) -> int | None:
+    """See the module's text; None when the observed figure lies on the threshold or has no spread."""
+    error = float(np.nanstd(r.draws)) if np.isfinite(r.draws).any() else 0.0
+    gap = abs(r.observed - r.threshold)
+    if gap == 0.0 or error == 0.0:
+        return None
+    z = NormalDist().inv_cdf(1 - alpha / max(family, 1)) + NormalDist().inv_cdf(_POWER)
+    needed = ceil(r.rows * (z * error / gap) ** 2)
+    return max(needed, r.rows + 1) if needed <= _MOST_ROWS else None
+
+
+def missing(name: str, required: str, note: str, *, segment: str = "") -> GateResult:
+    """Missing evidence fails, in words."""
+    return GateResult(name, "fail", required=required, note=note, segment=segment)
+
+
+def too_small(name: str, required: str, comparison: Comparison, segment: str) -> GateResult:
+    """A segment below its minimum is inconclusive, never skipped."""
+    rows, minimum = comparison.rows(place_of(segment)), comparison.policy.segment_min_rows
+    return GateResult(
+        name,
+        "inconclusive",
+        required=required,
+        rows=rows,
+        segment=segment,
+        note=f"{segment} has {rows} rows; at least {minimum} are wanted.",
+        rows_needed=_scaled(comparison, rows, minimum),
+    )
+
+
+def _scaled(comparison: Comparison, rows: int, minimum: int) -> int:
+    """Rows in all at which the segment, at its present share, reaches its minimum."""
+    return ceil(comparison.rows() * minimum / rows) if rows else minimum

@@ -1,0 +1,59 @@
+"""Does the champion still do what it did when it was appointed? Its recent rows beside its older ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ds_workflow.domain.metrics import Scored, metric
+from ds_workflow.domain.resample import Ask, Cell, bounds, codes, draw
+
+RECENT_DAYS = 90
+MIN_ROWS = 200
+WARN, CRITICAL = 0.10, 0.25  # relative worsening that must be shown, not just seen
+RESAMPLES, ALPHA = 500, 0.05
+
+
+@dataclass(frozen=True)
+class Decay:
+    """`detail` says figures, rows and interval. `change` is relative; above 0 is worse."""
+
+    status: Literal["healthy", "warn", "critical", "unknown"]
+    detail: str
+    change: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+def decay(scored: Scored, metric_name: str, *, seed: int, recent_days: int = RECENT_DAYS) -> Decay:
+    """Compare the newest `recent_days` of labelled rows with the ones before.
+
+    Test: percentile cluster bootstrap of the relative change of the metric, one-sided at 5 %; unit of randomisation:
+    the cluster. warn when a worsening above 10 % is shown, critical above 25 %; unknown below 200 rows on a side.
+    """
+    m = metric(metric_name)
+    if scored.time is None:
+        return Decay("unknown", "The scored rows carry no time.")
+    cut = scored.time.max() - np.timedelta64(recent_days, "D")
+    recent = scored.time > cut
+    new, old = scored.take(recent), scored.take(~recent)
+    if min(len(new), len(old)) < MIN_ROWS:
+        return Decay("unknown", f"{len(new):,} recent and {len(old):,} older rows; at least {MIN_ROWS} of each wanted.")
+    coded, count = codes(scored.groups["cluster"])
+    cells = [Cell(coded[recent], (Ask("new", m, new),)), Cell(coded[~recent], (Ask("old", m, old),))]
+    drawn = draw(cells, clusters=count, resamples=RESAMPLES, seed=seed)
+    sign = -1.0 if m.greater_is_better else 1.0
+    change = sign * (m(new) - m(old)) / abs(m(old))
+    interval = bounds(sign * (drawn["new"] - drawn["old"]) / np.abs(drawn["old"]), alpha=ALPHA)
+    if interval is None:
+        return Decay("unknown", f"{m.name} can't be resampled on the recent rows.", change)
+    status: Literal["healthy", "warn", "critical"] = "healthy"
+    if interval[0] > WARN:
+        status = "critical" if interval[0] > CRITICAL else "warn"
+    worse = "worse" if change > 0 else "better"
+    detail = (
+        f"{m.name} {m(new):.4f} on the newest {recent_days} days ({len(new):,} rows) against {m(old):.4f} before: "
+        f"{abs(change):.1%} {worse} (90 % interval {interval[0]:+.1%} to {interval[1]:+.1%})."
+    )
+    return Decay(status, detail, change, interval)

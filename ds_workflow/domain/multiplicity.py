@@ -1,0 +1,46 @@
+"""Several questions asked of the same rows: corrections for having asked them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ds_workflow.errors import InvalidInput
+
+Floats = NDArray[np.float64]
+
+
+def _checked(p_values: Sequence[float] | Floats) -> Floats:
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.ndim != 1 or not np.all((p >= 0) & (p <= 1)):
+        raise InvalidInput(f"p-values must be a flat list of numbers from 0 to 1, not {p_values!r}.")
+    return p
+
+
+def holm(p_values: Sequence[float] | Floats) -> Floats:
+    """Holm's step-down adjusted p-values, shape (m,), in the order given.
+
+    Rejecting where the result is <= alpha keeps the chance of even one wrong rejection at or below alpha, whatever
+    the dependence between the tests. Source: S. Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+    """
+    p = _checked(p_values)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float] | Floats) -> Floats:
+    """Benjamini and Hochberg's adjusted p-values, shape (m,): rejecting where <= q keeps the expected share of wrong
+    rejections among the rejections at or below q for independent or positively dependent tests. Source: Y. Benjamini,
+    Y. Hochberg (1995), JRSS B 57, 289-300."""
+    p = _checked(p_values)
+    m = len(p)
+    order = np.argsort(p, kind="stable")[::-1]
+    stepped = np.minimum.accumulate(p[order] * m / np.arange(m, 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted

@@ -1,0 +1,323 @@
+"""Gates on trial: comparisons broken on purpose, each of which a gate must catch.
+
+A gate that no mutant can fail is decoration. `escapes` runs the mutants of every gate of a trial against a healthy
+comparison and names those that were not caught; `healthy` makes such a comparison of numbers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ds_workflow.domain.comparison import Checks, Comparison, Servability
+from ds_workflow.domain.drift import DriftReport, FeatureDrift
+from ds_workflow.domain.gates import build, evaluate
+from ds_workflow.domain.leakage import Finding, LeakageReport
+from ds_workflow.domain.metrics import Scored
+from ds_workflow.domain.policy import Policy, Trial
+from ds_workflow.domain.problem import Problem
+from ds_workflow.errors import InvalidInput
+from registry.records import GateStatus
+
+Change = Callable[[Comparison], Comparison]
+_SHUFFLE_SEED = 20_011
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change that breaks a comparison, and the statuses by which a gate shows that it noticed."""
+
+    name: str
+    change: Change
+    expects: tuple[GateStatus, ...] = ("fail",)
+
+
+def ruined(scored: Scored, rows: NDArray[np.int64]) -> Scored:
+    """The same table with useless answers in `rows`: shuffled among them and doubled (probabilities: turned round)."""
+    prediction = scored.prediction.copy()
+    if np.isin(scored.truth, (0.0, 1.0)).all():
+        prediction[rows] = 1.0 - prediction[rows]
+        return replace(scored, prediction=prediction)
+    other = np.random.default_rng(_SHUFFLE_SEED).permutation(rows)
+    prediction[rows] = 2.0 * scored.prediction[other]
+    bands = {}
+    for name, factor in (("lower", 4.0), ("upper", 8.0)):
+        band = getattr(scored, name)
+        if band is not None:
+            band = band.copy()
+            band[rows] = factor * scored.prediction[other]
+            bands[name] = band
+    return replace(scored, prediction=prediction, **bands)
+
+
+def _challenger(change: Callable[[Scored], Scored]) -> Change:
+    return lambda c: c.changed(challenger=change(c.challenger))
+
+
+def _everywhere(change: Callable[[Scored], Scored]) -> Change:
+    """Change the rows of every role, as one does who prepares the data wrongly."""
+
+    def changed(c: Comparison) -> Comparison:
+        return c.changed(frozen=None, **{role: change(c.scored(role)) for role in c.roles})
+
+    return changed
+
+
+def _keep(scored: Scored, keep: NDArray[np.bool_]) -> Scored:
+    return scored.take(np.flatnonzero(keep))
+
+
+def _segment(c: Comparison) -> str:
+    """The largest segment: the one that can least be missed."""
+    return max(c.segments, key=lambda s: c.rows(("segment", s)))
+
+
+def _without_segment(c: Comparison) -> Comparison:
+    name = _segment(c)
+    return _everywhere(lambda s: _keep(s, s.groups["segment"] != name))(c)
+
+
+def _small_segment(c: Comparison) -> Comparison:
+    lost = c.members(("segment", _segment(c)))[c.policy.segment_min_rows - 1 :]
+    return _everywhere(lambda s: _keep(s, ~np.isin(np.arange(len(s)), lost)))(c)
+
+
+def _renamed_segment(c: Comparison) -> Comparison:
+    name = _segment(c)
+
+    def rename(s: Scored) -> Scored:
+        old = s.groups["segment"].astype(object)
+        return replace(s, groups={**s.groups, "segment": np.where(old == name, f"{name}_2", old)})
+
+    return _everywhere(rename)(c)
+
+
+def _point(value: float) -> Callable[[Scored], Scored]:
+    def change(s: Scored) -> Scored:
+        prediction = s.prediction.copy()
+        prediction[len(s) // 2] = value
+        return replace(s, prediction=prediction)
+
+    return change
+
+
+def _twice(s: Scored) -> Scored:
+    return s.take(np.append(np.arange(len(s)), 0))
+
+
+def _relabelled(s: Scored) -> Scored:
+    truth = s.truth.copy()
+    truth[0] = 1.0 - truth[0] if truth[0] in (0.0, 1.0) else truth[0] * 1.01
+    return replace(s, truth=truth)
+
+
+def _reordered(c: Comparison) -> Comparison:
+    order = np.random.default_rng(_SHUFFLE_SEED).permutation(len(c.challenger))
+    return c.changed(**{role: c.scored(role).take(np.roll(order, i)) for i, role in enumerate(c.roles)})
+
+
+# What no gate may let through, whatever the policy: the rows themselves are wrong.
+ROW_MUTANTS: tuple[Mutant, ...] = (
+    Mutant("NaN among the predictions", _challenger(_point(float("nan"))), ("invalid",)),
+    Mutant("inf among the predictions", _challenger(_point(float("inf"))), ("invalid",)),
+    Mutant("fewer rows", _challenger(lambda s: s.take(np.arange(len(s) // 10, len(s)))), ("invalid",)),
+    Mutant("no rows", _challenger(lambda s: s.take(np.arange(0))), ("invalid",)),
+    Mutant("a row twice", _challenger(_twice), ("invalid",)),
+    Mutant("another label version", _challenger(_relabelled), ("invalid",)),
+)
+# What must not matter: same results, bit for bit.
+REORDERED = Mutant("rows in another order", _reordered, ("pass",))
+
+
+def _checks(**fields: object) -> Change:
+    return lambda c: replace(c, challenger_checks=replace(c.challenger_checks, **fields))  # type: ignore[arg-type]
+
+
+def _all_ruined(c: Comparison) -> Comparison:
+    return c.changed(challenger=ruined(c.challenger, np.arange(len(c.challenger))))
+
+
+def _segment_ruined(c: Comparison) -> Comparison:
+    return c.changed(challenger=ruined(c.challenger, c.members(("segment", _segment(c)))))
+
+
+def _group_ruined(c: Comparison) -> Comparison:
+    """One group of the first fairness column is treated differently from all others."""
+    column = (c.problem.fairness_columns or c.problem.sensitive)[0]
+    labels = c.challenger.groups[column].astype(str)
+    names, counts = np.unique(labels, return_counts=True)
+    group = names[np.argsort(counts)[len(names) // 2]]
+    return c.changed(challenger=ruined(c.challenger, np.flatnonzero(labels == group)))
+
+
+def _without_fairness_column(c: Comparison) -> Comparison:
+    columns = set(c.problem.fairness_columns or c.problem.sensitive)
+    groups = {name: values for name, values in c.challenger.groups.items() if name not in columns}
+    return c.changed(challenger=replace(c.challenger, groups=groups))
+
+
+def _drifting(c: Comparison) -> Comparison:
+    rows = 1_000_000
+    moved = FeatureDrift(psi=12.0, expected=0.0, p_value=0.0, p_adjusted=0.0, reference_rows=rows, rows=rows)
+    old = c.challenger_checks.drift
+    features = {**(old.features if old is not None else {}), "a feature that moved": moved}
+    return _checks(drift=DriftReport(features))(c)
+
+
+def _few_drift_rows(c: Comparison) -> Comparison:
+    few = FeatureDrift(psi=0.0, expected=0.0, p_value=1.0, p_adjusted=1.0, reference_rows=1, rows=1)
+    return _checks(drift=DriftReport({"a feature of one row": few}))(c)
+
+
+def _leaked(c: Comparison) -> Comparison:
+    found = Finding("ordinal", "leaked", "'leaked' orders the target all but perfectly.", 1.0)
+    return _checks(leakage=LeakageReport((found,), ("contract", "dependence")))(c)
+
+
+def _served(**fields: object) -> Change:
+    def change(c: Comparison) -> Comparison:
+        good = Servability(loaded=True, equal=True, finite=True, p95_ms=1.0, rows=1)
+        return _checks(servability=replace(good, **fields))(c)  # type: ignore[arg-type]
+
+    return change
+
+
+def _tie(c: Comparison) -> Comparison:
+    return c.changed(challenger=c.champion)
+
+
+def _naive_as_good(c: Comparison) -> Comparison:
+    return c.changed(naive=c.challenger)
+
+
+# by the kind of the policy; each gate must be failed by all of its mutants
+GATE_MUTANTS: Mapping[str, tuple[Mutant, ...]] = {
+    "segments_complete": (
+        Mutant("segment missing", _without_segment),
+        Mutant("segment renamed", _renamed_segment),
+        Mutant("segment too small", _small_segment, ("inconclusive",)),
+    ),
+    "weighted_improvement": (
+        Mutant("challenger ruined", _all_ruined),
+        Mutant("challenger equals champion", _tie),
+        Mutant("no champion", lambda c: c.changed(champion=None)),
+        Mutant("segment missing", _without_segment),
+    ),
+    "max_drop": (
+        Mutant("largest segment ruined", _segment_ruined),
+        Mutant("no champion", lambda c: c.changed(champion=None)),
+    ),
+    "floor": (Mutant("challenger ruined", _all_ruined),),
+    "ceiling": (Mutant("challenger ruined", _all_ruined),),
+    "beats_naive": (
+        Mutant("naive as good as the challenger", _naive_as_good),
+        Mutant("no naive baseline", lambda c: c.changed(naive=None)),
+    ),
+    "no_new_drift_alerts": (
+        Mutant("a feature drifts", _drifting),
+        Mutant("no drift report", _checks(drift=None)),
+        Mutant("too few rows for drift", _few_drift_rows, ("inconclusive",)),
+    ),
+    "no_new_fairness_alerts": (
+        Mutant("one group ruined", _group_ruined),
+        Mutant("no fairness column", _without_fairness_column),
+    ),
+    "leakage": (
+        Mutant("a leaked column", _leaked),
+        Mutant("no leakage report", _checks(leakage=None)),
+        Mutant(
+            "scan not possible", _checks(leakage=LeakageReport((), (), {"dependence": "no rows"})), ("inconclusive",)
+        ),
+    ),
+    "servability": (
+        Mutant("does not load", _served(loaded=False)),
+        Mutant("other answers than in training", _served(equal=False)),
+        Mutant("answers not finite", _served(finite=False)),
+        Mutant("nothing tried", _served(rows=0)),
+        Mutant("too slow", _served(p95_ms=1e9)),
+        Mutant("speed not a number", _served(p95_ms=float("nan"))),
+        Mutant("serving not tried", _checks(servability=None)),
+    ),
+}
+
+
+def escapes(comparison: Comparison, *, kind: Trial = "promotion") -> dict[str, tuple[str, ...]]:
+    """Mutants that were not caught, by gate; empty when every gate does its work.
+
+    The comparison must be healthy (verdict pass): InvalidInput names the gates that are not green, since a gate that
+    fails anyway proves nothing.
+    """
+    before = evaluate(comparison, kind=kind)
+    if before.verdict != "pass":
+        lost = sorted({f"{g.name} ({g.status})" for g in before.gates if g.status != "pass"})
+        raise InvalidInput(f"Mutants need a healthy comparison to break; not green are: {', '.join(lost)}.")
+    trial: Trial = kind
+    if kind == "champion_trial":  # the champion is the one to be broken
+        comparison, trial = comparison.champions_trial(), "bootstrap"
+    gates = build(comparison.policy, kind)
+    found: dict[str, tuple[str, ...]] = {}
+    kinds = {spec.name: spec.kind for spec in comparison.policy.gates} | {"segments_complete": "segments_complete"}
+    for gate in gates:
+        missed = []
+        for mutant in GATE_MUTANTS[kinds[gate.name]]:
+            results = evaluate(mutant.change(comparison), kind=trial, gates=[gate]).gates
+            if not any(r.name == gate.name and r.status in mutant.expects for r in results):
+                missed.append(mutant.name)
+        if missed:
+            found[gate.name] = tuple(missed)
+    for mutant in ROW_MUTANTS:
+        if evaluate(mutant.change(comparison), kind=trial, gates=gates).verdict not in mutant.expects:
+            found["alignment"] = (*found.get("alignment", ()), mutant.name)
+    return found
+
+
+def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = True) -> Comparison:
+    """A comparison of seeded numbers that a sound policy lets pass: the challenger errs by 5 %, the champion by 8 %, the
+    naive baseline by 60 %; every segment is major; clusters of two rows; nothing drifts, leaks or fails to serve.
+
+    For targets above 0 (prices, demand). InvalidInput for other tasks: hand `escapes` a comparison of real rows.
+    """
+    if problem.task == "binary":
+        raise InvalidInput(f"{problem.name}: a healthy comparison is made for positive numbers only, not for classes.")
+    rng = np.random.default_rng(seed)
+    fairness_rows = max((g.minimum_rows for g in policy.gates), default=0)
+    each = 2 * max(policy.major_min_rows, policy.segment_min_rows, policy.minimum_clusters, 200)
+    n = each * len(policy.segments)
+    columns = tuple(problem.fairness_columns or problem.sensitive)
+    share = max(2, min(4, n // max(1, 2 * fairness_rows)))
+    groups: dict[str, NDArray[np.object_]] = {
+        "segment": np.repeat(np.array(policy.segments, dtype=object), each),
+        "cluster": np.array([f"c{i // 2:07d}" for i in range(n)], dtype=object),
+        **{c: np.array([f"g{i % share}" for i in range(n)], dtype=object) for c in columns},
+    }
+    truth = np.exp(rng.normal(13.0, 0.8, n))
+    row_id = np.array([f"r{i:07d}" for i in range(n)], dtype=object)
+
+    def scored(noise: float) -> Scored:
+        prediction = truth * np.exp(rng.normal(0.0, noise, n))
+        half = 1.2816 * noise  # an 80 % interval
+        lower, upper = prediction * np.exp(-half), prediction * np.exp(half)
+        return Scored(row_id, truth, prediction, lower, upper, groups)
+
+    still = FeatureDrift(psi=0.001, expected=0.001, p_value=0.5, p_adjusted=0.5, reference_rows=n, rows=n)
+    checks = Checks(
+        LeakageReport((), ("contract", "dependence")),
+        Servability(loaded=True, equal=True, finite=True, p95_ms=1.0, rows=10),
+        DriftReport({"a feature": still}),
+    )
+    if fairness_rows > n:
+        still = replace(still, rows=fairness_rows, reference_rows=fairness_rows)
+        checks = replace(checks, drift=DriftReport({"a feature": still}))
+    return Comparison.align(
+        problem=problem,
+        policy=policy,
+        seed=seed,
+        challenger=scored(0.05),
+        champion=scored(0.08) if champion else None,
+        naive=scored(0.6),
+        challenger_checks=checks,
+        champion_checks=checks,
+    )

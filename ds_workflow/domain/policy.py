@@ -1,0 +1,320 @@
+"""The policy: thresholds that people may change under review, parsed strictly and never repaired.
+
+A key that nobody knows, a number without meaning or a threshold that nothing could reach is refused by name: a typing
+error must not switch off a gate. No file is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any, Literal, cast
+
+from ds_workflow.domain.metrics import metric
+from ds_workflow.errors import InvalidInput
+from registry.records import digest_of
+
+Trial = Literal["promotion", "bootstrap", "champion_trial"]
+TRIALS: tuple[Trial, ...] = ("promotion", "bootstrap", "champion_trial")
+Over = Literal["overall", "segments", "major_segments"]
+OVER = ("overall", "segments", "major_segments")
+_WEIGHT_TOLERANCE = 1e-6
+
+# kind -> the keys it needs; every gate also needs `kind` and `applies_to`
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "weighted_improvement": ("metric", "minimum", "unit"),
+    "max_drop": ("metric", "maximum", "unit", "over"),
+    "floor": ("metric", "minimum", "unit", "over"),
+    "ceiling": ("metric", "maximum", "unit", "over"),
+    "beats_naive": ("metric", "minimum", "unit"),
+    "no_new_drift_alerts": ("maximum_psi", "minimum_rows"),
+    "no_new_fairness_alerts": ("tolerances", "minimum_rows"),
+    "leakage": (),
+    "servability": ("maximum_p95_ms",),
+}
+# what compares with a champion has no meaning where there is none
+_NEEDS_CHAMPION = ("weighted_improvement", "max_drop")
+
+
+@dataclass(frozen=True)
+class GateSpec:
+    """One gate as the policy declares it. `thresholds` holds a number per trial it applies to, in `unit`;
+    `tolerances` the same by metric (fairness)."""
+
+    name: str
+    kind: str
+    applies_to: tuple[Trial, ...]
+    metric: str = ""
+    unit: str = ""
+    over: Over = "overall"
+    thresholds: Mapping[str, float] | None = None
+    tolerances: Mapping[str, Mapping[str, float]] | None = None
+    minimum_rows: int = 0
+
+    def threshold(self, trial: Trial) -> float:
+        """The number for a trial it applies to."""
+        if not self.thresholds or trial not in self.thresholds:
+            raise InvalidInput(f"The gate '{self.name}' has no threshold for {trial}.")
+        return self.thresholds[trial]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a model must show. Rows count rows of the holdout; `weights` is the fixed reference population."""
+
+    problem: str
+    policy_version: str
+    expires_after_days: int
+    alpha: float
+    resamples: int
+    minimum_clusters: int
+    segment_min_rows: int
+    major_min_rows: int
+    weights: Mapping[str, float]
+    weights_source: str
+    gates: tuple[GateSpec, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical content: comments and order of keys don't count, every number does."""
+        return digest_of(self.to_dict())
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The segments that a comparison must carry."""
+        return tuple(self.weights)
+
+    @property
+    def lifetime(self) -> timedelta:
+        """How long an open proposal may be decided."""
+        return timedelta(days=self.expires_after_days)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON of all fields; gates in their names' order, since their order decides nothing."""
+        return {**asdict(self), "gates": [asdict(g) for g in sorted(self.gates, key=lambda g: g.name)]}
+
+    def applying(self, trial: Trial) -> tuple[GateSpec, ...]:
+        """The gates of one trial, in the policy's order."""
+        return tuple(g for g in self.gates if trial in g.applies_to)
+
+    def gate(self, name: str) -> GateSpec:
+        """The gate of that name."""
+        for gate in self.gates:
+            if gate.name == name:
+                return gate
+        raise InvalidInput(f"The policy has no gate '{name}'. It has: {', '.join(g.name for g in self.gates)}.")
+
+    @staticmethod
+    def parse(mapping: Mapping[str, Any], *, segments: Sequence[str], metrics: Sequence[str]) -> Policy:
+        """The policy in a mapping (as YAML gives it) for a problem with these segments and metrics.
+
+        Raises InvalidInput naming the key: unknown, missing, of the wrong kind, out of range, in the wrong unit,
+        unattainable or contradicting another.
+        """
+        top = _Part("policy", mapping)
+        top.keys(
+            "problem",
+            "policy_version",
+            "expires_after_days",
+            "statistics",
+            "rows",
+            "reference_population",
+            "gates",
+        )
+        statistics, rows = top.part("statistics"), top.part("rows")
+        statistics.keys("alpha", "resamples", "minimum_clusters")
+        rows.keys("segment_minimum", "major_segment_minimum")
+        population = top.part("reference_population")
+        population.keys("source", "weights")
+        specs = top.part("gates")
+        policy = Policy(
+            problem=top.text("problem"),
+            policy_version=top.text("policy_version"),
+            expires_after_days=top.integer("expires_after_days", low=1, high=365),
+            alpha=statistics.number("alpha", low=0.001, high=0.2),
+            resamples=statistics.integer("resamples", low=99, high=1_000_000),
+            minimum_clusters=statistics.integer("minimum_clusters", low=2, high=1_000_000),
+            segment_min_rows=rows.integer("segment_minimum", low=1, high=10**9),
+            major_min_rows=rows.integer("major_segment_minimum", low=1, high=10**9),
+            weights=_weights(population.part("weights"), segments),
+            weights_source=population.text("source"),
+            gates=tuple(_gate(specs.part(str(name)), str(name), metrics) for name in specs.content),
+        )
+        _sound(policy)
+        return policy
+
+
+class _Part:
+    """A mapping inside the policy that knows its own path, so that every refusal can name the key."""
+
+    def __init__(self, path: str, content: Any) -> None:
+        if not isinstance(content, Mapping):
+            raise InvalidInput(f"{path}: a mapping of keys to values is wanted here, not {content!r}.")
+        self.path, self.content = path, content
+
+    def keys(self, *known: str) -> None:
+        """Refuse what is unknown and what is missing."""
+        for key in self.content:
+            if key not in known:
+                raise InvalidInput(
+                    f"{self.path}: unknown key '{key}'. Allowed: {', '.join(sorted(known))}.",
+                    hint="Correct the key; an unknown one is refused, so that a typing error switches no gate off.",
+                )
+        for key in known:
+            if key not in self.content:
+                raise InvalidInput(f"{self.path}: the key '{key}' is missing. Wanted: {', '.join(sorted(known))}.")
+
+    def part(self, key: str) -> _Part:
+        return _Part(f"{self.path}.{key}", self.content[key])
+
+    def text(self, key: str) -> str:
+        value = self.content[key]
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidInput(f"{self.path}.{key}: a text is wanted, not {value!r}.")
+        return value
+
+    def number(self, key: str, *, low: float, high: float) -> float:
+        value = self.content[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise InvalidInput(f"{self.path}.{key}: a number from {low:g} to {high:g} is wanted, not {value!r}.")
+        return float(value)
+
+    def integer(self, key: str, *, low: int, high: int) -> int:
+        value = self.content[key]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise InvalidInput(f"{self.path}.{key}: a whole number from {low} to {high} is wanted, not {value!r}.")
+        return value
+
+    def choice(self, key: str, allowed: Sequence[str]) -> str:
+        value = self.content[key]
+        if value not in allowed:
+            raise InvalidInput(f"{self.path}.{key}: {value!r} is not known. Allowed: {', '.join(allowed)}.")
+        return str(value)
+
+    def per_trial(self, key: str, trials: Sequence[Trial], *, low: float, high: float) -> dict[str, float]:
+        """One number for all trials, or a mapping with exactly one for each."""
+        if not isinstance(self.content[key], Mapping):
+            return dict.fromkeys(trials, self.number(key, low=low, high=high))
+        each = self.part(key)
+        each.keys(*trials)
+        return {trial: each.number(trial, low=low, high=high) for trial in trials}
+
+
+def _weights(part: _Part, segments: Sequence[str]) -> dict[str, float]:
+    part.keys(*segments)
+    weights = {name: part.number(name, low=0.0, high=1.0) for name in segments}
+    total = sum(weights.values())
+    if abs(total - 1.0) > _WEIGHT_TOLERANCE:
+        raise InvalidInput(f"{part.path}: the weights sum to {total:.6g}; a reference population sums to 1.")
+    return weights
+
+
+def _trials(part: _Part) -> tuple[Trial, ...]:
+    given = part.content["applies_to"]
+    if not isinstance(given, list | tuple) or not given or len(set(given)) != len(given):
+        raise InvalidInput(f"{part.path}.applies_to: a list of trials is wanted, from: {', '.join(TRIALS)}.")
+    for trial in given:
+        if trial not in TRIALS:
+            raise InvalidInput(f"{part.path}.applies_to: {trial!r} is not known. Allowed: {', '.join(TRIALS)}.")
+    return tuple(trial for trial in TRIALS if trial in given)
+
+
+def _limits(kind: str, unit: str, metric_unit: str) -> tuple[float, float]:
+    """The range in which a threshold of that unit has a meaning: 2 for '2 %' is refused, and so is 5 for '5 %'."""
+    if unit == "relative":
+        return (0.0, 0.99 if kind != "max_drop" else 1.0)
+    return (0.0, 1.0) if metric_unit == "share" else (0.0, 1e12)
+
+
+def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
+    if "kind" not in part.content:
+        raise InvalidInput(f"{part.path}: the key 'kind' is missing. Allowed kinds: {', '.join(KINDS)}.")
+    kind = part.choice("kind", tuple(KINDS))
+    part.keys("kind", "applies_to", *KINDS[kind])
+    trials = _trials(part)
+    for trial in trials:
+        if kind in _NEEDS_CHAMPION and trial != "promotion":
+            raise InvalidInput(
+                f"{part.path}.applies_to: '{kind}' compares with a champion; {trial} has none beside it."
+            )
+    named, unit, over = "", "", "overall"
+    thresholds: dict[str, float] | None = None
+    tolerances: dict[str, Mapping[str, float]] | None = None
+    if "metric" in KINDS[kind]:
+        named = part.choice("metric", tuple(metrics))
+        wanted = ("relative", "absolute") if kind not in ("floor", "ceiling") else (metric(named).unit,)
+        unit = part.choice("unit", wanted)
+        over = part.choice("over", OVER) if "over" in KINDS[kind] else "overall"
+        if kind in ("floor", "ceiling") and metric(named).greater_is_better != (kind == "floor"):
+            better = "floor" if metric(named).greater_is_better else "ceiling"
+            raise InvalidInput(f"{part.path}: '{named}' wants a {better}, not a {kind}.")
+        low, high = _limits(kind, unit, metric(named).unit)
+        bound = "minimum" if "minimum" in KINDS[kind] else "maximum"
+        thresholds = part.per_trial(bound, trials, low=low, high=high)
+    if kind == "no_new_drift_alerts":
+        thresholds = part.per_trial("maximum_psi", trials, low=0.01, high=10.0)
+    if kind == "servability":
+        thresholds = part.per_trial("maximum_p95_ms", trials, low=0.1, high=600_000.0)
+    if kind == "no_new_fairness_alerts":
+        by_metric = part.part("tolerances")
+        for key in by_metric.content:
+            _known_metric(by_metric, key, metrics)
+        if not by_metric.content:
+            raise InvalidInput(f"{by_metric.path}: at least one metric is wanted, from: {', '.join(metrics)}.")
+        tolerances = {
+            key: by_metric.per_trial(key, trials, low=0.0, high=1.0 if metric(key).unit == "share" else 1e12)
+            for key in by_metric.content
+        }
+    minimum = part.integer("minimum_rows", low=1, high=10**9) if "minimum_rows" in KINDS[kind] else 0
+    return GateSpec(name, kind, trials, named, unit, cast(Over, over), thresholds, tolerances, minimum)
+
+
+def _known_metric(part: _Part, key: str, metrics: Sequence[str]) -> None:
+    if key not in metrics:
+        raise InvalidInput(f"{part.path}: unknown key '{key}'. Allowed: {', '.join(metrics)}.")
+
+
+def _family(policy: Policy, trial: Trial) -> int:
+    """The most bootstrap tests that a trial may ask at once."""
+    many = {"overall": 1, "segments": len(policy.weights), "major_segments": len(policy.weights)}
+    tested = ("weighted_improvement", "max_drop", "floor", "ceiling", "beats_naive")
+    return sum(many[g.over] for g in policy.applying(trial) if g.kind in tested)
+
+
+def _sound(policy: Policy) -> None:
+    """Refuse what no model could reach and what contradicts itself."""
+    if policy.segment_min_rows > policy.major_min_rows:
+        raise InvalidInput(
+            f"policy.rows: segment_minimum {policy.segment_min_rows} is above major_segment_minimum "
+            f"{policy.major_min_rows}; a major segment would be too small to be judged."
+        )
+    for trial in TRIALS:
+        if not policy.applying(trial):
+            raise InvalidInput(f"policy.gates: no gate applies to {trial}, so everything would pass it.")
+        tests = _family(policy, trial)
+        if tests / (policy.resamples + 1) > policy.alpha:
+            wanted = int(tests / policy.alpha)
+            raise InvalidInput(
+                f"policy.statistics.resamples: with {tests} tests in {trial} and alpha {policy.alpha:g}, "
+                f"{policy.resamples} resamples can never show enough; at least {wanted} are wanted."
+            )
+    for gate in policy.gates:
+        limits = gate.thresholds or {}
+        if gate.kind in ("floor", "ceiling") and {"promotion", "bootstrap"} <= set(limits):
+            tighter = limits["bootstrap"] - limits["promotion"]
+            if (tighter if gate.kind == "floor" else -tighter) > 0:
+                raise InvalidInput(
+                    f"policy.gates.{gate.name}: bootstrap asks for more ({limits['bootstrap']:g}) than promotion "
+                    f"({limits['promotion']:g}); a first champion may be weaker than its successors, not the reverse."
+                )
+    _attainable(policy)
+
+
+def _attainable(policy: Policy) -> None:
+    """A share can't be shown to be 1, nor an error to be 0."""
+    for gate in policy.gates:
+        if gate.kind == "floor" and gate.unit == "share" and max((gate.thresholds or {"": 0.0}).values()) >= 1.0:
+            raise InvalidInput(f"policy.gates.{gate.name}: no model can be shown to reach a share of 1.")
+        if gate.kind == "ceiling" and min((gate.thresholds or {"": 1.0}).values()) <= 0.0:
+            raise InvalidInput(f"policy.gates.{gate.name}: no model can be shown to stay at 0.")

@@ -1,0 +1,194 @@
+"""A frozen table of rows: its canonical form, its digest, and where the holdout is cut.
+
+The digest is taken over values, not over the bytes of a file: another parquet writer, another order of rows or columns
+and another text dtype give the same digest; another value gives another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ds_workflow.domain.problem import Column, Problem
+from ds_workflow.errors import InvalidInput
+from registry.records import SnapshotRecord, canonical_json, utc_text
+
+SPLIT_COLUMN = "split"  # of a problem whose source fixes the split: it holds TRAIN or HOLDOUT
+TRAIN, HOLDOUT = "train", "holdout"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A verified snapshot: all rows in time order, and its two parts."""
+
+    record: SnapshotRecord
+    rows: pd.DataFrame
+    train: pd.DataFrame
+    holdout: pd.DataFrame
+
+
+def check_name(dataset_version: str) -> str:
+    """The name, if it can be one of a folder; InvalidInput otherwise."""
+    if not _NAME.fullmatch(dataset_version):
+        raise InvalidInput(
+            f"'{dataset_version}' can't name a snapshot: allowed are letters, digits, '.', '_' and '-', at most 64, "
+            "beginning with a letter or digit.",
+            hint="For example 'dof-2024' or 'sim-v1'.",
+        )
+    return dataset_version
+
+
+def conform(problem: Problem, rows: pd.DataFrame) -> pd.DataFrame:
+    """The declared columns in their declared order and one dtype per kind, sorted by time then row id.
+
+    Numbers and integers become float64 (as in a prediction request), dates datetime64[us], the others text. Raises
+    InvalidInput for a missing or undeclared column, a value of another type, and an id that is absent or given twice.
+    """
+    declared = [c.name for c in problem.columns]
+    lacking = [name for name in declared if name not in rows]
+    unknown = [str(name) for name in rows.columns if name not in declared]
+    if lacking or unknown:
+        said = [f"lack {', '.join(lacking)}"] if lacking else []
+        said += [f"hold the undeclared {', '.join(unknown)}"] if unknown else []
+        raise InvalidInput(f"The rows of {problem.name} {' and '.join(said)}. Declared: {', '.join(declared)}.")
+    if rows.empty:
+        raise InvalidInput(f"There are no rows of {problem.name} to freeze.")
+    frame = pd.DataFrame({c.name: _as_declared(problem, c, rows[c.name]) for c in problem.columns})
+    ids = frame[problem.row_id]
+    if ids.isna().any():
+        raise InvalidInput(f"{problem.name}: {int(ids.isna().sum()):,} rows have no '{problem.row_id}'.")
+    if not ids.is_unique:
+        again = ids[ids.duplicated()].iloc[0]
+        raise InvalidInput(f"{problem.name}: '{problem.row_id}' {again!r} stands on more than one row.")
+    order = [problem.time_column, problem.row_id] if problem.time_column else [problem.row_id]
+    return frame.sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def _as_declared(problem: Problem, column: Column, values: pd.Series[Any]) -> Any:
+    plain = values.reset_index(drop=True)
+    try:
+        if column.kind in ("number", "integer"):
+            return plain.astype("float64")
+        if column.kind == "date":
+            return pd.to_datetime(plain).astype("datetime64[us]")
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"{problem.name}: column '{column.name}' is not all of kind {column.kind}: {error}"
+        ) from error
+    return plain.astype("str")
+
+
+def digest(problem: Problem, rows: pd.DataFrame) -> str:
+    """SHA-256, 64 hex digits, of the values of conformed rows in the order of their ids.
+
+    Per column: float64 little-endian bytes (one NaN, no negative zero), microseconds of dates, or for text the sorted
+    distinct values with their lengths and each row's place among them.
+    """
+    order = rows[problem.row_id].argsort().to_numpy()
+    parts = []
+    for column in problem.columns:
+        values = rows[column.name]
+        if column.kind in ("number", "integer"):
+            number = values.to_numpy(dtype="<f8")[order] + 0.0
+            content = [np.where(np.isnan(number), np.nan, number).astype("<f8").tobytes()]
+        elif column.kind == "date":
+            content = [values.to_numpy(dtype="datetime64[us]")[order].astype("<i8").tobytes()]
+        else:
+            content = _text_bytes(values, order)
+        parts.append([column.name, column.kind, hashlib.sha256(b"".join(content)).hexdigest()])
+    return hashlib.sha256(canonical_json([problem.name, len(rows), sorted(parts)]).encode()).hexdigest()
+
+
+def _text_bytes(values: pd.Series[Any], order: NDArray[Any]) -> list[bytes]:
+    codes, distinct = pd.factorize(values, use_na_sentinel=True)
+    texts = [str(v) for v in distinct]
+    by_text = sorted(range(len(texts)), key=texts.__getitem__)
+    rank = np.empty(len(texts) + 1, dtype="<i8")
+    rank[by_text] = np.arange(len(texts))
+    rank[-1] = -1  # the sentinel of a missing value
+    encoded = [texts[i].encode() for i in by_text]
+    lengths = np.array([len(e) for e in encoded], dtype="<i8")
+    return [lengths.tobytes(), b"".join(encoded), rank[codes][order].tobytes()]
+
+
+def holdout_mask(problem: Problem, rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which of the conformed rows are the holdout.
+
+    Chronological: everything from one day on, the day whose share is nearest to the declared one (the earlier of
+    two equally near). Given: where SPLIT_COLUMN says so. Raises InvalidInput when one side would be empty.
+    """
+    if problem.split.method == "given":
+        if SPLIT_COLUMN not in rows:
+            raise InvalidInput(f"{problem.name} declares a given split but no column '{SPLIT_COLUMN}'.")
+        mask = (rows[SPLIT_COLUMN] == HOLDOUT).to_numpy(dtype=bool)
+    else:
+        day = rows[problem.time_column].to_numpy(dtype="datetime64[D]")
+        if np.isnat(day).any():
+            raise InvalidInput(f"{problem.name}: {int(np.isnat(day).sum()):,} rows have no '{problem.time_column}'.")
+        days, counts = np.unique(day, return_counts=True)
+        share = np.cumsum(counts[::-1])[::-1] / len(day)
+        if len(days) < 2:
+            raise InvalidInput(f"All rows of {problem.name} are of {days[0]}; a chronological split needs two days.")
+        first = days[1:][np.abs(share[1:] - problem.split.holdout_share).argmin()]
+        mask = day >= first
+    if mask.all() or not mask.any():
+        raise InvalidInput(
+            f"The split of {problem.name} leaves its {'training' if mask.all() else 'holdout'} part empty."
+        )
+    return np.asarray(mask, dtype=np.bool_)
+
+
+def describe(
+    problem: Problem,
+    rows: pd.DataFrame,
+    *,
+    dataset_version: str,
+    source: str,
+    licence: str,
+    dropped: Mapping[str, int],
+    created_at: datetime,
+) -> SnapshotRecord:
+    """The record of conformed rows: both digests, counts and dates."""
+    mask = holdout_mask(problem, rows)
+    first = last = holdout_from = ""
+    if problem.time_column:
+        time = rows[problem.time_column]
+        first, last, holdout_from = (str(t.date()) for t in (time.min(), time.max(), time[mask].min()))
+    return SnapshotRecord(
+        problem=problem.name,
+        dataset_version=check_name(dataset_version),
+        digest=digest(problem, rows),
+        holdout_digest=digest(problem, rows[mask]),
+        rows=len(rows),
+        columns=tuple(rows.columns),
+        first=first,
+        last=last,
+        holdout_from=holdout_from,
+        holdout_rows=int(mask.sum()),
+        source=source,
+        licence=licence,
+        created_at=utc_text(created_at),
+        dropped={str(k): int(v) for k, v in dropped.items()},
+    )
+
+
+def to_plain(record: SnapshotRecord) -> dict[str, Any]:
+    """The record as JSON keeps it."""
+    return asdict(record) | {"columns": list(record.columns), "dropped": dict(record.dropped)}
+
+
+def from_plain(content: Mapping[str, Any]) -> SnapshotRecord:
+    """The inverse of `to_plain`; InvalidInput when a field is missing or unknown."""
+    try:
+        return SnapshotRecord(**{**content, "columns": tuple(content["columns"])})
+    except (TypeError, KeyError) as error:
+        raise InvalidInput(f"This is not the record of a snapshot: {error}.") from error

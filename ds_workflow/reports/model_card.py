@@ -1,0 +1,116 @@
+"""The model card of a registered version, after Mitchell et al., 'Model Cards for Model Reporting' (2019).
+
+What was not measured says NOT PROVIDED: an empty place would read as nothing to report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ds_workflow.domain.problem import Problem
+from ds_workflow.reports.run_card import metric_text
+from ds_workflow.reports.tables import NOT_PROVIDED, code, count, md, md_table, metric_title
+from registry.records import ModelVersion, Proposal, SnapshotRecord
+
+
+def markdown(
+    problem: Problem,
+    version: ModelVersion,
+    *,
+    metrics: Mapping[str, float | None],
+    segments: Mapping[str, Mapping[str, float | None]] | None = None,
+    segment_rows: Mapping[str, int] | None = None,
+    dataset: SnapshotRecord | None = None,
+    proposal: Proposal | None = None,
+    caveats: Sequence[str] = (),
+) -> str:
+    """The card as Markdown. All metrics and segments of the problem are listed, measured or not.
+
+    `metrics` are on the holdout, in the metric's own unit; `proposal` is the one that decided on this version.
+    """
+    line = version.lineage
+    out = [f"# Model card: {md(problem.title)}, version {version.version}", ""]
+    out += [md(version.description) or NOT_PROVIDED, "", "## Model", ""]
+    facts: dict[str, Any] = {
+        "Version": version.version,
+        "Digest": version.digest,
+        "Status": version.status,
+        "Registered": version.created_at,
+        "Strategy": line.strategy,
+        "Feature set": line.feature_set_version,
+        "Owner": line.owner,
+        "Hypothesis": line.hypothesis_id,
+        "Change": f"{line.change_type}: {line.change_summary}" if line.change_summary else line.change_type,
+        "Base champion": line.base_champion_version,
+        "Run": version.run_id,
+        "Commit": line.git_commit,
+        "Seed": line.seed,
+    }
+    out += md_table(["", ""], [[k, md(_or_missing(v))] for k, v in facts.items()])
+    out += ["", "## Intended use", "", md(problem.intended_use) or NOT_PROVIDED]
+    out += ["", "## Limits", "", md(problem.limits) or NOT_PROVIDED]
+    out += ["", f"Predicts {code(problem.target)}{f' in {md(problem.target_unit)}' if problem.target_unit else ''}."]
+    out += ["", "Never an input:", ""]
+    never = {problem.target: "it is the target", **problem.forbidden}
+    never.update(dict.fromkeys(problem.sensitive, "sensitive, kept for the report only"))
+    out += [f"- {code(name)}: {md(reason)}" for name, reason in never.items()]
+    out += ["", "## Data", "", *_data(line.dataset_version, line.dataset_digest, line.holdout_digest, dataset)]
+    out += ["", f"Source: {md(problem.source) or NOT_PROVIDED}. Licence: {md(problem.licence) or NOT_PROVIDED}."]
+    out += ["", "## Metrics on the holdout", ""]
+    out += md_table(
+        ["Metric", "Figure"],
+        [[md(metric_title(n)), metric_text(n, metrics.get(n))] for n in dict.fromkeys([*problem.metrics, *metrics])],
+        align="lr",
+    )
+    out += ["", f"## By segment ({code(problem.segment_column)})", ""]
+    rows = [
+        [
+            md(s),
+            count((segment_rows or {}).get(s)),
+            *(metric_text(m, (segments or {}).get(s, {}).get(m)) for m in problem.metrics),
+        ]
+        for s in dict.fromkeys([*problem.segments, *(segments or {})])
+    ]
+    out += md_table(["Segment", "Rows", *map(md, problem.metrics)], rows, align="l" + "r" * (len(problem.metrics) + 1))
+    out += ["", "## Fairness", "", _fairness(problem, proposal)]
+    out += ["", "## Decision", "", _decision(proposal)]
+    out += ["", "## Caveats", "", *([f"- {md(c)}" for c in caveats] or [NOT_PROVIDED])]
+    return "\n".join(out) + "\n"
+
+
+def _or_missing(value: Any) -> str:
+    return NOT_PROVIDED if value is None or value == "" else str(value)
+
+
+def _data(name: str, digest: str, holdout: str, dataset: SnapshotRecord | None) -> list[str]:
+    facts: dict[str, Any] = {"Dataset version": name, "Digest": digest, "Holdout digest": holdout}
+    known = dataset is not None
+    facts["Rows"] = count(dataset.rows) if dataset else None
+    facts["Dates"] = f"{dataset.first} to {dataset.last}" if dataset else None
+    facts["Holdout"] = f"{count(dataset.holdout_rows)} rows from {dataset.holdout_from}" if dataset else None
+    lines = md_table(["", ""], [[k, md(_or_missing(v))] for k, v in facts.items()])
+    if known and dataset is not None and dataset.dropped:
+        lines += [
+            "",
+            "Dropped in cleaning: " + ", ".join(f"{md(k)} {count(v)}" for k, v in dataset.dropped.items()) + ".",
+        ]
+    return lines
+
+
+def _fairness(problem: Problem, proposal: Proposal | None) -> str:
+    found = [g for g in (proposal.gates if proposal else ()) if "fairness" in g.name]
+    if not found:
+        groups = ", ".join(problem.fairness_columns or problem.sensitive)
+        return f"{NOT_PROVIDED}{f' (groups declared: {md(groups)})' if groups else ''}"
+    return " ".join(f"{md(g.name)}: {g.status}. {md(g.note)}".strip() for g in found)
+
+
+def _decision(proposal: Proposal | None) -> str:
+    if proposal is None:
+        return NOT_PROVIDED
+    who = f" by {md(proposal.decided_by)} at {md(proposal.decided_at)}" if proposal.decided_by else ""
+    own = " **SELF-APPROVED.**" if proposal.self_approved else ""
+    reason = f" Reason: {md(proposal.reason)}" if proposal.reason else ""
+    label = proposal.label.replace("_", " ")
+    return f"Proposal {code(proposal.id)}: verdict {proposal.verdict}, {label}{who}.{own}{reason}"

@@ -1,0 +1,271 @@
+"""The run card: what one training run did, on what, and what its figures are. Markdown and a self-contained page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.scorecard import Scorecard
+from ds_workflow.reports.charts import Bar, BarGroup, grouped_bars, horizontal_bars
+from ds_workflow.reports.page import bullets, figure, page, section, table
+from ds_workflow.reports.tables import (
+    NOT_PROVIDED,
+    code,
+    count,
+    esc,
+    md,
+    md_table,
+    measure,
+    metric_title,
+    metric_unit,
+    number,
+    plain,
+    text_table,
+    typographic,
+)
+from registry.records import Lineage, SnapshotRecord
+
+WIDE, SLIM = 870, 350
+_BARE = frozenset({"r2"})  # a share that nobody speaks of in per cent
+
+
+@dataclass(frozen=True)
+class RunCard:
+    """One training run. `metrics` are overall, `segments` by segment, both on the holdout; `facts` and `data` are shown
+    in order. `importances` are of the kind that `importance_kind` says; `seconds` is wall time of the training."""
+
+    title: str
+    run_id: str
+    facts: Mapping[str, Any]  # version, digest, strategy, owner, seed, commit, hypothesis, change ...
+    data: Mapping[str, Any]  # dataset version and digest, rows, dates, source, licence, holdout ...
+    feature_set: str
+    features: Sequence[str]
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float | None]
+    segments: Mapping[str, Mapping[str, float | None]]
+    segment_rows: Mapping[str, int] = field(default_factory=dict)
+    importances: Mapping[str, float | None] = field(default_factory=dict)
+    importance_kind: str = "gain"
+    shap: Mapping[str, float | None] = field(default_factory=dict)  # mean |SHAP| per feature
+    shap_unit: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    caveats: Sequence[str] = ()
+    seconds: float | None = None
+
+
+def of(
+    problem: Problem,
+    lineage: Lineage,
+    card: Scorecard,
+    *,
+    record: SnapshotRecord | None,
+    params: Mapping[str, Any],
+    importances: Mapping[str, float | None],
+    shap: Mapping[str, float | None],
+    environment: Mapping[str, str],
+    run_id: str = "",
+    version: int | None = None,
+    digest: str = "",
+    seconds: float | None = None,
+    shap_unit: str = "",
+) -> RunCard:
+    """The card of one training run, from what the run knows. What could not be measured becomes a caveat."""
+    facts = {
+        "Problem": problem.name,
+        "Version": version,
+        "Digest": digest,
+        "Strategy": lineage.strategy,
+        "Hypothesis": lineage.hypothesis_id,
+        "Hypothesis digest": lineage.hypothesis_digest,
+        "Parent hypothesis": lineage.parent_hypothesis_id,
+        "Change": lineage.change_type,
+        "What changed": lineage.change_summary,
+        "Base champion": lineage.base_champion_version,
+        "Owner": lineage.owner,
+        "Seed": lineage.seed,
+        "Commit": lineage.git_commit,
+    }
+    data: dict[str, Any] = {"Dataset version": lineage.dataset_version, "Digest": lineage.dataset_digest}
+    if record is not None:
+        data["Rows"] = count(record.rows)
+        data["Dates"] = f"{record.first} to {record.last}"
+        data["Dropped"] = ", ".join(f"{k} {count(n)}" for k, n in record.dropped.items()) or "nothing"
+        data["Holdout"] = f"{count(record.holdout_rows)} rows from {record.holdout_from}"
+    data |= {"Holdout digest": lineage.holdout_digest, "Source": problem.source, "Licence": problem.licence}
+    unmeasured = [f"{name} was not measured: {why}" for name, why in card.missing.items()]
+    return RunCard(
+        title=f"{problem.title}: {lineage.hypothesis_id}, {lineage.strategy} on {lineage.feature_set_version}",
+        run_id=run_id,
+        facts=facts,
+        data=data,
+        feature_set=lineage.feature_set_version,
+        features=problem.feature_set(lineage.feature_set_version).features,
+        params=params,
+        metrics={name: card.overall.get(name) for name in dict.fromkeys([*problem.metrics, *card.overall])},
+        segments={s: {k: v for k, v in f.items() if k != "rows"} for s, f in card.segments.items()},
+        segment_rows={s: int(f["rows"]) for s, f in card.segments.items() if "rows" in f},
+        importances=importances,
+        shap=shap,
+        shap_unit=shap_unit,
+        environment=environment,
+        caveats=[problem.limits, *unmeasured] if problem.limits else unmeasured,
+        seconds=seconds,
+    )
+
+
+def documents(card: RunCard) -> dict[str, str]:
+    """File name to text: what a run keeps of its card."""
+    return {"run_card.md": markdown(card), "run_card.html": html(card)}
+
+
+def summary(
+    *,
+    problem: str,
+    version: int,
+    digest: str,
+    run_id: str,
+    card: Scorecard,
+    rows: Mapping[str, int],
+    seconds: float,
+) -> str:
+    """The few lines a terminal shows after training: the version, its figures overall and by segment."""
+    names = list(card.overall)
+    table_rows = [["all rows", count(card.rows), *(metric_text(n, card.overall[n]) for n in names)]]
+    table_rows += [
+        [s, count(f.get("rows")), *(metric_text(n, f.get(n)) for n in names)] for s, f in card.segments.items()
+    ]
+    used = ", ".join(f"{count(n)} {name}" for name, n in rows.items())
+    out = [
+        f"Trained v{version} of {plain(problem)} in {seconds:.1f} s ({used} rows)",
+        f"  run {plain(run_id)}",
+        f"  digest {digest}",
+        "",
+        *text_table(["holdout", "rows", *names], table_rows, align="l" + "r" * (len(names) + 1)),
+        *(f"  {plain(name)} was not measured: {plain(why)}" for name, why in card.missing.items()),
+    ]
+    return "\n".join(out)
+
+
+def metric_text(name: str, value: Any) -> str:
+    """A metric's figure in its unit; NOT PROVIDED when it was not measured."""
+    text = measure(value, "" if name in _BARE else metric_unit(name))
+    return NOT_PROVIDED if text == "n/a" else text
+
+
+def _said(value: Any) -> str:
+    if value is None or value == "":
+        return NOT_PROVIDED
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return str(value)
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _segment_heads(card: RunCard) -> list[str]:
+    return list(dict.fromkeys(name for figures in card.segments.values() for name in figures))
+
+
+def markdown(card: RunCard) -> str:
+    """The card as Markdown."""
+    out = [f"# Run card: {md(card.title)}", "", f"Run {code(card.run_id)}.", "", "## What was run", ""]
+    out += md_table(["", ""], [[md(k), md(_said(v))] for k, v in {**card.facts, "seconds": card.seconds}.items()])
+    out += ["", "## Data", "", *md_table(["", ""], [[md(k), md(_said(v))] for k, v in card.data.items()])]
+    out += ["", f"## Features: set {md(card.feature_set)}, {len(card.features)} columns", ""]
+    out += [", ".join(code(f) for f in card.features) or NOT_PROVIDED]
+    out += ["", "## Metrics on the holdout", ""]
+    out += md_table(
+        ["Metric", "Figure"], [[md(metric_title(n)), metric_text(n, v)] for n, v in card.metrics.items()], align="lr"
+    )
+    if card.segments:
+        heads = _segment_heads(card)
+        rows = [
+            [md(s), count(card.segment_rows.get(s)), *(metric_text(h, figures.get(h)) for h in heads)]
+            for s, figures in card.segments.items()
+        ]
+        out += ["", "## By segment", "", *md_table(["Segment", "Rows", *map(md, heads)], rows, align="l" + "r" * 9)]
+    for title, unit, values in _ranked(card):
+        top = sorted(values.items(), key=lambda kv: (-abs(kv[1] or 0.0), kv[0]))[:20]
+        out += ["", f"## {md(title)}", ""]
+        out += md_table(["Feature", "Figure"], [[code(n), measure(v, unit)] for n, v in top], align="lr")
+    out += [
+        "",
+        "## Parameters",
+        "",
+        *md_table(["Parameter", "Value"], [[code(k), md(_said(v))] for k, v in card.params.items()]),
+    ]
+    if card.environment:
+        out += ["", "## Environment", "", *md_table(["", ""], [[md(k), md(v)] for k, v in card.environment.items()])]
+    out += ["", "## Caveats", "", *([f"- {md(c)}" for c in card.caveats] or [NOT_PROVIDED])]
+    return "\n".join(out) + "\n"
+
+
+def _ranked(card: RunCard) -> list[tuple[str, str, Mapping[str, float | None]]]:
+    parts = [(f"Feature importances ({card.importance_kind})", "", card.importances)]
+    parts.append(("Mean absolute SHAP value", card.shap_unit, card.shap))
+    return [part for part in parts if part[2]]
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    rows = [[esc(k), f"<span>{esc(_said(v))}</span>"] for k, v in values.items()]
+    return table(["Name", "Value"], rows) if rows else ""
+
+
+def html(card: RunCard) -> str:
+    """The card as a page: no script, nothing fetched."""
+    heads = _segment_heads(card)
+    segments = [
+        [esc(s), count(card.segment_rows.get(s)), *(esc(typographic(metric_text(h, f.get(h)))) for h in heads)]
+        for s, f in card.segments.items()
+    ]
+    tiles = "".join(
+        f'<div class="tile"><div class="name">{esc(typographic(metric_title(n)))}</div>'
+        f"<b>{esc(typographic(metric_text(n, v)))}</b></div>"
+        for n, v in list(card.metrics.items())[:8]
+    )
+    body = [
+        f'<div class="head wait"><div class="eyebrow">Run card · {esc(card.run_id)}</div><h1>{esc(card.title)}</h1>'
+        f'<div class="tiles">{tiles}</div></div>',
+        section("What was run", _pairs({**card.facts, "seconds": card.seconds})),
+        section("Data", _pairs(card.data)),
+        section(
+            "By segment",
+            table(["Segment", "Rows", *heads], segments, align="l" + "r" * 20) if segments else "",
+            *_segment_charts(card, heads),
+        ),
+        section("What the model leans on", *(_chart(title, unit, values) for title, unit, values in _ranked(card))),
+        section(
+            f"Features: set {card.feature_set}, {len(card.features)} columns",
+            f"<p>{', '.join(f'<code>{esc(f)}</code>' for f in card.features) or NOT_PROVIDED}</p>",
+        ),
+        section("Parameters", _pairs(card.params)),
+        section("Environment", _pairs(card.environment)),
+        section("Caveats", bullets(card.caveats) or f"<p>{NOT_PROVIDED}</p>"),
+    ]
+    return page(f"Run card: {card.title}", "\n".join(part for part in body if part))
+
+
+def _segment_charts(card: RunCard, heads: Sequence[str]) -> list[str]:
+    out = []
+    for metric in [h for h in ("mdape", "ppe10") if h in heads] or list(heads)[:1]:
+        groups = [
+            BarGroup(s, (Bar(f.get(metric)),), f"{count(card.segment_rows[s])} rows" if s in card.segment_rows else "")
+            for s, f in card.segments.items()
+        ]
+        title = f"{metric_title(metric)}, by segment"
+
+        def draw(width: int, groups: Sequence[BarGroup] = groups, title: str = title, name: str = metric) -> str:
+            unit = metric_unit(name)
+            return grouped_bars(groups, title=title, unit=unit, labels=("this run",), width=width, styled=False)
+
+        out.append(figure(title, "On the holdout.", draw(WIDE), draw(SLIM)))
+    return out
+
+
+def _chart(title: str, unit: str, values: Mapping[str, float | None]) -> str:
+    def draw(width: int) -> str:
+        return horizontal_bars(values, title=title, unit=unit, top_n=15, width=width, styled=False)
+
+    return figure(title, "The longest bars first.", draw(WIDE), draw(SLIM))

@@ -1,0 +1,101 @@
+"""Decide: approve, reject, roll back; and finish what an earlier command left half done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ds_workflow.adapters import evidence, hypotheses, models, policies, run_files, snapshots
+from ds_workflow.reports import model_card
+from ds_workflow.reports import proposal as report
+from ds_workflow.use_cases.arena import status
+from registry.records import Evidence, ModelVersion, Proposal
+
+if TYPE_CHECKING:
+    from ds_workflow.workspace import Workspace
+
+
+def approve(work: Workspace, proposal_id: str, *, by: str, reason: str = "") -> status.View:
+    """Approve a proposal and promote its challenger; every digest it binds is computed again first."""
+    reconcile(work)
+    work.say("computing every digest that the approval binds, again")
+    decided = work.registry.approve(
+        proposal_id,
+        by=by,
+        reason=reason,
+        recheck=lambda proposal: recheck(work, proposal),
+        smoke=lambda version: smoke(work, version),
+    )
+    return _written(work, decided)
+
+
+def reject(work: Workspace, proposal_id: str, *, by: str, reason: str) -> status.View:
+    """Reject a proposal; the champion stays."""
+    reconcile(work)
+    return _written(work, work.registry.reject(proposal_id, by=by, reason=reason))
+
+
+def roll_back(work: Workspace, *, to: int | None, by: str, reason: str) -> status.View:
+    """Put a former champion back, from the pointer log."""
+    reconcile(work)
+    policy = policies.load(work.settings.policy(work.problem.name), work.problem)
+    decided = work.registry.roll_back(
+        work.problem.name,
+        to=to,
+        by=by,
+        reason=reason,
+        smoke=lambda version: smoke(work, version),
+        policy_digest=policy.digest,
+    )
+    return _written(work, decided)
+
+
+def reconcile(work: Workspace) -> None:
+    """Finish every decision that was recorded but not wholly applied, as when a machine stopped in between."""
+    for proposal in work.registry.reconcile(work.problem.name, smoke=lambda version: smoke(work, version)):
+        work.say(f"finished the half-applied decision on {proposal.id}: {proposal.effect}")
+        _written(work, proposal)
+
+
+def recheck(work: Workspace, proposal: Proposal) -> Evidence:
+    """What the proposal binds, computed from what is there now; anything lost or changed makes it differ."""
+    old = proposal.evidence
+    problem = work.problem
+    lineage = work.registry.version(problem.name, old.challenger.version).lineage
+    snapshot = snapshots.SnapshotStore(work.settings.data).load(problem, lineage.dataset_version)
+    manifest = evidence.verify(work.settings.evidence, old.bundle_digest)
+    document = old.hypothesis_digest
+    if proposal.hypothesis is not None:
+        document = hypotheses.of(work.settings).load(proposal.hypothesis.id).digest
+    return replace(
+        old,
+        challenger=work.registry.current_ref(problem.name, old.challenger.version),
+        champion=work.registry.current_ref(problem.name, old.champion.version) if old.champion else None,
+        holdout_digest=snapshot.record.holdout_digest,
+        policy_digest=policies.load(work.settings.policy(problem.name), problem).digest,
+        hypothesis_digest=document,
+        verdict=manifest["verdict"],
+        bundle_digest=old.bundle_digest,
+    )
+
+
+def smoke(work: Workspace, version: ModelVersion) -> None:
+    """Load a version by its digest and let it answer its stored rows again."""
+    rows = run_files.smoke(models.read(work.registry.model_path(version)), work.registry.run_artifacts(version))
+    work.say(f"version {version.version} loaded by digest and answered {rows} rows as at training")
+
+
+def _written(work: Workspace, proposal: Proposal) -> status.View:
+    """The view of a decided proposal, with its pages and, once it is champion, its model card brought up to date."""
+    view = status.view(work, proposal)
+    folder = work.settings.reports / "arena"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{proposal.id}.html").write_text(report.html(proposal, view.context), "utf-8")
+    (folder / f"{proposal.id}.md").write_text(report.markdown(proposal, view.context), "utf-8")
+    if proposal.effect == "applied":
+        version = work.registry.version(proposal.problem, proposal.challenger.version)
+        path = work.settings.model_cards / f"{proposal.problem}-v{version.version}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        card = run_files.read_json(work.registry.run_artifacts(version) / run_files.SCORECARD)
+        path.write_text(model_card.markdown(work.problem, version, card=card, proposal=proposal), "utf-8")
+    return view

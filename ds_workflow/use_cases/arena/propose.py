@@ -1,0 +1,251 @@
+"""Write a proposal: one challenger against one champion on one evidence bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ds_workflow.adapters import hypotheses, models
+from ds_workflow.domain.comparison import OVERALL, Difference, differences_by_place
+from ds_workflow.domain.gates import claim
+from ds_workflow.domain.hypothesis import Hypothesis
+from ds_workflow.domain.metrics import metric
+from ds_workflow.domain.outcome import OutcomeEntry
+from ds_workflow.errors import InvalidInput
+from ds_workflow.reports import tables
+from ds_workflow.use_cases.arena import apply, compare, status
+from registry.errors import ChampionExists, NoChampion, NotFound
+from registry.records import Evidence, GateResult, HypothesisRef, ModelVersion, Outcome, Proposal
+
+if TYPE_CHECKING:
+    from ds_workflow.workspace import Workspace
+
+BASELINE = "BASELINE"
+OUTCOME: dict[str, Outcome] = {"pass": "supported", "fail": "refuted"}
+
+
+@dataclass(frozen=True)
+class Round:
+    """What arena-propose wrote: one proposal, or several that share the error rate."""
+
+    views: tuple[status.View, ...]
+    name: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A proposal, or a round of them."""
+        if len(self.views) == 1:
+            return self.views[0].to_dict()
+        return {"round": self.name, "proposals": [view.to_dict() for view in self.views]}
+
+    def text(self) -> str:
+        """For the terminal."""
+        return "\n\n".join(view.text() for view in self.views)
+
+
+def propose(work: Workspace, versions: Sequence[int] = ()) -> Round:
+    """Compare candidates (default: the newest) with the champion; each gets a proposal of its own.
+
+    Raises NoChampion, OutOfCustody, NotFound, and whatever the evidence refuses.
+    """
+    name = work.problem.name
+    apply.reconcile(work)
+    champion = work.registry.champion(name)
+    if champion is None:
+        raise NoChampion(f"{name} has no champion to challenge.", hint="Run 'bootstrap-champion' first.")
+    numbers = list(dict.fromkeys(versions)) or [_newest(work)]
+    challengers = [work.registry.version(name, number) for number in numbers]
+    label = f"R-{work.clock():%Y%m%dT%H%M%S%f}" if len(challengers) > 1 else ""
+    found = [_one(work, challenger, champion, label=label, among=len(challengers)) for challenger in challengers]
+    return Round(tuple(status.view(work, proposal) for proposal in found), label)
+
+
+def bootstrap(work: Workspace, number: int, *, owner: str, approved_by: str, reason: str) -> status.View:
+    """Judge the first version by the absolute gates and, when they pass, appoint it by a named person's decision."""
+    require_no_champion(work)
+    challenger = work.registry.version(work.problem.name, number)
+    judged = compare.judge(work, challenger, None, trial="bootstrap")
+    proposal = _write(work, judged, challenger, kind="bootstrap", hypothesis=None, owner=owner)
+    if proposal.verdict != "pass":
+        return status.view(work, proposal)
+    return apply.approve(work, proposal.id, by=approved_by, reason=reason)
+
+
+def require_no_champion(work: Workspace) -> None:
+    """Refuse a bootstrap where a champion stands, before anything is trained."""
+    apply.reconcile(work)
+    champion = work.registry.champion(work.problem.name)
+    if champion is not None:
+        raise ChampionExists(
+            f"{work.problem.name} has a champion, version {champion.version}; a bootstrap is for the first one.",
+            hint="Write a hypothesis and run 'train-candidate' to challenge it.",
+        )
+
+
+def _newest(work: Workspace) -> int:
+    try:
+        return work.registry.aliases(work.problem.name)["candidate"]
+    except (KeyError, NotFound) as error:
+        raise NotFound(
+            f"{work.problem.name} has no candidate yet.", hint="Run 'train-candidate' first, or name a --version."
+        ) from error
+
+
+def _one(work: Workspace, challenger: ModelVersion, champion: ModelVersion, *, label: str, among: int) -> Proposal:
+    store = hypotheses.of(work.settings)
+    document = store.load(challenger.lineage.hypothesis_id)
+    lock = work.registry.hypothesis_lock(work.problem.name, document.id)
+    if lock is None or lock.digest != document.digest:
+        raise InvalidInput(
+            f"{document.id} changed after it was locked by training, so its candidate can't be judged by it.",
+            hint="Restore the document as it was, or write the new claim as a new hypothesis.",
+        )
+    judged = compare.judge(work, challenger, champion, trial="promotion", among=among)
+    tested = _test(judged, document)
+    proposal = _write(
+        work,
+        judged,
+        challenger,
+        kind="promotion",
+        hypothesis=HypothesisRef(document.id, document.digest, OUTCOME.get(tested.status, "inconclusive")),
+        owner=challenger.lineage.owner,
+        champion=champion,
+        label=label,
+        tested=tested,
+    )
+    entry = OutcomeEntry(
+        proposal_id=proposal.id,
+        at=proposal.created_at,
+        dataset_version=challenger.lineage.dataset_version,
+        outcome=OUTCOME.get(tested.status, "inconclusive"),
+        observed=tested.note,
+    )
+    work.say(f"wrote the outcome, {entry.outcome}, into {store.write_outcome(document.id, entry)}")
+    return proposal
+
+
+def _test(judged: compare.Judged, document: Hypothesis) -> GateResult:
+    """The hypothesis' own claim, tested by itself on the same draws."""
+    stated = document.claim
+    return claim(
+        judged.comparison,
+        metric=stated.base.name,
+        segment="" if stated.slice == "overall" else stated.slice,
+        weighted=stated.weighted,
+        min_effect=stated.min_effect,
+        unit=stated.unit,
+    )
+
+
+def _write(
+    work: Workspace,
+    judged: compare.Judged,
+    challenger: ModelVersion,
+    *,
+    kind: Any,
+    hypothesis: HypothesisRef | None,
+    owner: str,
+    champion: ModelVersion | None = None,
+    label: str = "",
+    tested: GateResult | None = None,
+) -> Proposal:
+    evidence = Evidence(
+        problem=work.problem.name,
+        kind=kind,
+        challenger=challenger.ref,
+        champion=champion.ref if champion else None,
+        holdout_digest=judged.snapshot.record.holdout_digest,
+        policy_digest=judged.policy.digest,
+        hypothesis_digest=hypothesis.digest if hypothesis else BASELINE,
+        verdict=judged.evaluation.verdict,
+        bundle_digest=judged.bundle_digest,
+    )
+    return work.registry.propose(
+        evidence,
+        gates=judged.evaluation.gates,
+        owner=owner,
+        hypothesis=hypothesis,
+        round=label,
+        summary=_summary(work, judged, challenger, champion, tested),
+        alpha=judged.policy.alpha,
+        lifetime=timedelta(days=judged.policy.expires_after_days),
+    )
+
+
+def _summary(
+    work: Workspace,
+    judged: compare.Judged,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    tested: GateResult | None,
+) -> dict[str, Any]:
+    """The figures that people see; the shape is said in reports.proposal_view."""
+    comparison, problem, record = judged.comparison, work.problem, judged.snapshot.record
+    if comparison.faults:
+        parts: Any = {}
+    else:
+        parts = differences_by_place(comparison.differences(groups=("segment", *problem.slices)))
+    minimum = judged.policy.major_min_rows
+    notes = [*judged.notes]
+    if tested is not None:
+        notes.append(f"The claim by itself: {OUTCOME.get(tested.status, 'inconclusive')}. {tested.note}")
+    return {
+        "overall": _cells(parts.get(OVERALL, {})),
+        "segments": {
+            place[1]: {"rows": _rows(cells), "major": _rows(cells) >= minimum, "metrics": _cells(cells)}
+            for place, cells in parts.items()
+            if place[0] == "segment"
+        },
+        "slices": {
+            name: {
+                place[1]: {"rows": _rows(cells), "metrics": _cells(cells)}
+                for place, cells in parts.items()
+                if place[0] == name
+            }
+            for name in problem.slices
+        },
+        "residuals": models.residuals_by_month(comparison.challenger, comparison.champion),
+        "champion_trial": _trial(judged),
+        "holdout": {
+            "digest": record.holdout_digest,
+            "rows": record.holdout_rows,
+            "from": record.holdout_from,
+            "to": record.last,
+            "uses": len(work.registry.holdout_uses(record.holdout_digest)) + 1,
+        },
+        "reference": judged.reference,
+        "labels": {"champion": _label(champion) if champion else "no champion", "challenger": _label(challenger)},
+        "notes": notes,
+    }
+
+
+def _label(version: ModelVersion) -> str:
+    return f"v{version.version} · {version.lineage.strategy} · {version.lineage.feature_set_version}"
+
+
+def _rows(cells: Any) -> int:
+    return max((cell.rows for cell in cells.values()), default=0)
+
+
+def _cells(cells: dict[str, Difference]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "champion": tables.finite(d.champion),
+            "challenger": tables.finite(d.challenger),
+            "difference": tables.finite(d.difference),
+            "interval": list(d.interval) if d.interval else None,
+            "unit": metric(name).unit,
+            "greater_is_better": metric(name).greater_is_better,
+            "title": metric(name).title,
+        }
+        for name, d in cells.items()
+    }
+
+
+def _trial(judged: compare.Judged) -> dict[str, Any]:
+    trial = judged.champion_trial
+    if trial is None:
+        return {"fit": True, "checks": []}
+    checks = [{"name": f"{g.name} {g.segment}".strip(), "status": g.status, "note": g.note} for g in trial.gates]
+    return {"fit": trial.verdict not in ("fail", "invalid"), "checks": checks}

@@ -1,0 +1,162 @@
+"""Write, check and list hypotheses; check also says whether the data could decide the claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ds_workflow.adapters import hypotheses, models, policies, run_files, snapshots
+from ds_workflow.domain.hypothesis import Claim
+from ds_workflow.domain.metrics import Scored
+from ds_workflow.domain.policy import Policy
+from ds_workflow.domain.power import PowerRow, power_of
+from ds_workflow.errors import InvalidInput, UnknownName
+from ds_workflow.reports import tables
+from registry.errors import NotFound
+
+if TYPE_CHECKING:
+    from ds_workflow.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found. `power` is empty when the document or the data say too little; `note` then says what."""
+
+    id: str
+    complete: bool
+    missing: tuple[str, ...]
+    power: tuple[PowerRow, ...]
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of `hypothesis-check --json`."""
+        return {
+            "id": self.id,
+            "complete": self.complete,
+            "missing": list(self.missing),
+            "power": [row.as_json() for row in self.power],
+            "note": self.note,
+        }
+
+    def text(self) -> str:
+        """For the terminal."""
+        if not self.complete:
+            listed = "\n".join(f"  - {line}" for line in self.missing)
+            return f"{self.id} is not complete. Missing:\n{listed}"
+        lines = [f"{self.id} is complete: its claim can come out either way."]
+        if self.power:
+            rows = [
+                [
+                    row.slice,
+                    f"{row.rows:,}",
+                    "unknown" if row.detectable is None else f"{row.detectable:.4f}",
+                    f"{row.claimed:.4f}",
+                    {True: "yes", False: "no", None: "unknown"}[row.enough],
+                ]
+                for row in self.power
+            ]
+            head = ["slice", "holdout rows", "detectable", "claimed", "enough"]
+            lines += ["", *tables.text_table(head, rows, align="lrrrl")]
+            lines += [f"Assumed: {self.power[0].assumption}."]
+        if self.note:
+            lines += ["", self.note]
+        return "\n".join(lines)
+
+
+def new(work: Workspace, hypothesis_id: str, *, owner: str, title: str, parent: str) -> Path:
+    """Write a new document from the template; an existing one is never overwritten."""
+    path: Path = hypotheses.of(work.settings).new(
+        hypothesis_id, owner=owner, title=title, problem=work.problem.name, parent=parent
+    )
+    return path
+
+
+def check(work: Workspace, hypothesis_id: str, *, dataset_version: str | None) -> Checked:
+    """What is missing, and the power on a snapshot (default: the newest) against the champion, when there is one."""
+    found = hypotheses.of(work.settings).check(hypothesis_id)
+    if not found.complete or found.hypothesis is None:
+        return Checked(found.id, False, tuple(map(str, found.missing)), ())
+    claim = found.hypothesis.claim
+    problem = work.problem
+    if found.hypothesis.problem != problem.name:
+        raise InvalidInput(
+            f"{found.id} is about {found.hypothesis.problem}, and this call is about {problem.name}.",
+            hint=f"Add --problem {found.hypothesis.problem}.",
+        )
+    known = work.registry.snapshots(problem.name)
+    if not known:
+        return Checked(found.id, True, (), (), "No snapshot yet, so the power is unknown: run 'data-snapshot'.")
+    version = dataset_version or max(known, key=lambda s: s.created_at).dataset_version
+    if version not in {s.dataset_version for s in known}:
+        raise UnknownName("snapshot", version, (s.dataset_version for s in known))
+    holdout = snapshots.SnapshotStore(work.settings.data).load(problem, version).holdout
+    policy = policies.load(work.settings.policy(problem.name), problem)
+    rows = {str(name): int(n) for name, n in holdout[problem.segment_column].value_counts().sort_index().items()}
+    scored = _champion_scored(work, version)
+    return Checked(found.id, True, (), _power(claim, policy, rows, scored), f"On the holdout of snapshot {version}.")
+
+
+def _champion_scored(work: Workspace, dataset_version: str) -> Scored | None:
+    """The champion's stored answers on this snapshot's holdout, when it was trained on it."""
+    champion = work.registry.champion(work.problem.name)
+    if champion is None or champion.lineage.dataset_version != dataset_version:
+        return None
+    try:
+        path = work.registry.run_artifacts(champion) / run_files.PREDICTIONS
+    except NotFound:
+        return None
+    return models.read_scored(path) if path.exists() else None
+
+
+def _power(claim: Claim, policy: Policy, rows: Mapping[str, int], scored: Scored | None) -> tuple[PowerRow, ...]:
+    values: dict[str, Any] = {}
+    levels: dict[str, float] = {}
+    if scored is not None:
+        segment = scored.groups["segment"]
+        for name in ("overall", *rows):
+            part = scored if name == "overall" else scored.take(segment == name)
+            if len(part) and claim.base.per_row is not None:
+                values[name] = claim.base.per_row(part)
+                levels[name] = claim.base(part)
+    return power_of(claim, rows=rows, champion=values or None, levels=levels or None, weights=policy.weights)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One hypothesis of the list."""
+
+    id: str
+    title: str
+    change_type: str
+    owner: str
+    problem: str
+    parent: str
+    status: str
+    outcome: str
+    missing: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+def listed(work: Workspace, *, write: bool = False) -> list[Row]:
+    """All hypotheses of the workspace; `write` brings the backlog page up to date."""
+    store = hypotheses.of(work.settings)
+    found = store.list()
+    if write:
+        work.say(f"wrote {store.write_index()}")
+    return [Row(**{name: getattr(one, name) for name in Row.__dataclass_fields__}) for one in found]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """For the terminal."""
+    if not rows:
+        return "No hypotheses yet. Write one: ds-workflow hypothesis-new H-AREA-001 --owner you"
+    body = [
+        [r.id, r.problem, r.change_type, r.owner, r.parent or "-", r.status, r.outcome or "-", r.title] for r in rows
+    ]
+    head = ["id", "problem", "change", "owner", "parent", "status", "outcome", "title"]
+    return "\n".join(tables.text_table(head, body))

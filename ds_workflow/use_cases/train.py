@@ -1,0 +1,308 @@
+"""Train a candidate and register it with its whole lineage.
+
+Order matters: everything that could refuse the request is checked, and the hypothesis is locked, before the first
+second of training; nothing is written to the registry until the model is whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from ds_workflow import plugins
+from ds_workflow.adapters import datasets, hypotheses, models, run_files, snapshots
+from ds_workflow.domain.scorecard import Scorecard, scorecard
+from ds_workflow.domain.strategy import StrategyOptions
+from ds_workflow.errors import InvalidInput, UnknownName
+from ds_workflow.reports import run_card
+from registry.ports import RunRecord
+from registry.records import HypothesisLock, Lineage, SnapshotRecord, utc_text
+
+if TYPE_CHECKING:
+    from ds_workflow.workspace import Workspace
+
+BASELINE = "BASELINE"
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What a person asks for on the command line."""
+
+    hypothesis_id: str
+    change_type: str
+    change_summary: str
+    owner: str
+    feature_set_version: str
+    dataset_version: str
+    input_csv: Path | None = None
+    strategy: str = "global"
+    router_mode: str = ""
+    min_segment_rows: int | None = None
+    optuna_trials: int = 0
+    run_name: str = ""
+    seed: int = 42
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came of it. `seconds` counts features and fit apart from everything around them."""
+
+    run_id: str
+    version: int
+    digest: str
+    card: Scorecard
+    rows: Mapping[str, int]
+    seconds: float
+    fit_seconds: float
+    problem: str
+    primary: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of shared `train-candidate --json`."""
+        return {
+            "run_id": self.run_id,
+            "version": self.version,
+            "digest": self.digest,
+            "metrics": dict(self.card.overall),
+            "segments": {name: dict(values) for name, values in self.card.segments.items()},
+            "rows": dict(self.rows),
+            "seconds": round(self.seconds, 3),
+            "fit_seconds": round(self.fit_seconds, 3),
+        }
+
+    def text(self) -> str:
+        """A short summary for the terminal."""
+        return run_card.summary(
+            problem=self.problem,
+            version=self.version,
+            digest=self.digest,
+            run_id=self.run_id,
+            card=self.card,
+            rows=self.rows,
+            seconds=self.seconds,
+        )
+
+
+def candidate(work: Workspace, request: TrainRequest) -> TrainResult:
+    """Train the candidate of a written hypothesis.
+
+    Raises IncompleteHypothesis (nothing trained, nothing written), UnknownName, LeakageRefused, InvalidInput; and
+    registry.errors.NameTaken when the document changed after its lock.
+    """
+    _check(work, request)
+    document = hypotheses.of(work.settings).load(request.hypothesis_id)
+    disagreements = document.agrees_with(
+        id=request.hypothesis_id,
+        problem=work.problem.name,
+        change_type=request.change_type,
+        strategy=request.strategy,
+        feature_set_version=request.feature_set_version,
+        dataset_version=request.dataset_version,
+        router_mode=request.router_mode or None,
+    )
+    if disagreements:
+        raise InvalidInput(
+            f"The options disagree with {document.id}, so nothing was trained: {'; '.join(disagreements)}.",
+            hint="Give the options that the document plans, or write another hypothesis.",
+        )
+    lock = work.registry.lock_hypothesis(_lock(work, document.id, document.digest, request.owner))
+    return _train(work, request, lock=lock, parent=document.parent or "")
+
+
+def baseline(
+    work: Workspace, *, owner: str, dataset_version: str, feature_set_version: str, strategy: str, seed: int
+) -> TrainResult:
+    """Train the first model of a problem, which no hypothesis precedes."""
+    request = TrainRequest(
+        hypothesis_id=BASELINE,
+        change_type="architecture",
+        change_summary="First champion: the baseline.",
+        owner=owner,
+        feature_set_version=feature_set_version,
+        dataset_version=dataset_version,
+        strategy=strategy,
+        seed=seed,
+    )
+    _check(work, request)
+    return _train(work, request, lock=None, parent="")
+
+
+def _check(work: Workspace, request: TrainRequest) -> None:
+    """Refuse what can't be trained, before anything is done."""
+    problem = work.problem
+    problem.feature_set(request.feature_set_version)
+    if request.strategy not in problem.strategies:
+        raise UnknownName(f"strategy for {problem.name}", request.strategy, problem.strategies)
+    if not request.owner.strip():
+        raise InvalidInput("--owner is empty; name the person who stands for the candidate.")
+    if not request.change_summary.strip():
+        raise InvalidInput("--change-summary is empty; say in one sentence what differs from the champion.")
+    if request.optuna_trials < 0:
+        raise InvalidInput(f"--optuna-trials must be 0 or more, not {request.optuna_trials}.")
+    plugins.load("strategies", request.strategy).build(problem, _options(request), _features(work, request))
+
+
+def _options(request: TrainRequest) -> StrategyOptions:
+    return StrategyOptions(
+        seed=request.seed, router_mode=request.router_mode, min_segment_rows=request.min_segment_rows
+    )
+
+
+def _features(work: Workspace, request: TrainRequest) -> tuple[str, ...]:
+    return work.problem.feature_set(request.feature_set_version).features
+
+
+def _lock(work: Workspace, hypothesis_id: str, digest: str, by: str) -> HypothesisLock:
+    return HypothesisLock(work.problem.name, hypothesis_id, digest, by, utc_text(work.clock()))
+
+
+def _train(work: Workspace, request: TrainRequest, *, lock: HypothesisLock | None, parent: str) -> TrainResult:
+    started = time.perf_counter()
+    problem = work.problem
+    store = snapshots.SnapshotStore(work.settings.data)
+    if request.input_csv is not None:
+        work.registry.record_snapshot(
+            datasets.freeze(
+                store, work.plugin, request.dataset_version, source=request.input_csv, created_at=work.clock()
+            )
+        )
+    snapshot = store.load(problem, request.dataset_version)
+    train_rows, holdout = snapshot.train, snapshot.holdout
+    truth = train_rows[problem.target].to_numpy(dtype=float)
+    work.say(f"{len(train_rows):,} training rows, {len(holdout):,} holdout rows from {snapshot.record.holdout_from}")
+
+    fit_started = time.perf_counter()
+    featurizer = work.plugin.featurizer(request.feature_set_version, seed=request.seed)
+    features = featurizer.fit_transform(train_rows, truth)
+    work.say(f"{features.shape[1]} feature columns in {time.perf_counter() - fit_started:.1f} s")
+    strategy = plugins.load("strategies", request.strategy)
+    options = _options(request)
+    if request.optuna_trials:
+        found = strategy.tune(
+            problem, options, _features(work, request), features, truth, trials=request.optuna_trials, say=work.say
+        )
+        options = replace(options, params=found)
+    estimator = strategy.build(problem, options, _features(work, request)).fit(features, truth)
+    fit_seconds = time.perf_counter() - fit_started
+    work.say(f"features and fit took {fit_seconds:.1f} s")
+
+    rows = snapshot.rows
+    everything = rows[problem.target].to_numpy(dtype=float)
+    model = models.with_history(models.assemble(featurizer, estimator), rows, everything)
+    holdout_features = model["features"].transform(holdout)
+    scored = models.score(model, problem, holdout, features=holdout_features)
+    card = scorecard(problem.metrics, scored, slices=problem.slices)
+    lineage = _lineage(work, request, snapshot.record, lock=lock, parent=parent)
+    with TemporaryDirectory(prefix="run-") as name:
+        folder = Path(name)
+        tables = run_files.write(
+            folder,
+            model=model,
+            problem=problem,
+            holdout=holdout,
+            features=holdout_features,
+            scored=scored,
+            card=card.to_dict(),
+            commit=work.commit,
+            seed=request.seed,
+        )
+        run_card.write(
+            folder,
+            problem=problem,
+            lineage=lineage,
+            card=card,
+            record=snapshot.record,
+            environment=run_files.environment(work.commit),
+            params=_params(request, options),
+            importances=tables["importances"],
+            shap=tables["shap"],
+            seconds=fit_seconds,
+        )
+        version = work.registry.register(
+            RunRecord(
+                name=request.run_name or f"{request.hypothesis_id} {request.strategy} {request.feature_set_version}",
+                lineage=lineage,
+                model=model,
+                trusted_types=models.trusted_types(),
+                metrics={**card.flat(), "fit_seconds": fit_seconds, "rows.train": len(train_rows)},
+                params=_params(request, options),
+                tags=_tags(lineage),
+                artifacts=folder,
+                example=run_files.example(problem, holdout, 5),
+                dataset={
+                    "name": f"{problem.name} {request.dataset_version}",
+                    "digest": snapshot.record.digest,
+                    "source": snapshot.record.source,
+                    "rows": snapshot.record.rows,
+                    "frame": run_files.example(problem, train_rows, 100),
+                },
+                description=_description(request, card, problem.primary_metric),
+                pip_requirements=run_files.requirements(),
+            )
+        )
+    seconds = time.perf_counter() - started
+    work.say(f"registered {problem.name} version {version.version} in {seconds:.1f} s")
+    return TrainResult(
+        run_id=version.run_id,
+        version=version.version,
+        digest=version.digest,
+        card=card,
+        rows={"train": len(train_rows), "holdout": len(holdout)},
+        seconds=seconds,
+        fit_seconds=fit_seconds,
+        problem=problem.name,
+        primary=problem.primary_metric,
+    )
+
+
+def _lineage(
+    work: Workspace, request: TrainRequest, record: SnapshotRecord, *, lock: HypothesisLock | None, parent: str
+) -> Lineage:
+    champion = work.registry.champion(work.problem.name)
+    return Lineage(
+        problem=work.problem.name,
+        dataset_version=record.dataset_version,
+        dataset_digest=record.digest,
+        holdout_digest=record.holdout_digest,
+        feature_set_version=request.feature_set_version,
+        strategy=request.strategy,
+        change_type=request.change_type,
+        change_summary=request.change_summary,
+        owner=request.owner,
+        seed=request.seed,
+        git_commit=work.commit,
+        hypothesis_id=lock.hypothesis_id if lock else BASELINE,
+        hypothesis_digest=lock.digest if lock else BASELINE,
+        parent_hypothesis_id=parent,
+        base_champion_version=champion.version if champion else None,
+    )
+
+
+def _params(request: TrainRequest, options: StrategyOptions) -> dict[str, Any]:
+    return {
+        "strategy": request.strategy,
+        "feature_set_version": request.feature_set_version,
+        "dataset_version": request.dataset_version,
+        "router_mode": request.router_mode or "none",
+        "min_segment_rows": request.min_segment_rows or "default",
+        "optuna_trials": request.optuna_trials,
+        "seed": request.seed,
+        **{f"booster.{name}": value for name, value in options.params.items()},
+    }
+
+
+def _tags(lineage: Lineage) -> dict[str, str]:
+    names = ("hypothesis_id", "change_type", "change_summary", "owner", "feature_set_version", "dataset_version",
+             "parent_hypothesis_id", "base_champion_version", "git_commit", "seed", "strategy")  # fmt: skip
+    return {name: str(getattr(lineage, name) if getattr(lineage, name) is not None else "") for name in names}
+
+
+def _description(request: TrainRequest, card: Scorecard, primary: str) -> str:
+    return (
+        f"{request.hypothesis_id}: {request.change_summary} {request.strategy} on feature set "
+        f"{request.feature_set_version}, data {request.dataset_version}; holdout {primary} {card.overall[primary]:.4f}."
+    )

@@ -1,0 +1,126 @@
+"""The door: from settings to a registry, a clock, a commit and the problem at hand.
+
+The only file that names the registry's service and its MLflow store together. Time and the commit come in here;
+below it nobody asks the machine for them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from ds_workflow import plugins
+from ds_workflow.errors import InvalidInput
+from ds_workflow.settings import CHECKOUT, Settings
+
+if TYPE_CHECKING:
+    from ds_workflow.domain.problem import Problem
+    from registry.service import Registry
+
+
+def system_clock() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+def silent(_: str) -> None:
+    """Progress that nobody reads."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One folder, one problem, and everything a use case may ask of the outside."""
+
+    settings: Settings
+    clock: Callable[[], datetime] = system_clock
+    say: Callable[[str], None] = silent
+
+    @staticmethod
+    def at(
+        folder: str | Path | None = None, problem: str | None = None, *, say: Callable[[str], None] = silent
+    ) -> Workspace:
+        """The workspace in a folder; what is not given comes from the environment (see Settings.resolve)."""
+        return Workspace(Settings.resolve(folder, problem), say=say)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry of this workspace: MLflow for versions, SQL for decisions."""
+        from registry.mlflow_store import MlflowStore
+        from registry.service import Registry
+        from registry.sql_ledger import SqlLedger
+
+        self.settings.store.mkdir(parents=True, exist_ok=True)
+        return Registry(
+            versions=MlflowStore(self.settings.store),
+            ledger=SqlLedger.at(self.settings.store / "arena.db"),
+            clock=self.clock,
+            people=self.people,
+        )
+
+    @property
+    def store_uri(self) -> str:
+        """The address of this workspace's MLflow store."""
+        return f"sqlite:///{self.settings.store / 'mlflow.db'}"
+
+    @cached_property
+    def plugin(self) -> ModuleType:
+        """The module of the problem at hand."""
+        return plugins.load("problems", self.settings.problem)
+
+    @property
+    def problem(self) -> Problem:
+        """The declaration of the problem at hand."""
+        declared: Problem = self.plugin.PROBLEM
+        return declared
+
+    @cached_property
+    def people(self) -> Mapping[str, Sequence[str]]:
+        """Declared people and their roles; empty means solo mode."""
+        path = self.settings.people
+        if not path.exists():
+            return {}
+        import yaml
+
+        try:
+            content = yaml.safe_load(path.read_text("utf-8")) or {}
+        except yaml.YAMLError as error:
+            raise InvalidInput(f"{path} is not valid YAML: {error}") from error
+        people = content.get("people") if isinstance(content, dict) else None
+        if not isinstance(people, dict) or not all(isinstance(r, list) for r in people.values()):
+            raise InvalidInput(
+                f"{path} must hold a mapping 'people' from a name to a list of roles.",
+                hint="For example: 'people: {ana: [approver], ben: [data_scientist]}'.",
+            )
+        return {str(name): tuple(map(str, roles)) for name, roles in people.items()}
+
+    @cached_property
+    def commit(self) -> str:
+        """The commit of the code, with `+changes` when the checkout differs from it; `unknown` outside git."""
+
+        def git(*words: str) -> str:
+            done = subprocess.run(
+                ("git", "-C", str(CHECKOUT), *words),  # noqa: S607 - the git of the user's own PATH
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=20,
+            )
+            return done.stdout.strip() if done.returncode == 0 else ""
+
+        head = git("rev-parse", "HEAD")
+        if not head:
+            return "unknown"
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "ds_workflow", "registry", "serving")
+        return f"{head}+changes" if changed else head
+
+    def path(self, *parts: str) -> Path:
+        """A path inside the workspace, its parent folder made."""
+        path = self.settings.root.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path

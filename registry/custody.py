@@ -1,0 +1,125 @@
+"""Custody: the pointer log says who should be champion, and the store is compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from registry.errors import NotFound, OutOfCustody, Unavailable
+from registry.ports import VersionStore
+from registry.records import Custody, ModelVersion, PointerMove, Proposal, VersionRef
+
+
+def pointed(moves: Sequence[PointerMove]) -> VersionRef | None:
+    """Who is champion by the pointer log; None while nobody ever was."""
+    return moves[-1].to_ref if moves else None
+
+
+def standing(moves: Sequence[PointerMove]) -> list[VersionRef]:
+    """The champions under the present one, oldest first, the present one last.
+
+    A rollback takes off what it left, so that rolling back twice goes back twice instead of to and fro.
+    """
+    stack: list[VersionRef] = []
+    for move in moves:
+        if move.to_ref in stack:
+            del stack[stack.index(move.to_ref) :]
+        stack.append(move.to_ref)
+    return stack
+
+
+def custody(
+    versions: VersionStore, problem: str, moves: Sequence[PointerMove], *, applying: Proposal | None = None
+) -> Custody:
+    """Compare the alias `champion` and the bytes behind it with the pointer log."""
+    expected = pointed(moves)
+    try:
+        return _compare(versions, problem, expected, applying)
+    except Unavailable as error:
+        return Custody("unknown", expected, None, f"The registry can't be read: {error}")
+
+
+def _compare(versions: VersionStore, problem: str, expected: VersionRef | None, applying: Proposal | None) -> Custody:
+    number = versions.aliases(problem).get("champion")
+    if expected is None and number is None:
+        return Custody("none", None, None, "No champion was ever decided.")
+    if number is None:
+        return Custody(
+            "drifted",
+            expected,
+            None,
+            f"The alias 'champion' or its version was deleted; the pointer log says version {expected.version}."  # type: ignore[union-attr]
+            + _being_applied(applying),
+        )
+    actual = _ref(versions, problem, number)
+    if expected is None or number != expected.version:
+        says = "nobody was ever made champion" if expected is None else f"version {expected.version}"
+        return Custody(
+            "drifted",
+            expected,
+            actual,
+            f"The alias 'champion' is on version {number}; the pointer log says {says}." + _being_applied(applying),
+        )
+    if actual is None:
+        return Custody("drifted", expected, None, f"Version {number}, the champion, was deleted.")
+    if actual.digest != expected.digest:
+        return Custody(
+            "drifted",
+            expected,
+            actual,
+            f"Version {number} is not the one that was decided: digest {actual.digest}, decided {expected.digest}.",
+        )
+    try:
+        found = versions.bytes_digest(versions.version(problem, number))
+    except NotFound as error:
+        return Custody("drifted", expected, None, str(error))
+    if found != expected.digest:
+        return Custody(
+            "drifted",
+            expected,
+            VersionRef(number, found),
+            f"The bytes of version {number} changed: digest {found}, decided {expected.digest}.",
+        )
+    return Custody("in_custody", expected, actual, f"Version {number} is the champion that was decided.")
+
+
+def _being_applied(applying: Proposal | None) -> str:
+    if applying is None:
+        return ""
+    return f" The decision on '{applying.id}' is half applied; the next deciding command finishes it."
+
+
+def _ref(versions: VersionStore, problem: str, number: int) -> VersionRef | None:
+    try:
+        return versions.version(problem, number).ref
+    except NotFound:
+        return None
+
+
+def require_bytes(versions: VersionStore, version: ModelVersion, digest: str) -> None:
+    """Raise OutOfCustody, naming both digests, unless the bytes of `version` are those of `digest`."""
+    try:
+        found = versions.bytes_digest(version)
+    except NotFound as error:
+        raise OutOfCustody(
+            f"{version.problem} version {version.version} should have digest {digest}, but {error}", hint=error.hint
+        ) from error
+    if found != digest:
+        raise OutOfCustody(
+            f"The bytes of {version.problem} version {version.version} have digest {found}; registered were {digest}.",
+            hint="It is not loaded. Restore the files from a backup, or roll back to a version that is whole.",
+        )
+
+
+def require_custody(state: Custody, problem: str) -> None:
+    """Raise OutOfCustody or Unavailable unless decisions may be taken."""
+    if state.status == "unknown":
+        raise Unavailable(
+            f"The custody of {problem} is unknown, so nothing is decided. {state.detail}",
+            hint="Make the registry reachable again, then repeat the command.",
+        )
+    if state.status == "drifted":
+        raise OutOfCustody(
+            f"{problem} is out of custody, so nothing is decided. {state.detail}",
+            hint="Find out who changed it. Put the alias and the files back as the pointer log says "
+            "('arena-status' shows both), or roll back to a version that is whole.",
+        )

@@ -1,0 +1,363 @@
+"""Both stores in memory: for tests, `--dry-run` and documentation. They keep the same laws as the lasting ones."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from registry import chain
+from registry.errors import Conflict, InvalidRecord, NameTaken, NotFound, Unavailable
+from registry.files import folder_digest
+from registry.ports import RunRecord
+from registry.records import (
+    Decision,
+    Event,
+    HoldoutUse,
+    HypothesisLock,
+    ModelVersion,
+    PointerMove,
+    Proposal,
+    SnapshotRecord,
+    require_legal,
+)
+
+
+class MemoryVersions:
+    """Versions in memory; the models' files stand under `root`, or in a folder that goes away with the store."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._gone = None if root else tempfile.TemporaryDirectory(prefix="versions-")
+        self._root = root or Path(self._gone.name if self._gone else "")
+        self._versions: dict[str, dict[int, ModelVersion]] = defaultdict(dict)
+        self._last: dict[str, int] = defaultdict(int)
+        self._aliases: dict[str, dict[str, int]] = defaultdict(dict)
+        self._tags: dict[str, dict[str, str]] = defaultdict(dict)
+
+    def register(self, run: RunRecord, *, at: str) -> ModelVersion:
+        """Write the model (skops, no pickle) and the artifacts, and remember the version."""
+        from skops import io
+
+        problem = run.lineage.problem
+        number = self._last[problem] + 1
+        folder = self._root / problem / str(number)
+        (folder / "model").mkdir(parents=True)
+        io.dump(run.model, folder / "model" / "model.skops")
+        if unknown := set(io.get_untrusted_types(file=folder / "model" / "model.skops")) - set(run.trusted_types):
+            shutil.rmtree(folder)
+            raise InvalidRecord(f"The model holds types that are not trusted: {', '.join(sorted(unknown))}.")
+        shutil.copytree(run.artifacts, folder / "artifacts")
+        self._last[problem] = number
+        version = ModelVersion(
+            problem=problem,
+            version=number,
+            digest=folder_digest(folder / "model"),
+            run_id=uuid4().hex,
+            lineage=run.lineage,
+            created_at=at,
+            description=run.description,
+        )
+        self._versions[problem][number] = version
+        return version
+
+    def version(self, problem: str, number: int) -> ModelVersion:
+        """One version; NotFound otherwise."""
+        if number not in self._versions[problem]:
+            raise no_version(problem, number, sorted(self._versions[problem]))
+        return self._versions[problem][number]
+
+    def versions(self, problem: str) -> list[ModelVersion]:
+        """All versions, oldest first."""
+        return [self._versions[problem][number] for number in sorted(self._versions[problem])]
+
+    def delete_version(self, problem: str, number: int) -> None:
+        """Forget a version and every alias on it, as MLflow does, without asking."""
+        del self._versions[problem][number]
+        self._aliases[problem] = {a: n for a, n in self._aliases[problem].items() if n != number}
+
+    def aliases(self, problem: str) -> dict[str, int]:
+        """Alias to version number."""
+        return dict(self._aliases[problem])
+
+    def set_alias(self, problem: str, alias: str, number: int) -> None:
+        """Point an alias at a version that exists."""
+        self.version(problem, number)
+        self._aliases[problem][alias] = number
+
+    def delete_alias(self, problem: str, alias: str) -> None:
+        """Take an alias away; nothing happens when it is not there."""
+        self._aliases[problem].pop(alias, None)
+
+    def tag_version(self, problem: str, number: int, tags: Mapping[str, str]) -> None:
+        """Tag a version that exists."""
+        self.version(problem, number)
+        self._tags[f"{problem}/{number}"] |= tags
+
+    def tag_model(self, problem: str, tags: Mapping[str, str]) -> None:
+        """Tag the registered model."""
+        if not self._last[problem]:
+            raise NotFound(f"There is no registered model '{problem}'.")
+        self._tags[problem] |= tags
+
+    def model_tags(self, problem: str) -> dict[str, str]:
+        """The registered model's tags."""
+        return dict(self._tags[problem])
+
+    def model_path(self, version: ModelVersion) -> Path:
+        """The folder of the model's files."""
+        self.version(version.problem, version.version)
+        return self._root / version.problem / str(version.version) / "model"
+
+    def run_artifacts(self, version: ModelVersion) -> Path:
+        """The folder of everything else."""
+        return self.model_path(version).parent / "artifacts"
+
+    def bytes_digest(self, version: ModelVersion) -> str:
+        """The digest of the bytes that are there now."""
+        return folder_digest(self.model_path(version))
+
+
+def no_version(problem: str, number: int, known: list[int]) -> NotFound:
+    """The error for a version that is not there."""
+    listed = ", ".join(str(n) for n in known) or "none yet"
+    return NotFound(f"{problem} has no version {number}. Known: {listed}.")
+
+
+@dataclass
+class _Rows:
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    moves: list[PointerMove] = field(default_factory=list)
+    locks: dict[tuple[str, str], HypothesisLock] = field(default_factory=dict)
+    snapshots: dict[tuple[str, str], SnapshotRecord] = field(default_factory=dict)
+    uses: list[HoldoutUse] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def copy(self) -> _Rows:
+        return _Rows(**{name: copy(getattr(self, name)) for name in self.__dataclass_fields__})
+
+
+class MemoryLedger:
+    """The ledger in memory, for one process; threads take turns."""
+
+    def __init__(self, *, lease_seconds: float = 60.0) -> None:
+        self._rows = _Rows()
+        self._turn = threading.RLock()
+        self._leases: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._lease_seconds = lease_seconds
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; one inside another joins it."""
+        with self._turn:
+            before = self._rows.copy()
+            try:
+                yield
+            except BaseException:
+                self._rows = before
+                raise
+
+    @contextmanager
+    def lease(self, problem: str) -> Iterator[None]:
+        """One applying at a time."""
+        if not self._leases[problem].acquire(timeout=self._lease_seconds):
+            raise Unavailable(f"Another decision on {problem} is being applied.", hint="Repeat the command.")
+        try:
+            yield
+        finally:
+            self._leases[problem].release()
+
+    def add_proposal(self, proposal: Proposal) -> None:
+        """Write a new proposal."""
+        with self.transaction():
+            require_legal(proposal)
+            rows = self._rows.proposals
+            if proposal.id in rows:
+                raise NameTaken(f"There already is a proposal '{proposal.id}'.")
+            self._rows.proposals[proposal.id] = proposal
+            self._require_unique(proposal)
+            self._tell(proposal.created_at, chain.PROPOSAL, proposal.id, chain.proposal_body(proposal))
+
+    def update_proposal(self, before: Proposal, after: Proposal, *, at: str) -> None:
+        """Write `after` if the stored one still is `before`."""
+        with self.transaction():
+            stored = self.proposal(before.id)
+            if stored != before or after.row_version != before.row_version + 1:
+                raise changed_meanwhile(stored)
+            if (after.id, after.evidence, after.gates, after.summary) != (
+                before.id, before.evidence, before.gates, before.summary,
+            ):  # fmt: skip
+                raise InvalidRecord(f"The evidence of '{before.id}' is written once and never changed.")
+            self._rows.proposals[after.id] = require_legal(after)
+            self._require_unique(after)
+            self._tell(at, chain.CHANGED, after.id, chain.proposal_body(after))
+
+    def proposal(self, proposal_id: str) -> Proposal:
+        """One proposal; NotFound otherwise."""
+        if proposal_id not in self._rows.proposals:
+            raise no_proposal(proposal_id)
+        return self._rows.proposals[proposal_id]
+
+    def proposals(
+        self, problem: str | None = None, *, disposition: str | None = None, limit: int | None = None
+    ) -> list[Proposal]:
+        """Newest first."""
+        found = [
+            p
+            for p in sorted(self._rows.proposals.values(), key=lambda p: p.id, reverse=True)
+            if problem in (None, p.problem) and disposition in (None, p.disposition)
+        ]
+        return found[:limit]
+
+    def add_decision(self, decision: Decision) -> None:
+        """Append a decision on a proposal that exists."""
+        with self.transaction():
+            self.proposal(decision.proposal_id)
+            self._rows.decisions.append(decision)
+            self._tell(decision.at, chain.DECISION, decision.proposal_id, asdict(decision))
+
+    def decisions(self, proposal_id: str | None = None) -> list[Decision]:
+        """Oldest first."""
+        return [d for d in self._rows.decisions if proposal_id in (None, d.proposal_id)]
+
+    def add_move(self, move: PointerMove) -> PointerMove:
+        """Append a move and give it its number."""
+        with self.transaction():
+            self.proposal(move.proposal_id)
+            if any(m.proposal_id == move.proposal_id for m in self._rows.moves):
+                raise Conflict(f"'{move.proposal_id}' already moved the champion.")
+            numbered = replace(move, seq=len(self._rows.moves) + 1)
+            self._rows.moves.append(numbered)
+            self._tell(move.at, chain.MOVE, move.proposal_id, asdict(numbered))
+            return numbered
+
+    def moves(self, problem: str) -> list[PointerMove]:
+        """Oldest first."""
+        return [m for m in self._rows.moves if m.problem == problem]
+
+    def add_lock(self, lock: HypothesisLock) -> HypothesisLock:
+        """Lock once."""
+        with self.transaction():
+            first = self._rows.locks.setdefault((lock.problem, lock.hypothesis_id), lock)
+            if first is lock:
+                self._tell(lock.at, chain.LOCK, lock.hypothesis_id, asdict(lock))
+            return same_lock(first, lock)
+
+    def lock(self, problem: str, hypothesis_id: str) -> HypothesisLock | None:
+        """The lock, or None."""
+        return self._rows.locks.get((problem, hypothesis_id))
+
+    def add_snapshot(self, snapshot: SnapshotRecord) -> SnapshotRecord:
+        """Record once."""
+        with self.transaction():
+            first = self._rows.snapshots.setdefault((snapshot.problem, snapshot.dataset_version), snapshot)
+            if first is snapshot:
+                body = asdict(snapshot)
+                self._tell(snapshot.created_at, chain.SNAPSHOT, snapshot.dataset_version, body)
+            return same_snapshot(first, snapshot)
+
+    def snapshot(self, problem: str, dataset_version: str) -> SnapshotRecord:
+        """One snapshot; NotFound otherwise."""
+        if (problem, dataset_version) not in self._rows.snapshots:
+            raise no_snapshot(problem, dataset_version, [s.dataset_version for s in self.snapshots(problem)])
+        return self._rows.snapshots[problem, dataset_version]
+
+    def snapshots(self, problem: str | None = None) -> list[SnapshotRecord]:
+        """By problem and name."""
+        return [s for key, s in sorted(self._rows.snapshots.items()) if problem in (None, key[0])]
+
+    def add_holdout_use(self, use: HoldoutUse) -> None:
+        """Count a look at a holdout."""
+        with self.transaction():
+            self.proposal(use.proposal_id)
+            self._rows.uses.append(use)
+            self._tell(use.at, chain.HOLDOUT, use.proposal_id, asdict(use))
+
+    def holdout_uses(self, holdout_digest: str) -> list[HoldoutUse]:
+        """Oldest first."""
+        return [u for u in self._rows.uses if u.holdout_digest == holdout_digest]
+
+    def add_event(self, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
+        """Append to the chain."""
+        with self.transaction():
+            return self._tell(at, kind, subject, body)
+
+    def events(self, *, after: int = 0, kind: str | None = None, subject: str | None = None) -> list[Event]:
+        """Oldest first, those numbered above `after`."""
+        return [e for e in self._rows.events[after:] if kind in (None, e.kind) and subject in (None, e.subject)]
+
+    def _tell(self, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
+        last = self._rows.events[-1] if self._rows.events else None
+        event = chain.next_event(last, at=at, kind=kind, subject=subject, body=body)
+        self._rows.events.append(event)
+        return event
+
+    def _require_unique(self, proposal: Proposal) -> None:
+        for other in self._rows.proposals.values():
+            if other.id != proposal.id:
+                if proposal.effect == other.effect == "applying" and proposal.problem == other.problem:
+                    raise already_applying(proposal.problem)
+                if proposal.disposition == other.disposition == "open" and proposal.digest == other.digest:
+                    raise already_open(proposal)
+
+
+def no_proposal(proposal_id: str) -> NotFound:
+    """The error for a proposal that is not there."""
+    return NotFound(f"There is no proposal '{proposal_id}'.", hint="Run 'arena-status' to see the proposals.")
+
+
+def changed_meanwhile(stored: Proposal) -> Conflict:
+    """The error for a write that lost a race."""
+    who = f" by {stored.decided_by} at {stored.decided_at}" if stored.decided_by else ""
+    return Conflict(
+        f"Proposal '{stored.id}' was changed meanwhile: it is {stored.label}{who}.",
+        hint="Run 'arena-show' and decide on what it is now.",
+    )
+
+
+def already_applying(problem: str) -> Conflict:
+    """The error for a second applying at once."""
+    return Conflict(f"Another decision on {problem} is being applied.", hint="Repeat the command after it.")
+
+
+def already_open(proposal: Proposal) -> NameTaken:
+    """The error for a second open proposal on one evidence."""
+    return NameTaken(f"A proposal on evidence {proposal.digest} is open already.", hint="Run 'arena-status'.")
+
+
+def no_snapshot(problem: str, dataset_version: str, known: list[str]) -> NotFound:
+    """The error for a snapshot that is not there."""
+    return NotFound(
+        f"{problem} has no dataset version '{dataset_version}'. Known: {', '.join(known) or 'none yet'}.",
+        hint="Make one with 'data-snapshot'.",
+    )
+
+
+def same_lock(first: HypothesisLock, lock: HypothesisLock) -> HypothesisLock:
+    """The first lock, if both are about the same text; NameTaken otherwise."""
+    if first.digest != lock.digest:
+        raise NameTaken(
+            f"Hypothesis '{lock.hypothesis_id}' was locked by {first.by} at {first.at} with digest {first.digest}; "
+            f"the document now has {lock.digest}.",
+            hint="Put the document back as it was, or write the change as a new hypothesis with this one as parent.",
+        )
+    return first
+
+
+def same_snapshot(first: SnapshotRecord, snapshot: SnapshotRecord) -> SnapshotRecord:
+    """The first record, if both are about the same bytes; NameTaken otherwise."""
+    if (first.digest, first.holdout_digest) != (snapshot.digest, snapshot.holdout_digest):
+        raise NameTaken(
+            f"Dataset version '{snapshot.dataset_version}' of {snapshot.problem} stands for digest {first.digest}; "
+            f"these rows have {snapshot.digest}.",
+            hint="A snapshot is never changed: give the new rows a new name.",
+        )
+    return first

@@ -1,0 +1,50 @@
+"""What every test may rely on: where the real rows are, and that nothing of the user's surroundings leaks in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+HOUSE = Path(__file__).resolve().parent.parent
+
+# A test names its workspace and its problem itself, and the shell script runs the Python that runs the tests.
+for _name in ("DS_WORKFLOW_HOME", "DS_WORKFLOW_PROBLEM"):
+    os.environ.pop(_name, None)
+os.environ["DS_WORKFLOW_PYTHON"] = sys.executable
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers, two cores: more threads only wait for each other
+
+# No deadline: cores are shared. Derandomised: a run that was green is green again.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("house")
+
+
+def real_data_folder() -> Path:
+    """DS_WORKFLOW_REAL_DATA, or the folder `shared/data` beside the checkout; it may be absent."""
+    return Path(os.environ.get("DS_WORKFLOW_REAL_DATA") or HOUSE.parent / "shared" / "data")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test marked `real_data` is skipped, with the reason, where the real rows are absent."""
+    if item.get_closest_marker("real_data") and not real_data_folder().is_dir():
+        pytest.skip("no real rows: put them in ../shared/data or name their folder in DS_WORKFLOW_REAL_DATA")
+
+
+@pytest.fixture(scope="session")
+def house() -> Path:
+    """The root of the checkout."""
+    return HOUSE
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real rows, to be read in place; use it together with the mark `real_data`."""
+    folder = real_data_folder()
+    if not folder.is_dir():
+        pytest.skip("no real rows: put them in ../shared/data or name their folder in DS_WORKFLOW_REAL_DATA")
+    return folder
