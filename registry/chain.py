@@ -12,12 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from registry.errors import InvalidRecord, NotFound
+from registry.errors import InvalidRecord
 from registry.ports import Ledger
 from registry.records import (
     Event,
+    HoldoutUse,
+    HypothesisLock,
     PointerMove,
     Proposal,
+    SnapshotRecord,
     canonical_json,
     digest_of,
 )
@@ -104,19 +107,17 @@ def strayed_rows(ledger: Ledger, events: list[Event]) -> list[str]:
 
 
 def _lost(ledger: Ledger, event: Event) -> list[str]:
-    body, row = event.body, None
+    body = event.body
+    rows: list[HypothesisLock | SnapshotRecord | HoldoutUse | None]
     if event.kind == LOCK:
-        row = ledger.lock(body["problem"], body["hypothesis_id"])
+        rows = [ledger.lock(body["problem"], body["hypothesis_id"])]
     elif event.kind == SNAPSHOT:
-        try:
-            row = ledger.snapshot(body["problem"], body["dataset_version"])
-        except NotFound:
-            row = None
+        rows = [s for s in ledger.snapshots(body["problem"]) if s.dataset_version == body["dataset_version"]]
     elif event.kind == HOLDOUT:
-        row = next((u for u in ledger.holdout_uses(body["holdout_digest"]) if plain(asdict(u)) == body), None)
+        rows = [*ledger.holdout_uses(body["holdout_digest"])]
     else:
         return []
-    if row is not None and plain(asdict(row)) == body:
+    if any(row is not None and plain(asdict(row)) == body for row in rows):
         return []
     return [f"Event {event.seq} ({event.kind} {event.subject}) tells of a record that is gone or edited."]
 

@@ -42,50 +42,31 @@ def _compare(versions: VersionStore, problem: str, expected: VersionRef | None, 
     number = versions.aliases(problem).get("champion")
     if expected is None and number is None:
         return Custody("none", None, None, "No champion was ever decided.")
-    if number is None:
-        return Custody(
-            "drifted",
-            expected,
-            None,
-            f"The alias 'champion' or its version was deleted; the pointer log says version {expected.version}."  # type: ignore[union-attr]
-            + _being_applied(applying),
-        )
-    actual = _ref(versions, problem, number)
+    actual = None if number is None else _ref(versions, problem, number)
     if expected is None or number != expected.version:
         says = "nobody was ever made champion" if expected is None else f"version {expected.version}"
-        return Custody(
-            "drifted",
-            expected,
-            actual,
-            f"The alias 'champion' is on version {number}; the pointer log says {says}." + _being_applied(applying),
-        )
-    if actual is None:
-        return Custody("drifted", expected, None, f"Version {number}, the champion, was deleted.")
-    if actual.digest != expected.digest:
-        return Custody(
-            "drifted",
-            expected,
-            actual,
-            f"Version {number} is not the one that was decided: digest {actual.digest}, decided {expected.digest}.",
-        )
+        where = "was deleted, or its version was" if number is None else f"is on version {number}"
+        detail = f"The alias 'champion' {where}; the pointer log says {says}."
+        if applying is not None:
+            detail += f" The decision on '{applying.id}' is half applied; the next deciding command finishes it."
+        return Custody("drifted", expected, actual, detail)
+    if actual is None or actual.digest != expected.digest:
+        now = f"digest {actual.digest}" if actual else "deleted"
+        detail = f"Version {number} is not the one that was decided: {now}, decided {expected.digest}."
+        return Custody("drifted", expected, actual, detail)
+    return _compare_bytes(versions, problem, expected)
+
+
+def _compare_bytes(versions: VersionStore, problem: str, expected: VersionRef) -> Custody:
+    number = expected.version
     try:
         found = versions.bytes_digest(versions.version(problem, number))
     except NotFound as error:
         return Custody("drifted", expected, None, str(error))
     if found != expected.digest:
-        return Custody(
-            "drifted",
-            expected,
-            VersionRef(number, found),
-            f"The bytes of version {number} changed: digest {found}, decided {expected.digest}.",
-        )
-    return Custody("in_custody", expected, actual, f"Version {number} is the champion that was decided.")
-
-
-def _being_applied(applying: Proposal | None) -> str:
-    if applying is None:
-        return ""
-    return f" The decision on '{applying.id}' is half applied; the next deciding command finishes it."
+        detail = f"The bytes of version {number} changed: digest {found}, decided {expected.digest}."
+        return Custody("drifted", expected, VersionRef(number, found), detail)
+    return Custody("in_custody", expected, expected, f"Version {number} is the champion that was decided.")
 
 
 def _ref(versions: VersionStore, problem: str, number: int) -> VersionRef | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from registry import chain
+from registry import chain, refusals
 from registry.errors import Conflict, InvalidRecord, NameTaken, NotFound, Unavailable
 from registry.files import folder_digest
 from registry.ports import RunRecord
@@ -71,7 +71,7 @@ class MemoryVersions:
     def version(self, problem: str, number: int) -> ModelVersion:
         """One version; NotFound otherwise."""
         if number not in self._versions[problem]:
-            raise no_version(problem, number, sorted(self._versions[problem]))
+            raise refusals.no_version(problem, number, sorted(self._versions[problem]))
         return self._versions[problem][number]
 
     def versions(self, problem: str) -> list[ModelVersion]:
@@ -123,12 +123,6 @@ class MemoryVersions:
     def bytes_digest(self, version: ModelVersion) -> str:
         """The digest of the bytes that are there now."""
         return folder_digest(self.model_path(version))
-
-
-def no_version(problem: str, number: int, known: list[int]) -> NotFound:
-    """The error for a version that is not there."""
-    listed = ", ".join(str(n) for n in known) or "none yet"
-    return NotFound(f"{problem} has no version {number}. Known: {listed}.")
 
 
 @dataclass
@@ -191,7 +185,7 @@ class MemoryLedger:
         with self.transaction():
             stored = self.proposal(before.id)
             if stored != before or after.row_version != before.row_version + 1:
-                raise changed_meanwhile(stored)
+                raise refusals.changed_meanwhile(stored)
             if (after.id, after.evidence, after.gates, after.summary) != (
                 before.id, before.evidence, before.gates, before.summary,
             ):  # fmt: skip
@@ -203,7 +197,7 @@ class MemoryLedger:
     def proposal(self, proposal_id: str) -> Proposal:
         """One proposal; NotFound otherwise."""
         if proposal_id not in self._rows.proposals:
-            raise no_proposal(proposal_id)
+            raise refusals.no_proposal(proposal_id)
         return self._rows.proposals[proposal_id]
 
     def proposals(
@@ -221,6 +215,8 @@ class MemoryLedger:
         """Append a decision on a proposal that exists."""
         with self.transaction():
             self.proposal(decision.proposal_id)
+            if self.decisions(decision.proposal_id):
+                raise refusals.already_decided(decision.proposal_id)
             self._rows.decisions.append(decision)
             self._tell(decision.at, chain.DECISION, decision.proposal_id, asdict(decision))
 
@@ -249,7 +245,7 @@ class MemoryLedger:
             first = self._rows.locks.setdefault((lock.problem, lock.hypothesis_id), lock)
             if first is lock:
                 self._tell(lock.at, chain.LOCK, lock.hypothesis_id, asdict(lock))
-            return same_lock(first, lock)
+            return refusals.same_lock(first, lock)
 
     def lock(self, problem: str, hypothesis_id: str) -> HypothesisLock | None:
         """The lock, or None."""
@@ -262,12 +258,12 @@ class MemoryLedger:
             if first is snapshot:
                 body = asdict(snapshot)
                 self._tell(snapshot.created_at, chain.SNAPSHOT, snapshot.dataset_version, body)
-            return same_snapshot(first, snapshot)
+            return refusals.same_snapshot(first, snapshot)
 
     def snapshot(self, problem: str, dataset_version: str) -> SnapshotRecord:
         """One snapshot; NotFound otherwise."""
         if (problem, dataset_version) not in self._rows.snapshots:
-            raise no_snapshot(problem, dataset_version, [s.dataset_version for s in self.snapshots(problem)])
+            raise refusals.no_snapshot(problem, dataset_version, [s.dataset_version for s in self.snapshots(problem)])
         return self._rows.snapshots[problem, dataset_version]
 
     def snapshots(self, problem: str | None = None) -> list[SnapshotRecord]:
@@ -304,60 +300,6 @@ class MemoryLedger:
         for other in self._rows.proposals.values():
             if other.id != proposal.id:
                 if proposal.effect == other.effect == "applying" and proposal.problem == other.problem:
-                    raise already_applying(proposal.problem)
+                    raise refusals.already_applying(proposal.problem)
                 if proposal.disposition == other.disposition == "open" and proposal.digest == other.digest:
-                    raise already_open(proposal)
-
-
-def no_proposal(proposal_id: str) -> NotFound:
-    """The error for a proposal that is not there."""
-    return NotFound(f"There is no proposal '{proposal_id}'.", hint="Run 'arena-status' to see the proposals.")
-
-
-def changed_meanwhile(stored: Proposal) -> Conflict:
-    """The error for a write that lost a race."""
-    who = f" by {stored.decided_by} at {stored.decided_at}" if stored.decided_by else ""
-    return Conflict(
-        f"Proposal '{stored.id}' was changed meanwhile: it is {stored.label}{who}.",
-        hint="Run 'arena-show' and decide on what it is now.",
-    )
-
-
-def already_applying(problem: str) -> Conflict:
-    """The error for a second applying at once."""
-    return Conflict(f"Another decision on {problem} is being applied.", hint="Repeat the command after it.")
-
-
-def already_open(proposal: Proposal) -> NameTaken:
-    """The error for a second open proposal on one evidence."""
-    return NameTaken(f"A proposal on evidence {proposal.digest} is open already.", hint="Run 'arena-status'.")
-
-
-def no_snapshot(problem: str, dataset_version: str, known: list[str]) -> NotFound:
-    """The error for a snapshot that is not there."""
-    return NotFound(
-        f"{problem} has no dataset version '{dataset_version}'. Known: {', '.join(known) or 'none yet'}.",
-        hint="Make one with 'data-snapshot'.",
-    )
-
-
-def same_lock(first: HypothesisLock, lock: HypothesisLock) -> HypothesisLock:
-    """The first lock, if both are about the same text; NameTaken otherwise."""
-    if first.digest != lock.digest:
-        raise NameTaken(
-            f"Hypothesis '{lock.hypothesis_id}' was locked by {first.by} at {first.at} with digest {first.digest}; "
-            f"the document now has {lock.digest}.",
-            hint="Put the document back as it was, or write the change as a new hypothesis with this one as parent.",
-        )
-    return first
-
-
-def same_snapshot(first: SnapshotRecord, snapshot: SnapshotRecord) -> SnapshotRecord:
-    """The first record, if both are about the same bytes; NameTaken otherwise."""
-    if (first.digest, first.holdout_digest) != (snapshot.digest, snapshot.holdout_digest):
-        raise NameTaken(
-            f"Dataset version '{snapshot.dataset_version}' of {snapshot.problem} stands for digest {first.digest}; "
-            f"these rows have {snapshot.digest}.",
-            hint="A snapshot is never changed: give the new rows a new name.",
-        )
-    return first
+                    raise refusals.already_open(proposal)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from registry import chain, deciding
 from registry.applying import Applier, Smoke
-from registry.custody import custody, pointed, require_bytes, require_custody, standing
+from registry.custody import pointed, require_bytes, require_custody, standing
 from registry.errors import (
     ChampionExists,
     ChampionMoved,
@@ -21,14 +20,10 @@ from registry.errors import (
     NotEligible,
     NotFound,
     OutOfCustody,
-    RegistryError,
-    Unavailable,
 )
 from registry.ports import Ledger, RunRecord, VersionStore
+from registry.reading import Reader
 from registry.records import (
-    ALIASES,
-    Custody,
-    Decision,
     Event,
     Evidence,
     GateResult,
@@ -39,8 +34,6 @@ from registry.records import (
     PointerMove,
     Proposal,
     SnapshotRecord,
-    Status,
-    Verification,
     VersionRef,
     digest_of,
     proposal_id,
@@ -49,7 +42,7 @@ from registry.records import (
 )
 
 
-class Registry:
+class Registry(Reader):
     """Versions, proposals, decisions and the champion's pointer, over one version store and one ledger.
 
     `people` maps declared names to roles; while it is empty the owner may approve and is stamped `self_approved`.
@@ -66,12 +59,13 @@ class Registry:
         expires_after: timedelta = timedelta(days=14),
         step_hook: Callable[[str], None] = lambda step: None,
     ) -> None:
-        self._versions, self._ledger, self._clock = versions, ledger, clock
+        super().__init__(versions=versions, ledger=ledger)
+        self._clock = clock
         self._people: deciding.People = people or {}
         self._expires_after = expires_after
         self._applier = Applier(versions, ledger, clock, step_hook)
 
-    # -- versions ------------------------------------------------------------------------------------------------
+    # -- remembering ------------------------------------------------------------------------------------------------
 
     def register(self, run: RunRecord) -> ModelVersion:
         """Remember a finished run as a new version and point `candidate` at it.
@@ -96,35 +90,17 @@ class Registry:
         self._applier.tag_head(version.problem)
         return version
 
-    def version(self, problem: str, number: int) -> ModelVersion:
-        """One version; NotFound lists nothing that is not there."""
-        return self._versions.version(problem, number)
+    def lock_hypothesis(self, lock: HypothesisLock) -> HypothesisLock:
+        """Lock a hypothesis before training; NameTaken when it changed after its lock."""
+        return self._ledger.add_lock(lock)
 
-    def versions(self, problem: str) -> list[ModelVersion]:
-        """All versions, oldest first."""
-        return self._versions.versions(problem)
+    def record_snapshot(self, record: SnapshotRecord) -> SnapshotRecord:
+        """Record a data snapshot; NameTaken when the name stands for other bytes."""
+        return self._ledger.add_snapshot(record)
 
-    def aliases(self, problem: str) -> dict[str, int]:
-        """The aliases as the store has them now; the champion is `champion(problem)`, not an alias."""
-        return self._versions.aliases(problem)
-
-    def champion(self, problem: str) -> ModelVersion | None:
-        """The champion by the pointer log, with the digest that was decided; None while nobody ever was."""
-        ref = pointed(self._ledger.moves(problem))
-        return None if ref is None else replace(self._versions.version(problem, ref.version), digest=ref.digest)
-
-    def model_path(self, version: ModelVersion) -> Path:
-        """The folder of the model's files, their digest verified. OutOfCustody names both digests otherwise."""
-        require_bytes(self._versions, version, self._registered_digest(version) or version.digest)
-        return self._versions.model_path(version)
-
-    def run_artifacts(self, version: ModelVersion) -> Path:
-        """The folder of everything else the run logged."""
-        return self._versions.run_artifacts(version)
-
-    def custody(self, problem: str) -> Custody:
-        """Whether alias and bytes of the champion are what the pointer log says."""
-        return custody(self._versions, problem, self._ledger.moves(problem), applying=self._applying(problem))
+    def record_event(self, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
+        """Add a line of your own to the chain."""
+        return self._ledger.add_event(at=utc_text(self._clock()), kind=kind, subject=subject, body=body)
 
     # -- proposals -----------------------------------------------------------------------------------------------
 
@@ -294,102 +270,7 @@ class Registry:
         with self._ledger.lease(problem):
             return self._applier.finish_all(problem, smoke)
 
-    # -- looking -------------------------------------------------------------------------------------------------
-
-    def status(self, problem: str) -> Status:
-        """What stands where; it works, with custody `unknown`, when the version store can't be read."""
-        aliases: dict[str, Mapping[str, Any] | None] = dict.fromkeys(ALIASES)
-        try:
-            for alias, number in self._versions.aliases(problem).items():
-                found = self._versions.version(problem, number)
-                aliases[alias] = {"version": number, "run_id": found.run_id, "digest": found.digest}
-        except (Unavailable, NotFound):
-            pass  # custody below says so
-        return Status(
-            problem=problem,
-            registered_model=problem,
-            custody=self.custody(problem),
-            aliases=aliases,
-            proposals=self._ledger.proposals(problem),
-            moves=self._ledger.moves(problem),
-        )
-
-    def verify(self) -> Verification:
-        """Check the chain, every row against its event, each pointer log, and the head kept on each model."""
-        events = self._ledger.events()
-        problems = chain.broken_links(events) + chain.strayed_rows(self._ledger, events)
-        by_problem: dict[str, dict[str, Proposal]] = {}
-        for proposal in self._ledger.proposals():
-            by_problem.setdefault(proposal.problem, {})[proposal.id] = proposal
-        for event in events:
-            if event.kind == chain.REGISTERED:
-                by_problem.setdefault(event.subject.rpartition("/")[0], {})
-        for problem, proposals in sorted(by_problem.items()):
-            problems += chain.broken_pointer(self._ledger.moves(problem), proposals)
-            try:
-                tag = self._versions.model_tags(problem).get(chain.HEAD_TAG)
-                problems += chain.wrong_head(tag, events, problem, set(proposals))
-            except RegistryError as error:
-                problems.append(f"{problem}: the head kept on the registered model can't be read: {error}")
-        return Verification(not problems, len(events), problems)
-
-    def proposal(self, proposal_id: str) -> Proposal:
-        """One proposal; NotFound when there is none of that id."""
-        return self._ledger.proposal(proposal_id)
-
-    def proposals(self, problem: str | None = None, disposition: str | None = None) -> list[Proposal]:
-        """Proposals, newest first."""
-        return self._ledger.proposals(problem, disposition=disposition)
-
-    def moves(self, problem: str) -> list[PointerMove]:
-        """The pointer log, oldest first."""
-        return self._ledger.moves(problem)
-
-    def decisions(self, proposal_id: str | None = None) -> list[Decision]:
-        """Decisions, oldest first."""
-        return self._ledger.decisions(proposal_id)
-
-    def holdout_uses(self, digest: str) -> list[HoldoutUse]:
-        """Every comparison that looked at this holdout, oldest first."""
-        return self._ledger.holdout_uses(digest)
-
-    def lock_hypothesis(self, lock: HypothesisLock) -> HypothesisLock:
-        """Lock a hypothesis before training; NameTaken when it changed after its lock."""
-        return self._ledger.add_lock(lock)
-
-    def hypothesis_lock(self, problem: str, hypothesis_id: str) -> HypothesisLock | None:
-        """The lock, or None before the first training."""
-        return self._ledger.lock(problem, hypothesis_id)
-
-    def record_snapshot(self, record: SnapshotRecord) -> SnapshotRecord:
-        """Record a data snapshot; NameTaken when the name stands for other bytes."""
-        return self._ledger.add_snapshot(record)
-
-    def snapshot(self, problem: str, dataset_version: str) -> SnapshotRecord:
-        """One snapshot; NotFound lists the known ones."""
-        return self._ledger.snapshot(problem, dataset_version)
-
-    def snapshots(self, problem: str | None = None) -> list[SnapshotRecord]:
-        """Snapshots by problem and name."""
-        return self._ledger.snapshots(problem)
-
-    def record_event(self, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
-        """Add a line of your own to the chain."""
-        return self._ledger.add_event(at=utc_text(self._clock()), kind=kind, subject=subject, body=body)
-
-    def events(self) -> list[Event]:
-        """The whole chain, oldest first."""
-        return self._ledger.events()
-
     # -- parts ---------------------------------------------------------------------------------------------------
-
-    def _registered_digest(self, version: ModelVersion) -> str | None:
-        told = self._ledger.events(kind=chain.REGISTERED, subject=f"{version.problem}/{version.version}")
-        return str(told[-1].body["digest"]) if told else None
-
-    def _applying(self, problem: str) -> Proposal | None:
-        approved = self._ledger.proposals(problem, disposition="approved")
-        return next((p for p in approved if p.effect == "applying"), None)
 
     def _require_present_champion(self, evidence: Evidence) -> None:
         present = pointed(self._ledger.moves(evidence.problem))
@@ -400,7 +281,7 @@ class Registry:
             )
         if evidence.kind == "bootstrap" and present is not None:
             raise ChampionExists(
-                f"{evidence.problem} has a champion, version {present.version}; bootstrap is for a problem without one.",
+                f"{evidence.problem} has a champion, version {present.version}; bootstrap is for one without.",
                 hint="Train a candidate and run 'arena-propose'.",
             )
         if evidence.kind != "bootstrap" and present is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -48,3 +49,24 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real rows: put them in ../shared/data or name their folder in DS_WORKFLOW_REAL_DATA")
     return folder
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write what ran, for the release check of the workspace that asked for it (DS_WORKFLOW_TEST_RECORD)."""
+    target = os.environ.get("DS_WORKFLOW_TEST_RECORD")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not target or reporter is None or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    from ds_workflow.workspace import Workspace
+
+    counts = {name: len(reporter.stats.get(name, [])) for name in ("passed", "failed", "error", "skipped")}
+    record = {
+        "commit": Workspace.at(HOUSE).commit,
+        "passed": counts["passed"],
+        "failed": counts["failed"] + counts["error"],
+        "skipped": counts["skipped"],
+        "selection": [str(argument) for argument in session.config.args],
+    }
+    path = Path(target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=2) + "\n", "utf-8")

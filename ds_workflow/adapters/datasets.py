@@ -125,7 +125,6 @@ def freeze(
         dropped=ready.dropped,
         created_at=created_at,
     )
-    say(
-        f"Frozen as {dataset_version}: {record.rows:,} rows, holdout of {record.holdout_rows:,} from {record.holdout_from}"
-    )
+    held = f"{record.holdout_rows:,} held out" + (f" from {record.holdout_from}" if record.holdout_from else "")
+    say(f"Frozen as {dataset_version}: {record.rows:,} rows, {held}")
     return record

@@ -90,9 +90,10 @@ class SnapshotStore:
     def _same(self, problem: str, record: SnapshotRecord) -> SnapshotRecord:
         there = self.record(problem, record.dataset_version)
         if (there.digest, there.holdout_digest) != (record.digest, record.holdout_digest):
+            given = f"{record.rows:,} rows, digest {record.digest[:12]}"
             raise StateConflict(
                 f"The snapshot '{record.dataset_version}' of {problem} already stands for other rows "
-                f"({there.rows:,} rows, digest {there.digest[:12]}; given: {record.rows:,} rows, {record.digest[:12]}).",
+                f"({there.rows:,} rows, digest {there.digest[:12]}; given: {given}).",
                 hint="A name never changes its meaning: choose another --dataset-version.",
             )
         return there

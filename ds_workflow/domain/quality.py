@@ -231,9 +231,8 @@ def to_markdown(title: str, content: Mapping[str, Any]) -> str:
         "|---|---:|---:|---:|---:|",
     ]
     for name, s in content["segments"].items():
-        lines.append(
-            f"| {name} | {s['train_rows']:,} | {s['train_share']:.1%} | {s['holdout_rows']:,} | {s['holdout_share']:.1%} |"
-        )
+        train, holdout = (f"{s[f'{part}_rows']:,} | {s[f'{part}_share']:.1%}" for part in ("train", "holdout"))
+        lines.append(f"| {name} | {train} | {holdout} |")
     lines += ["", f"Distance between the shares: {content['shift']:.3f} (limit {SHIFT_LIMIT:g}).", ""]
     lines += [f"Rows that repeat another in everything but the id: {content['duplicates']:,}.", ""]
     lines += ["## Against the declaration", ""]

@@ -21,6 +21,21 @@ from ds_workflow.domain.problem import Column, Problem
 from ds_workflow.errors import InvalidInput
 from registry.records import SnapshotRecord, canonical_json, utc_text
 
+__all__ = [
+    "HOLDOUT",
+    "SPLIT_COLUMN",
+    "TRAIN",
+    "Snapshot",
+    "SnapshotRecord",
+    "check_name",
+    "conform",
+    "describe",
+    "digest",
+    "from_plain",
+    "holdout_mask",
+    "to_plain",
+]
+
 SPLIT_COLUMN = "split"  # of a problem whose source fixes the split: it holds TRAIN or HOLDOUT
 TRAIN, HOLDOUT = "train", "holdout"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -90,8 +105,8 @@ def _as_declared(problem: Problem, column: Column, values: pd.Series[Any]) -> An
 def digest(problem: Problem, rows: pd.DataFrame) -> str:
     """SHA-256, 64 hex digits, of the values of conformed rows in the order of their ids.
 
-    Per column: float64 little-endian bytes (one NaN, no negative zero), microseconds of dates, or for text the sorted
-    distinct values with their lengths and each row's place among them.
+    Per column: float64 little-endian bytes (one NaN, no negative zero), microseconds of dates, or for text the lengths
+    (-1: missing) and the characters.
     """
     order = rows[problem.row_id].argsort().to_numpy()
     parts = []
@@ -109,15 +124,10 @@ def digest(problem: Problem, rows: pd.DataFrame) -> str:
 
 
 def _text_bytes(values: pd.Series[Any], order: NDArray[Any]) -> list[bytes]:
-    codes, distinct = pd.factorize(values, use_na_sentinel=True)
-    texts = [str(v) for v in distinct]
-    by_text = sorted(range(len(texts)), key=texts.__getitem__)
-    rank = np.empty(len(texts) + 1, dtype="<i8")
-    rank[by_text] = np.arange(len(texts))
-    rank[-1] = -1  # the sentinel of a missing value
-    encoded = [texts[i].encode() for i in by_text]
-    lengths = np.array([len(e) for e in encoded], dtype="<i8")
-    return [lengths.tobytes(), b"".join(encoded), rank[codes][order].tobytes()]
+    present = values.notna().to_numpy()[order]
+    texts: list[str] = values.fillna("").astype(object).to_numpy()[order].tolist()
+    lengths = np.where(present, np.fromiter(map(len, texts), dtype="<i8", count=len(texts)), -1)
+    return [lengths.astype("<i8").tobytes(), "".join(texts).encode()]
 
 
 def holdout_mask(problem: Problem, rows: pd.DataFrame) -> NDArray[np.bool_]:

@@ -153,7 +153,8 @@ def _status(canvas: Canvas, x: float, y: float, status: str, word: str, *, right
         colour, shape, filled = STATUS_MARKS.get(status, _UNKNOWN)
         start = x - text_width(word, 11.5) - 12 if right else x
         canvas.mark(start + 4, y - 4, shape, f"{'f' if filled else 'h'}-{colour}", size=3.4)
-        canvas.text(start + 14, y, word, f"s halo f-{colour}", full=status)
+        css = f"s halo f-{colour}"
+        canvas.text(x if right else start + 14, y, word, css, anchor="end" if right else "start", full=status)
 
 
 def _forest_words(rows: Sequence[ForestRow], unit: str, *, difference: bool) -> str:

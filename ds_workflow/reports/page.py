@@ -84,7 +84,7 @@ td .soft{{display:block;font-size:.85rem}}
 code,pre{{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.84em}}
 pre{{background:var(--off-bg);border-radius:8px;padding:.6rem .8rem;margin:.2rem 0 .8rem;white-space:pre-wrap;
 overflow-wrap:anywhere}}
-.digest{{font-size:.74rem;word-break:break-all;color:var(--soft)}}
+.digest{{max-width:none;font-size:.74rem;word-break:break-all;color:var(--soft)}}
 th{{text-wrap:balance}}p,li{{text-wrap:pretty}}.next{{margin-top:1.2rem}}.next p{{margin:.2rem 0}}
 figure{{margin:1rem 0 .4rem}}figcaption{{font-size:.87rem;margin-bottom:.5rem}}figcaption b{{color:var(--ink);
 display:block}}
@@ -93,7 +93,8 @@ footer{{color:var(--soft);font-size:.82rem;padding:.2rem .2rem;overflow-wrap:any
 @media (max-width:40rem){{
 main{{padding:.7rem .6rem 2rem}}section,.head{{padding:1rem .9rem;border-radius:10px}}
 .wide{{display:none}}.narrow{{display:block}}.narrow svg{{width:100%}}
-.tiles{{grid-template-columns:1fr 1fr}}.tile b{{font-size:1.25rem}}
+.tiles{{grid-template-columns:repeat(2,minmax(0,1fr))}}.tile{{padding:.6rem .65rem}}.tile .pill{{white-space:normal}}
+td .pill{{justify-self:start}}.tile b{{font-size:1.25rem}}
 table.cards thead{{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}
 table.cards tr{{display:block;padding:.7rem 0;border-bottom:1px solid var(--line)}}
 table.cards tr:last-child{{border-bottom:0}}
@@ -105,6 +106,7 @@ table.cards td.lead .soft{{font-weight:400}}
 }}
 @media print{{:root{{{_VARIABLES_LIGHT}}}body{{background:#fff;font-size:10.5pt}}main{{max-width:none;padding:0}}
 section,.head{{border-radius:0;border-width:0 0 1px;padding:.7rem 0;margin:0}}.head{{border-top-width:5px}}
+table{{font-size:8.5pt}}.digest{{font-size:6.3pt}}.tiles{{grid-template-columns:repeat(4,1fr)}}
 figure,tr,.tile,.stamp{{break-inside:avoid}}h2,h3,figcaption{{break-after:avoid}}
 .pill,.head,svg{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}}}
 """.strip()
@@ -137,7 +139,7 @@ def table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], *, align: str = "", lead: int = 0, caption: str = ""
 ) -> str:
     """A table of HTML cells that turns into cards on a phone; column `lead` heads each card."""
-    lined = align.ljust(len(heads), "l")
+    lined = align.ljust(len(heads), "l")[: len(heads)]
     right = ['class="r"' if a == "r" else "" for a in lined]
 
     def cell(k: int, inner: str) -> str:

@@ -87,10 +87,9 @@ def _tiles(p: Proposal) -> str:
     tiles = []
     for c in chosen:
         was = f"against {view.value(c, 'champion')}" if c.champion is not None else "nothing to compare with"
-        change = f" {view.value(c, 'difference')}" if c.difference is not None else ""
-        badge = (
-            pill(c.standing, f"{c.standing}{typographic(change)}") if c.standing else esc(typographic(change.strip()))
-        )
+        if c.difference is not None:
+            was = f"{view.value(c, 'difference')} {was}"
+        badge = pill(c.standing) if c.standing else ""
         tiles.append(
             f'<div class="tile"><div class="name">{esc(typographic(c.title))}</div>'
             f"<b>{esc(typographic(view.value(c, 'challenger')))}</b>"
@@ -183,7 +182,7 @@ def _forests(p: Proposal) -> list[str]:
 
 
 def _metrics(p: Proposal) -> str:
-    old, new = view.labels(p)
+    reference = view.reference(p).capitalize()
     overall = view.cells(p.summary.get("overall"))
     rows = [
         [
@@ -194,7 +193,11 @@ def _metrics(p: Proposal) -> str:
         ]
         for c in overall
     ]
-    return table(["Metric", old, new, "Difference", "Interval", "Reading"], rows, align="lrrrr") if rows else ""
+    return (
+        table(["Metric", reference, "Challenger", "Difference", "Interval", "Reading"], rows, align="lrrrr")
+        if rows
+        else ""
+    )
 
 
 def _errors(p: Proposal) -> list[str]:

@@ -234,7 +234,7 @@ def headline(proposal: Proposal) -> str:
         return f"Roll back: {new} takes the place of {old} again"
     if proposal.label == "approved":
         done = "became the first champion" if proposal.champion is None else f"replaced {old}"
-        return f"{new} {done}: {tally(proposal.gates)} {'gate' if total == 1 else 'gates'}"
+        return f"{new} {done}; gates: {tally(proposal.gates)}"
     is_are = "is" if unsure == 1 else "are"
     return {
         "pass": f"{new} may {act}: "

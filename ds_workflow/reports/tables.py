@@ -165,7 +165,7 @@ def code(text: object) -> str:
 def md_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, align: str = "") -> list[str]:
     """A Markdown table; the cells are Markdown already. `align` holds one of l, r, c per column."""
     marks = {"l": "---", "r": "---:", "c": ":---:"}
-    lined = align.ljust(len(headers), "l")
+    lined = align.ljust(len(headers), "l")[: len(headers)]
     head = [f"| {' | '.join(headers)} |", f"| {' | '.join(marks[a] for a in lined)} |"]
     return head + [f"| {' | '.join(row)} |" for row in rows]
 
@@ -174,7 +174,7 @@ def text_table(
     headers: Sequence[str], rows: Iterable[Sequence[str]], *, align: str = "", indent: str = "  ", limit: int = 46
 ) -> list[str]:
     """Lines of an aligned table for the terminal; a cell longer than `limit` is wrapped inside its column."""
-    lined = align.ljust(len(headers), "l")
+    lined = align.ljust(len(headers), "l")[: len(headers)]
     headers = [plain(head) for head in headers]
     body = [[textwrap.wrap(plain(cell), limit) or [""] for cell in row] for row in rows]
     widths = [

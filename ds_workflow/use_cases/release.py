@@ -48,7 +48,7 @@ class Release:
 
     def explanation(self) -> str:
         """The smallest set of facts that would turn it green."""
-        return release_report.explain(self.content)
+        return release_report.explain_text(self.content)
 
 
 def check(work: Workspace) -> Release:

@@ -167,7 +167,12 @@ def _train(work: Workspace, request: TrainRequest, *, lock: HypothesisLock | Non
     if request.input_csv is not None:
         work.registry.record_snapshot(
             datasets.freeze(
-                store, work.plugin, request.dataset_version, source=request.input_csv, created_at=work.clock()
+                store,
+                work.plugin,
+                request.dataset_version,
+                created_at=work.clock(),
+                source=request.input_csv,
+                say=work.say,
             )
         )
     snapshot = store.load(problem, request.dataset_version)
@@ -210,18 +215,20 @@ def _train(work: Workspace, request: TrainRequest, *, lock: HypothesisLock | Non
             commit=work.commit,
             seed=request.seed,
         )
-        run_card.write(
-            folder,
-            problem=problem,
-            lineage=lineage,
-            card=card,
+        written = run_card.of(
+            problem,
+            lineage,
+            card,
             record=snapshot.record,
-            environment=run_files.environment(work.commit),
             params=_params(request, options),
-            importances=tables["importances"],
-            shap=tables["shap"],
+            importances=dict(tables["importances"].itertuples(index=False, name=None)),
+            shap=dict(tables["shap"].itertuples(index=False, name=None)),
+            shap_unit="log price" if problem.task == "regression" else "log odds",
+            environment=run_files.environment(work.commit),
             seconds=fit_seconds,
         )
+        for file, text in run_card.documents(written).items():
+            (folder / file).write_text(text, "utf-8")
         version = work.registry.register(
             RunRecord(
                 name=request.run_name or f"{request.hypothesis_id} {request.strategy} {request.feature_set_version}",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ds_workflow.reports.proposal import Context
 from registry.records import Decision, Evidence, GateResult, HypothesisRef, Proposal, VersionRef, digest_of
 

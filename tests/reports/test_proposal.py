@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+
 from ds_workflow.reports import charts, proposal_view
 from ds_workflow.reports import proposal as report
 from ds_workflow.reports.proposal import Context
@@ -79,8 +80,8 @@ def test_golden_picture(build: Build, golden: Callable[[str, str], None]) -> Non
 def test_json_holds_what_scripts_rely_on(build: Build, decided: Build) -> None:
     found = report.to_json(decided())
     assert list(found)[:16] == [
-        "id", "kind", "problem", "challenger", "champion", "verdict", "disposition", "effect", "created_at", "expires_at",
-        "decided_by", "decided_at", "reason", "digest", "hypothesis", "gates",
+        "id", "kind", "problem", "challenger", "champion", "verdict", "disposition", "effect", "created_at",
+        "expires_at", "decided_by", "decided_at", "reason", "digest", "hypothesis", "gates",
     ]  # fmt: skip
     assert set(found["challenger"]) == set(found["champion"]) == {"version", "digest"}
     assert set(found["hypothesis"]) == {"id", "digest", "outcome"}
@@ -111,7 +112,7 @@ def test_verdicts_are_said_in_words(build: Build, decided: Build) -> None:
     assert said["fail"] == "v2 may not replace v1: 1 of 9 gates fails"
     assert said["inconclusive"] == "The evidence can't tell whether v2 may replace v1: 1 of 9 gates is undecided"
     assert said["invalid"] == "This comparison does not count: 1 of 9 gates could not be evaluated"
-    assert proposal_view.headline(decided()) == "v2 replaced v1: 9 pass gates"
+    assert proposal_view.headline(decided()) == "v2 replaced v1; gates: 9 pass"
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -162,7 +163,7 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(build: Build, context:
     pictures = [attrs for tag, attrs in page.tags if tag == "svg"]
     assert len(pictures) == 2 * 6  # each in a wide and a narrow layout
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in pictures)
-    assert [text for tag, text in zip([t for t, _ in page.tags], page.tags, strict=True) if tag == "h1"]
+    assert [tag for tag, _ in page.tags].count("h1") == 1
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -197,7 +198,7 @@ def test_a_first_champion_and_an_empty_summary_have_faces_too(face: Callable[...
     shown = face(bare)
     assert "v2 may become the first champion" in shown
     assert "None" not in shown
-    assert "nan" not in shown.lower().replace("anana", "")
+    assert "nan" not in shown.lower()
 
 
 @pytest.mark.parametrize("face", FACES)

@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+
 from ds_workflow.reports import release_report as release
 
 REPORT: dict[str, Any] = {

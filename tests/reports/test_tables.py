@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from ds_workflow.reports import tables as t
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ds_workflow.reports import tables as t
 
 
 @pytest.mark.parametrize(

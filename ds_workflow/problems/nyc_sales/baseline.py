@@ -36,7 +36,7 @@ class MedianPrice(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         answer = pd.Series(np.nan, index=range(len(rows)))
         for level, medians in zip(_LEVELS, self.medians_, strict=True):
             answer = answer.fillna(pd.Series(self._key(rows, level)).map(medians))
-        return answer.fillna(self.overall_).to_numpy(dtype=np.float64)
+        return np.asarray(answer.fillna(self.overall_), dtype=np.float64)
 
     @staticmethod
     def _key(rows: pd.DataFrame, level: tuple[str, ...]) -> np.ndarray[Any, Any]:
@@ -44,4 +44,4 @@ class MedianPrice(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         key = parts[0]
         for part in parts[1:]:
             key = key + "|" + part
-        return key.to_numpy(dtype=object)
+        return np.asarray(key, dtype=object)

@@ -83,8 +83,8 @@ def build_city(rng: np.random.Generator, *, blocks: int) -> City:
     return City(
         hood=hood,
         number=number.astype(np.int64),
-        latitude=np.round(place[:, 0], 5),
-        longitude=np.round(place[:, 1], 5),
+        latitude=np.asarray(np.round(place[:, 0], 5), dtype=np.float64),
+        longitude=np.asarray(np.round(place[:, 1], 5), dtype=np.float64),
         effect=rng.normal(0, 0.1, len(hood)),
         hood_borough=borough,
         hood_weight=weight,

@@ -70,9 +70,9 @@ def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     date and price; of several listings the fullest is kept, whatever the order of the input. `sale_id` is a hash of
     the identity, so the same sale has the same id in every file.
 
-    Zero square feet, zero or impossible years built, and zero units in all mean "not known" and become NaN. `price_tier` is the quartile
-    of the price within these rows: for slicing a report only. Raises InvalidInput when a column is absent or no row
-    is left.
+    Zero square feet, zero or impossible years built, and zero units in all mean "not known" and become NaN.
+    `price_tier` is the quartile of the price within these rows: for slicing a report only. Raises InvalidInput when a
+    column is absent or no row is left.
     """
     lacking = [name for name in REQUIRED if name not in raw]
     if lacking:
@@ -178,9 +178,10 @@ def _names(borough: pd.Series[Any]) -> Any:
 
 
 def derive(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with `segment` and `building_id`, which follow from the other columns, and borough codes 1 to 5 as names.
+    """The rows with `segment` and `building_id`, which follow from the other columns, and boroughs by name.
 
-    For requests too: they need `borough`, `building_class_category`, `block`, `lot`, and may carry `address`.
+    For requests too, which may name a borough by its code 1 to 5. Needed: `borough`, `building_class_category`,
+    `block`, `lot`; `address` may stand.
 
     A building is what shares a roof and a market: parcels by borough, block and lot (all apartments of a cooperative
     lie on one lot); condominium units, which have a lot each (from 1001 on), by borough, block and the address without
@@ -207,4 +208,5 @@ def _street(address: pd.Series[Any], lot: pd.Series[Any]) -> list[str]:
         words = re.sub(r"[.'`]", "", str(text).upper().split(",")[0]).split()
         short[text] = " ".join(re.sub(r"^(\d+)(ST|ND|RD|TH)$", r"\1", _STREET.get(w, w)) for w in words)
     known = address.map(short)
-    return known.where(known.notna() & (known != ""), lot).to_list()
+    streets: list[str] = known.where(known.notna() & (known != ""), lot).to_list()
+    return streets

@@ -265,9 +265,9 @@ PROBLEM = Problem(
         "sales that deserve a look, comparing markets. A person decides."
     ),
     limits=(
-        "Not an appraisal and not for setting taxes, rents or credit on its own. Cooperative and most condominium rows "
-        "carry no floor area of the unit, so their error is larger. The condition of a home, its view and its renovation "
-        "are not in the data; sales between relatives and bulk sales are, and can't be told apart with certainty. Prices "
-        "outside 2019-2024 and outside the segments are extrapolation."
+        "Not an appraisal and not for setting taxes, rents or credit on its own. Cooperative and most condominium "
+        "rows carry no floor area of the unit, so their error is larger. The condition of a home, its view and its "
+        "renovation are not in the data; sales between relatives and bulk sales are, and can't be told apart with "
+        "certainty. Dates after the training rows and categories outside the segments are extrapolation."
     ),
 )

@@ -47,7 +47,7 @@ _TAX_AT_SALE = {"1": "1", "1B": "1", "2": "2", "2A": "2", "2C": "2", "4": "4"}
 
 @dataclass(frozen=True)
 class _Buildings:
-    """The buildings of one product; arrays by building, areas in square feet, `homes` inside, `ends` their running sum."""
+    """The buildings of one product, an array entry each: areas in square feet, `homes` inside."""
 
     block: Ints
     lot: Ints
@@ -56,16 +56,16 @@ class _Buildings:
     area: Floats
     land: Floats
     homes: Ints
-    ends: Ints
+    ends: Ints  # running sum of homes
     worth: Floats  # log, against the product's usual one of the borough
 
 
 def simulate(*, rows: int = 40_000, seed: int) -> pd.DataFrame:
     """Raw sales of 2019-2024 under the source's column names, about 1.6 for each of the `rows` that cleaning keeps.
 
-    Among them transfers at price 0, token prices, commercial categories, a few rows listed twice, and the source's gaps:
-    no units and areas for cooperatives, the whole building's area or none for condominiums. The order is that of
-    the published files: by borough, then date. The same seed gives the same rows. Raises InvalidInput under 500 rows.
+    Among them transfers at price 0, token prices, commercial categories, a few rows listed twice, and the source's
+    gaps: no units and areas for cooperatives, the whole building's area or none for condominiums. The order is that
+    of the published files: by borough, then date. The same seed gives the same rows. Raises InvalidInput under 500.
     """
     if rows < _FEWEST:
         raise InvalidInput(f"A simulation needs at least {_FEWEST} rows; {rows} were asked for.")

@@ -97,5 +97,15 @@ def _written(work: Workspace, proposal: Proposal) -> status.View:
         path = work.settings.model_cards / f"{proposal.problem}-v{version.version}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         card = run_files.read_json(work.registry.run_artifacts(version) / run_files.SCORECARD)
-        path.write_text(model_card.markdown(work.problem, version, card=card, proposal=proposal), "utf-8")
+        text = model_card.markdown(
+            work.problem,
+            version,
+            metrics=card["overall"],
+            segments=card["segments"],
+            segment_rows={name: int(figures["rows"]) for name, figures in card["segments"].items()},
+            dataset=work.registry.snapshot(proposal.problem, version.lineage.dataset_version),
+            proposal=proposal,
+            caveats=[f"{name} was not measured: {why}" for name, why in card["missing"].items()],
+        )
+        path.write_text(text, "utf-8")
     return view

@@ -1,0 +1,156 @@
+"""Freeze, list, check and fetch data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ds_workflow.adapters import datasets, snapshots
+from ds_workflow.errors import InvalidInput
+from ds_workflow.reports import quality, tables
+from registry.records import SnapshotRecord
+
+if TYPE_CHECKING:
+    from ds_workflow.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """One snapshot, as commands show it."""
+
+    record: SnapshotRecord
+    folder: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of `data-snapshot --json`."""
+        r = self.record
+        return {
+            "problem": r.problem,
+            "dataset_version": r.dataset_version,
+            "digest": r.digest,
+            "rows": r.rows,
+            "columns": list(r.columns),
+            "from": r.first,
+            "to": r.last,
+            "dropped": dict(r.dropped),
+            "holdout": {"digest": r.holdout_digest, "rows": r.holdout_rows, "from": r.holdout_from},
+            "source": r.source,
+            "licence": r.licence,
+            "created_at": r.created_at,
+        }
+
+    def text(self) -> str:
+        """For the terminal."""
+        where = f"\nQuality report: {self.folder / 'quality.md'}" if self.folder else ""
+        return quality.text(self.to_dict()).rstrip() + where
+
+
+def snapshot(
+    work: Workspace,
+    dataset_version: str,
+    *,
+    source: Path | None,
+    references: Sequence[Path],
+    simulate: bool,
+    seed: int,
+    rows: int,
+) -> Frozen:
+    """Read or simulate rows, clean them and freeze them under a name that never changes its meaning."""
+    store = snapshots.SnapshotStore(work.settings.data)
+    record = datasets.freeze(
+        store,
+        work.plugin,
+        dataset_version,
+        created_at=work.clock(),
+        source=source,
+        references=references,
+        simulate=simulate,
+        rows=rows,
+        seed=seed,
+        say=work.say,
+    )
+    work.registry.record_snapshot(record)
+    return Frozen(record, store.folder(work.problem.name, dataset_version))
+
+
+def listed(work: Workspace) -> list[Frozen]:
+    """The snapshots of the workspace's problem, oldest first."""
+    return [Frozen(record) for record in snapshots.SnapshotStore(work.settings.data).listed(work.problem.name)]
+
+
+def table(found: Sequence[Frozen]) -> str:
+    """For the terminal."""
+    if not found:
+        return "No snapshots yet. Freeze one: ds-workflow data-snapshot --dataset-version sim-v1 --simulate"
+    head = ["dataset version", "rows", "from", "to", "holdout rows", "holdout from", "digest", "source"]
+    body = [
+        [
+            f.record.dataset_version,
+            f"{f.record.rows:,}",
+            f.record.first[:10],
+            f.record.last[:10],
+            f"{f.record.holdout_rows:,}",
+            f.record.holdout_from[:10],
+            f.record.digest[:12],
+            f.record.source,
+        ]
+        for f in found
+    ]
+    return "\n".join(tables.text_table(head, body, align="lrllrlll"))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `data-check` found."""
+
+    problem: str
+    dataset_version: str
+    checks: tuple[Any, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check is green; unknown is not."""
+        return all(check.status == "pass" for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of `data-check --json`."""
+        return {
+            "problem": self.problem,
+            "dataset_version": self.dataset_version,
+            "ok": self.ok,
+            "checks": [{"name": c.name, "status": c.status, "detail": c.detail, "fix": c.fix} for c in self.checks],
+        }
+
+    def text(self) -> str:
+        """For the terminal."""
+        lines = [f"{self.dataset_version} ({self.problem}): {'every check is green' if self.ok else 'not green'}"]
+        rows = [[c.status, c.name, c.detail + (f" To mend: {c.fix}" if c.fix else "")] for c in self.checks]
+        return "\n".join([*lines, *tables.text_table(["status", "check", "detail"], rows, limit=90)])
+
+
+def check(work: Workspace, dataset_version: str | None) -> Checked:
+    """Check a snapshot (default: the newest) against the data contract."""
+    store = snapshots.SnapshotStore(work.settings.data)
+    name = dataset_version or _newest(store, work.problem.name)
+    return Checked(work.problem.name, name, tuple(store.check(work.problem, name, now=work.clock())))
+
+
+def _newest(store: snapshots.SnapshotStore, problem: str) -> str:
+    found = store.listed(problem)
+    if not found:
+        raise InvalidInput(f"{problem} has no snapshot yet.", hint="Run 'data-snapshot' first.")
+    return found[-1].dataset_version
+
+
+def fetch(work: Workspace, out: Path, *, first: date, last: date) -> dict[str, Any]:
+    """Fetch the problem's real source into a file; goes on where an interrupted fetch stopped."""
+    if not hasattr(work.plugin, "fetch"):
+        raise InvalidInput(
+            f"{work.problem.name} can't be fetched by this command.",
+            hint=f"Its source is: {work.problem.source}. Download it and give it to 'data-snapshot --input'.",
+        )
+    rows = work.plugin.fetch(out, first=first, last=last, progress=work.say)
+    return {"problem": work.problem.name, "source": work.problem.source, "rows": rows, "path": str(out)}

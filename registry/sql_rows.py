@@ -1,0 +1,162 @@
+"""Between records and rows of the ledger's tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from registry.records import (
+    Decision,
+    Event,
+    Evidence,
+    GateResult,
+    HypothesisRef,
+    PointerMove,
+    Proposal,
+    SnapshotRecord,
+    VersionRef,
+    canonical_json,
+)
+
+Row = Mapping[str, Any]
+
+
+def from_proposal(proposal: Proposal) -> dict[str, Any]:
+    """All columns of a proposal."""
+    evidence = proposal.evidence
+    return {
+        "id": proposal.id,
+        "kind": proposal.kind,
+        "problem": proposal.problem,
+        **_from_ref("challenger", evidence.challenger),
+        **_from_ref("champion", evidence.champion),
+        "holdout_digest": evidence.holdout_digest,
+        "policy_digest": evidence.policy_digest,
+        "hypothesis_digest": evidence.hypothesis_digest,
+        "verdict": evidence.verdict,
+        "bundle_digest": evidence.bundle_digest,
+        "evidence_digest": evidence.digest,
+        "created_at": proposal.created_at,
+        "expires_at": proposal.expires_at,
+        "owner": proposal.owner,
+        "gates": canonical_json([asdict(gate) for gate in proposal.gates]),
+        "hypothesis": canonical_json(asdict(proposal.hypothesis)) if proposal.hypothesis else None,
+        "round": proposal.round,
+        "summary": canonical_json(dict(proposal.summary)),
+        **changing(proposal),
+    }
+
+
+def changing(proposal: Proposal) -> dict[str, Any]:
+    """The columns that a decision or a step of applying writes."""
+    return {
+        "disposition": proposal.disposition,
+        "effect": proposal.effect,
+        "decided_by": proposal.decided_by,
+        "decided_at": proposal.decided_at,
+        "reason": proposal.reason,
+        "self_approved": proposal.self_approved,
+        "row_version": proposal.row_version,
+    }
+
+
+def to_proposal(row: Row) -> Proposal:
+    """The proposal of a row."""
+    challenger, champion = _to_ref("challenger", row), _to_ref("champion", row)
+    if challenger is None:
+        raise ValueError(f"Proposal '{row['id']}' is stored without a challenger.")
+    evidence = Evidence(
+        problem=row["problem"],
+        kind=row["kind"],
+        challenger=challenger,
+        champion=champion,
+        holdout_digest=row["holdout_digest"],
+        policy_digest=row["policy_digest"],
+        hypothesis_digest=row["hypothesis_digest"],
+        verdict=row["verdict"],
+        bundle_digest=row["bundle_digest"],
+    )
+    return Proposal(
+        id=row["id"],
+        kind=row["kind"],
+        problem=row["problem"],
+        evidence=evidence,
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        owner=row["owner"],
+        gates=tuple(_to_gate(gate) for gate in json.loads(row["gates"])),
+        hypothesis=HypothesisRef(**json.loads(row["hypothesis"])) if row["hypothesis"] else None,
+        round=row["round"],
+        summary=json.loads(row["summary"]),
+        **{name: row[name] for name in _CHANGING},
+    )
+
+
+_CHANGING = ("disposition", "effect", "decided_by", "decided_at", "reason", "self_approved", "row_version")
+
+
+def _to_gate(gate: dict[str, Any]) -> GateResult:
+    interval = gate.pop("interval")
+    return GateResult(interval=None if interval is None else (interval[0], interval[1]), **gate)
+
+
+def _from_ref(name: str, ref: VersionRef | None) -> dict[str, Any]:
+    return {f"{name}_version": ref.version if ref else None, f"{name}_digest": ref.digest if ref else None}
+
+
+def _to_ref(name: str, row: Row) -> VersionRef | None:
+    if row[f"{name}_version"] is None:
+        return None
+    return VersionRef(row[f"{name}_version"], row[f"{name}_digest"])
+
+
+def from_move(move: PointerMove) -> dict[str, Any]:
+    """All columns of a move but its number."""
+    return {
+        "problem": move.problem,
+        "proposal_id": move.proposal_id,
+        **_from_ref("from", move.from_ref),
+        **_from_ref("to", move.to_ref),
+        "by": move.by,
+        "at": move.at,
+    }
+
+
+def to_move(row: Row) -> PointerMove:
+    """The move of a row."""
+    return PointerMove(
+        problem=row["problem"],
+        proposal_id=row["proposal_id"],
+        from_ref=_to_ref("from", row),
+        to_ref=VersionRef(row["to_version"], row["to_digest"]),
+        by=row["by"],
+        at=row["at"],
+        seq=row["seq"],
+    )
+
+
+def to_decision(row: Row) -> Decision:
+    """The decision of a row."""
+    return Decision(**{name: row[name] for name in Decision.__dataclass_fields__})
+
+
+def to_snapshot(row: Row) -> SnapshotRecord:
+    """The snapshot of a row."""
+    record = json.loads(row["record"])
+    return SnapshotRecord(**{**record, "columns": tuple(record["columns"])})
+
+
+def from_event(told: Event) -> dict[str, Any]:
+    """All columns of an event."""
+    return {**asdict(told), "body": canonical_json(told.body)}
+
+
+def to_event(row: Row) -> Event:
+    """The event of a row; an unreadable body is kept as text, so that the check of the chain finds it."""
+    try:
+        body = json.loads(row["body"])
+    except ValueError:
+        body = {"unreadable": row["body"]}
+    return Event(**{**dict(row), "body": body})

@@ -1,0 +1,221 @@
+"""Run card, model card and data quality: whole, inert, and plain about what was not measured."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ds_workflow.domain.problem import Column, Feature, FeatureSet, Problem
+from ds_workflow.domain.scorecard import Scorecard
+from ds_workflow.reports import model_card, quality, run_card
+from registry.records import Lineage, ModelVersion, Proposal, SnapshotRecord, digest_of
+
+EVIL = "<script>alert(1)</script>|`"
+
+PROBLEM = Problem(
+    name="homes",
+    title="Prices of homes",
+    task="regression",
+    target="price",
+    target_unit="USD",
+    row_id="row_id",
+    time_column="sold_on",
+    cluster_column="building",
+    segment_column="kind",
+    segments=("HOUSE", "FLAT", "OTHER"),
+    columns=(Column("price", "number", "what was paid"), Column("area", "number", "floor area", "sq ft")),
+    features=(Feature("area", "floor area", "request"), Feature("block_median", "median of the block", "as_of")),
+    feature_sets=(FeatureSet("v1.0", ("area", "block_median"), "baseline"),),
+    forbidden={"price_tier": "it is cut from the target"},
+    sensitive=("ethnicity",),
+    metrics=("ppe10", "mdape", "r2", "interval_coverage"),
+    primary_metric="mdape",
+    strategies=("global",),
+    source="an office of records",
+    licence="public",
+    intended_use="A first figure for a person who knows the market.",
+    limits="Not for lending decisions.",
+)
+LINEAGE = Lineage(
+    problem="homes",
+    dataset_version="2024-12",
+    dataset_digest=digest_of("data"),
+    holdout_digest=digest_of("holdout"),
+    feature_set_version="v1.0",
+    strategy="global",
+    change_type="feature",
+    change_summary="Adds the block's median.",
+    owner="ana",
+    seed=42,
+    git_commit="0" * 40,
+    hypothesis_id="H-1",
+    hypothesis_digest=digest_of("h"),
+)
+SNAPSHOT = SnapshotRecord(
+    problem="homes",
+    dataset_version="2024-12",
+    digest=digest_of("data"),
+    holdout_digest=digest_of("holdout"),
+    rows=302560,
+    columns=("price", "area"),
+    first="2019-01-01",
+    last="2024-12-31",
+    holdout_from="2023-08-25",
+    holdout_rows=60512,
+    source="an office of records",
+    licence="public",
+    created_at="2026-01-01T00:00:00.000000Z",
+    dropped={"no price": 91000, "twice": 12},
+)
+CARD = Scorecard(
+    rows=60512,
+    overall={"ppe10": 0.3309, "mdape": 0.1672, "r2": 0.66},
+    segments={"HOUSE": {"rows": 40000, "ppe10": 0.4, "mdape": 0.12}, "FLAT": {"rows": 20512, "ppe10": 0.24}},
+    missing={"interval_coverage": "the model gives no intervals"},
+)
+VERSION = ModelVersion(
+    "homes", 2, digest_of("m"), "run-1", LINEAGE, "2026-01-02T00:00:00.000000Z", description="global"
+)
+
+
+def card(**changes: object) -> run_card.RunCard:
+    made = run_card.of(
+        PROBLEM,
+        LINEAGE,
+        CARD,
+        record=SNAPSHOT,
+        params={"max_depth": 8, "eta": 0.05, "early": True},
+        importances={"area": 0.31, "block_median": 0.69},
+        shap={"area": 0.11, "block_median": 0.27},
+        shap_unit="log price",
+        environment={"python": "3.11.2", "xgboost": "3.2.0"},
+        run_id="run-1",
+        version=2,
+        digest=digest_of("m"),
+        seconds=12.34,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def test_golden(golden: Callable[[str, str], None], decided: Callable[..., Proposal]) -> None:
+    golden("run_card.md", run_card.markdown(card()))
+    golden("run_card.html", run_card.html(card()))
+    segments = {k: dict(v) for k, v in CARD.segments.items()}
+    rows = {"HOUSE": 40000, "FLAT": 20512}
+    made = model_card.markdown(
+        PROBLEM,
+        VERSION,
+        metrics=CARD.overall,
+        segments=segments,
+        segment_rows=rows,
+        dataset=SNAPSHOT,
+        proposal=decided(),
+    )
+    golden("model_card.md", made)
+
+
+def test_the_run_card_holds_every_fact() -> None:
+    text, page = run_card.markdown(card()), run_card.html(card())
+    for face in (text, page):
+        for fact in (
+            "run-1",
+            "0" * 40,
+            "H-1",
+            "2024-12",
+            "max_depth",
+            "xgboost",
+            "the model gives no intervals",
+            "302,560",
+        ):
+            assert fact in face
+        for figure in ("33.09", "16.72", "0.66"):
+            assert figure in face
+    assert run_card.documents(card()) == {"run_card.md": text, "run_card.html": page}
+
+
+def test_a_metric_or_segment_that_was_not_measured_says_so() -> None:
+    line = next(row for row in run_card.markdown(card()).splitlines() if row.startswith("| FLAT"))
+    assert "NOT PROVIDED" in line
+    whole = model_card.markdown(PROBLEM, VERSION, metrics={"mdape": 0.2})
+    assert whole.count("NOT PROVIDED") >= 3 + 3 * len(PROBLEM.metrics)
+    for segment in PROBLEM.segments:
+        assert f"| {segment} " in whole
+    assert "nan" not in model_card.markdown(PROBLEM, VERSION, metrics={"mdape": float("nan")}).lower()
+
+
+def test_the_model_card_says_use_limits_and_what_is_never_an_input() -> None:
+    whole = model_card.markdown(PROBLEM, VERSION, metrics={})
+    for words in (PROBLEM.intended_use, PROBLEM.limits, "it is cut from the target", "it is the target", "sensitive"):
+        assert words in whole
+    assert VERSION.digest in whole
+
+
+def test_a_self_approved_version_carries_the_stamp(decided: Callable[..., Proposal]) -> None:
+    assert "SELF-APPROVED" in model_card.markdown(PROBLEM, VERSION, metrics={}, proposal=decided(solo=True))
+    assert "SELF-APPROVED" not in model_card.markdown(PROBLEM, VERSION, metrics={}, proposal=decided())
+
+
+def test_texts_of_strangers_are_inert() -> None:
+    evil = card(
+        title=EVIL,
+        run_id=EVIL,
+        facts={EVIL: EVIL},
+        data={EVIL: EVIL},
+        features=[EVIL],
+        params={EVIL: EVIL},
+        segments={EVIL: {"mdape": 0.1}},
+        importances={EVIL: 0.1},
+        environment={EVIL: EVIL},
+        caveats=[EVIL],
+    )
+    assert "<script" not in run_card.html(evil)
+    tables = [line for line in run_card.markdown(evil).splitlines() if line.startswith("|")]
+    assert all(line.endswith(" |") for line in tables)
+
+
+def test_the_pictures_of_the_card_are_well_formed() -> None:
+    page = run_card.html(card())
+    pictures = page.split("<svg")[1:]
+    assert len(pictures) == 8
+    for picture in pictures:
+        ET.fromstring("<svg" + picture.split("</svg>")[0] + "</svg>")  # noqa: S314  our own text
+
+
+def test_the_summary_of_a_training_names_all_segments() -> None:
+    rows = {"train": 242048, "holdout": 60512}
+    text = run_card.summary(problem="homes", version=2, digest="d" * 64, run_id="r", card=CARD, rows=rows, seconds=9.87)
+    assert "v2" in text
+    assert "242,048 train" in text
+    for name in ("all rows", "HOUSE", "FLAT", "interval_coverage was not measured"):
+        assert name in text
+
+
+QUALITY = {
+    "problem": "homes",
+    "dataset_version": "2024-12",
+    "digest": "ab" * 32,
+    "rows": 900,
+    "columns": 14,
+    "from": "2019-01-01",
+    "to": "2024-12-31",
+    "dropped": {"twice": 20, "no price": 80},
+    "column_report": [{"name": "area", "missing": 45, "distinct": 800, "minimum": 1, "maximum": 9000.5}],
+}
+
+
+def test_quality_counts_what_was_dropped_the_most_first(golden: Callable[[str, str], None]) -> None:
+    golden("quality.md", quality.markdown(QUALITY))
+    text = quality.text(QUALITY)
+    assert "900 rows of 1,000 read" in text
+    assert text.index("no price") < text.index("twice")
+    assert "8.00 %" in text
+
+
+@pytest.mark.parametrize("rows", [0, 5])
+def test_quality_of_nothing_dropped_and_of_nothing_at_all(rows: int) -> None:
+    whole = quality.markdown({**QUALITY, "rows": rows, "dropped": {}})
+    assert "Nothing was dropped." in whole
+    assert quality.text({**QUALITY, "rows": rows, "dropped": {}})
