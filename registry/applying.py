@@ -40,8 +40,7 @@ class Applier:
                     finished.append(self.apply(proposal, smoke))
                 except ApplyFailed:
                     finished.append(self._ledger.proposal(proposal.id))
-        if finished:
-            self.tag_head(problem)
+        self._tidy(problem)
         return finished
 
     def apply(self, proposal: Proposal, smoke: Smoke) -> Proposal:
@@ -70,11 +69,15 @@ class Applier:
         self._step("read-back")
         applied = self._record(proposal)
         self._step("applied")
-        if self._versions.aliases(problem).get("challenger") == target:
-            self._versions.delete_alias(problem, "challenger")
-        self.tag_head(problem)
+        self._tidy(problem)
         self._step("head-tagged")
         return applied
+
+    def _tidy(self, problem: str) -> None:
+        aliases = self._versions.aliases(problem)
+        if "challenger" in aliases and aliases["challenger"] == aliases.get("champion"):
+            self._versions.delete_alias(problem, "challenger")
+        self.tag_head(problem)
 
     def tag_head(self, problem: str) -> None:
         """Keep the chain's head on the registered model, as well as it goes; `verify` reports when it did not.

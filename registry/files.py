@@ -43,8 +43,13 @@ def file_lock(path: Path, *, seconds: float, busy: str) -> Iterator[None]:
 
     Not re-entrant. Raises Unavailable, saying `busy`, when it can't be had within `seconds`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise Unavailable(
+            f"The lock {path} can't be made: {error.strerror}.", hint="Check that its folder exists and is writable."
+        ) from error
     try:
         deadline = time.monotonic() + seconds
         while True:

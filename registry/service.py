@@ -70,14 +70,13 @@ class Registry(Reader):
     def register(self, run: RunRecord) -> ModelVersion:
         """Remember a finished run as a new version and point `candidate` at it.
 
-        Raises InvalidRecord when the lineage is not whole or a figure is not finite; nothing is written then.
+        Raises InvalidRecord when the lineage is not whole; nothing is written then.
         """
         if missing := run.lineage.missing():
             raise InvalidRecord(
                 f"A version of {run.lineage.problem or 'no problem'} lacks {', '.join(missing)} in its lineage.",
                 hint="Every version says which data, features, hypothesis, seed, commit and owner it comes from.",
             )
-        chain.plain(dict(run.metrics))
         at = utc_text(self._clock())
         version = self._versions.register(run, at=at)
         self._ledger.add_event(
@@ -114,10 +113,12 @@ class Registry(Reader):
         round: str = "",
         summary: Mapping[str, Any] | None = None,
         alpha: float = 0.05,
+        lifetime: timedelta | None = None,
     ) -> Proposal:
         """Write a proposal, count its look at the holdout, and point `challenger` at its version.
 
-        The same evidence again gives the proposal that is already open. Raises InvalidRecord or Conflict for a
+        It may be decided for `lifetime` (default: the registry's). The same evidence again gives the proposal that is
+        already open. Raises InvalidRecord or Conflict for a
         candidate that is not eligible, ChampionMoved, ChampionExists, NoChampion, OutOfCustody, Unavailable.
         """
         problem, at = evidence.problem, utc_text(self._clock())
@@ -141,7 +142,7 @@ class Registry(Reader):
                     problem=problem,
                     evidence=evidence,
                     created_at=utc_text(now),
-                    expires_at=utc_text(now + self._expires_after),
+                    expires_at=utc_text(now + (lifetime or self._expires_after)),
                     owner=owner,
                     gates=tuple(gates),
                     hypothesis=hypothesis,

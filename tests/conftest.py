@@ -17,6 +17,7 @@ for _name in ("DS_WORKFLOW_HOME", "DS_WORKFLOW_PROBLEM"):
     os.environ.pop(_name, None)
 os.environ["DS_WORKFLOW_PYTHON"] = sys.executable
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers, two cores: more threads only wait for each other
 
@@ -70,3 +71,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     path = Path(target)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+
+
+@pytest.fixture(scope="session")
+def champion_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a small simulated snapshot and a bootstrapped champion. Read only: copy it to change it."""
+    from ds_workflow.use_cases import data, train
+    from ds_workflow.use_cases.arena import propose
+    from ds_workflow.workspace import Workspace
+
+    work = Workspace.at(tmp_path_factory.mktemp("champion"), "nyc_sales")
+    data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42, rows=20_000)
+    made = train.baseline(
+        work, owner="ana", dataset_version="sim-v1", feature_set_version="v1.0", strategy="global", seed=42
+    )
+    view = propose.bootstrap(work, made.version, owner="ana", approved_by="ana", reason="first")
+    assert view.proposal.effect == "applied", view.text()
+    return work.settings.root

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ds_workflow.domain.metrics import Floats, Scored
@@ -36,21 +37,20 @@ def invalid(note: str, *, segment: str = "", rows: int | None = None) -> GateRes
     return GateResult(NAME, "invalid", required=required, note=note, segment=segment, rows=rows)
 
 
-def faults_of(
-    given: Mapping[str, Scored], frozen: Frozen | None, *, segments: Sequence[str] = ()
-) -> tuple[GateResult, ...]:
+def faults_of(given: Mapping[str, Scored], frozen: Frozen | None) -> tuple[GateResult, ...]:
     """Why the roles can't be compared; empty when they can. Later questions are asked only if earlier ones allow."""
     found = [fault for role, scored in given.items() for fault in _own_faults(role, scored)]
     if found:
         return tuple(found)
     frozen_ids = None if frozen is None else np.asarray(frozen.row_id)
-    if frozen_ids is not None and len(np.unique(frozen_ids)) != len(frozen_ids):
+    if frozen_ids is not None and _ids(frozen_ids).has_duplicates:
         return (invalid("The frozen holdout itself holds a row id more than once."),)
     first_role, first = next(iter(given.items()))
-    expected = first.row_id if frozen_ids is None else frozen_ids
+    expected = _ids(first.row_id if frozen_ids is None else frozen_ids)
     against = first_role if frozen_ids is None else "the frozen holdout"
     for role, scored in given.items():
-        lost, extra = np.setdiff1d(expected, scored.row_id), np.setdiff1d(scored.row_id, expected)
+        mine_ids = _ids(scored.row_id)
+        lost, extra = expected[~expected.isin(mine_ids)], mine_ids[~mine_ids.isin(expected)]
         if len(lost) or len(extra):
             note = f"{role} lacks {len(lost)} rows of {against} and has {len(extra)} others{_example(lost, extra)}."
             found.append(invalid(note, rows=len(scored)))
@@ -63,16 +63,22 @@ def faults_of(
     for role, scored in ordered.items():
         other = int(np.count_nonzero(scored.truth != truth))
         if other:
-            found.append(invalid(f"{role} was scored on another label version: {other} true values differ."))
+            found.append(
+                invalid(f"{role} was scored on another label version than {against}: {other} true values differ.")
+            )
         for group in GROUPS:
-            mine, theirs = scored.groups[group].astype(str), ordered[first_role].groups[group].astype(str)
-            moved = int(np.count_nonzero(mine != theirs))
+            moved = int(np.count_nonzero(scored.groups[group] != ordered[first_role].groups[group]))
             if moved:
                 found.append(invalid(f"{role} has another {group} than {first_role} in {moved} rows."))
     return tuple(found)
 
 
-def _example(lost: NDArray[Any], extra: NDArray[Any]) -> str:
+def _ids(values: NDArray[Any]) -> pd.Index:
+    """An index for set questions. Texts stay Python objects: hashing those is many times quicker than Arrow strings."""
+    return pd.Index(values, dtype=object if values.dtype.kind in "OU" else None)
+
+
+def _example(lost: pd.Index, extra: pd.Index) -> str:
     return f" (such as '{(lost if len(lost) else extra)[0]}')"
 
 
@@ -84,9 +90,9 @@ def _own_faults(role: str, scored: Scored) -> list[GateResult]:
     for group in GROUPS:
         if group not in scored.groups:
             found.append(invalid(f"{role}: the rows carry no '{group}'."))
-    ids, counts = np.unique(scored.row_id, return_counts=True)
-    twice = ids[counts > 1]
-    if len(twice):
+    ids = _ids(scored.row_id)
+    if ids.has_duplicates:
+        twice = ids[ids.duplicated()].unique()
         found.append(invalid(f"{role} holds {len(twice)} row ids more than once, such as '{twice[0]}'."))
     if not found:
         found += _unfinite(role, scored)
@@ -98,12 +104,11 @@ def _unfinite(role: str, scored: Scored) -> list[GateResult]:
     found = []
     arrays = {"true values": scored.truth, "predictions": scored.prediction}
     arrays |= {name: a for name, a in (("lower", scored.lower), ("upper", scored.upper)) if a is not None}
-    segments = scored.groups["segment"].astype(str)
     for what, values in arrays.items():
         bad = ~np.isfinite(values)
-        for segment in np.unique(segments[bad]):
-            count = int(np.count_nonzero(bad & (segments == segment)))
-            found.append(invalid(f"{role}: {count} {what} are NaN or inf.", segment=str(segment), rows=count))
+        segments, counts = np.unique(scored.groups["segment"][bad].astype(str), return_counts=True)
+        for segment, count in zip(segments.tolist(), counts.tolist(), strict=True):
+            found.append(invalid(f"{role}: {count} {what} are NaN or inf.", segment=segment, rows=count))
     return found
 
 

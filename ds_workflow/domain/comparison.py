@@ -100,7 +100,7 @@ class Comparison:
         answer exactly these; without it they must answer the same rows as one another."""
         roles = {"challenger": challenger, "champion": champion, "naive": naive}
         given = {role: scored for role, scored in roles.items() if scored is not None}
-        faults = faults_of(given, frozen, segments=policy.segments)
+        faults = faults_of(given, frozen)
         if not faults:
             given = {role: in_order(scored) for role, scored in given.items()}
         return cls(

@@ -40,7 +40,7 @@ def benjamini_hochberg(p_values: Sequence[float] | Floats) -> Floats:
     p = _checked(p_values)
     m = len(p)
     order = np.argsort(p, kind="stable")[::-1]
-    stepped = np.minimum.accumulate(p[order] * m / np.arange(m, 0, -1))
+    stepped = np.minimum.accumulate(p[order] * (m / np.arange(m, 0, -1)))
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted

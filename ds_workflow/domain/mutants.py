@@ -275,8 +275,8 @@ def escapes(comparison: Comparison, *, kind: Trial = "promotion") -> dict[str, t
 
 
 def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = True) -> Comparison:
-    """A comparison of seeded numbers that a sound policy lets pass: the challenger errs by 5 %, the champion by 8 %, the
-    naive baseline by 60 %; every segment is major; clusters of two rows; nothing drifts, leaks or fails to serve.
+    """A comparison of seeded numbers that a sound policy lets pass: the challenger errs by 5 %, the champion by 8 %,
+    the naive baseline by 60 %; every segment is major; clusters of two rows; nothing drifts, leaks or fails to serve.
 
     For targets above 0 (prices, demand). InvalidInput for other tasks: hand `escapes` a comparison of real rows.
     """

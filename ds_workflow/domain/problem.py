@@ -96,6 +96,7 @@ class Problem:
     slices: tuple[str, ...] = ()  # further groupings of the report, beside the segment
     fairness_columns: tuple[str, ...] = ()  # groups whose treatment is compared; empty: the sensitive ones
     router_modes: tuple[str, ...] = ()
+    offset_feature: str = ""  # an as-of feature that estimates the log target: a booster may start from it
     derived: tuple[str, ...] = ()  # columns that follow from others: the featurizer adds them to a request
     split: Split = field(default_factory=Split)
 
@@ -108,6 +109,8 @@ class Problem:
                     raise InvalidInput(f"{self.name}: feature set {fs.version} names '{name}', which isn't declared.")
                 if self.feature(name).availability == "after_outcome":
                     raise LeakageRefused(f"{self.name}: '{name}' can't be a feature: it is known after the outcome.")
+        if self.offset_feature:
+            self.feature(self.offset_feature)
         if self.primary_metric not in self.metrics:
             raise InvalidInput(f"{self.name}: the primary metric '{self.primary_metric}' is not among its metrics.")
         for name in self.metrics:

@@ -95,6 +95,8 @@ def quality(problem: Problem, train: pd.DataFrame, holdout: pd.DataFrame, droppe
 def _profile(column: Column, values: pd.Series[Any]) -> dict[str, Any]:
     profile: dict[str, Any] = {"missing": float(values.isna().mean()), "distinct": int(values.nunique())}
     known = values.dropna()
+    if column.kind in ("number", "integer"):
+        known = known[np.isfinite(known.to_numpy(dtype=np.float64))]  # an infinite value stands under the violations
     if column.kind in ("number", "integer") and len(known):
         low, middle, high = (float(v) for v in np.quantile(known.to_numpy(), [0.0, 0.5, 1.0]))
         profile |= {"minimum": low, "median": middle, "maximum": high}

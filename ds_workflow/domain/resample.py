@@ -206,7 +206,8 @@ def draw(cells: Sequence[Cell], *, clusters: int, resamples: int, seed: int) -> 
     """
     if resamples < 1 or clusters < 1:
         raise InvalidInput(f"A bootstrap needs at least one cluster and one resample, not {clusters} and {resamples}.")
-    prepared = [_Prepared(cell, clusters) for cell in cells]
+    with np.errstate(all="ignore"):  # what can't be measured comes out as NaN, and the callers look for that
+        prepared = [_Prepared(cell, clusters) for cell in cells]
     result: dict[Hashable, Floats] = {key: np.empty(resamples) for cell in prepared for key in cell.keys}
     stream = PoissonWeights(clusters, seed=seed)
     step = max(1, _CHUNK // clusters)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ds_workflow.domain.metrics import Metric, Scored, metric
 from ds_workflow.errors import InvalidInput
@@ -55,12 +56,14 @@ def group_values(scored: Scored, group: str) -> list[str]:
     if group not in scored.groups:
         known = ", ".join(sorted(scored.groups)) or "none"
         raise InvalidInput(f"The scored rows carry no group '{group}'. They carry: {known}.")
-    return sorted({str(value) for value in scored.groups[group].tolist()})
+    return sorted({str(value) for value in pd.unique(scored.groups[group])})
 
 
 def rows_of(scored: Scored, group: str, value: str) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Positions, ascending, of the rows whose group has that value."""
-    return np.flatnonzero(np.asarray(scored.groups[group]).astype(str) == value)
+    labels = scored.groups[group]
+    plain = labels.dtype.kind == "U" or all(isinstance(label, str) for label in pd.unique(labels))
+    return np.flatnonzero((labels if plain else labels.astype(str)) == value)
 
 
 def measure(m: Metric, scored: Scored, *, where: str) -> float:

@@ -22,8 +22,8 @@ LAST_IN_SQUARE = 32
 NEAREST = 30
 _CHUNK = 8_192  # homes at a time: bounds the memory
 # Apartments: days by which a sale loses weight e-fold, and factors for what differs.
-_AGE, _OTHER_BUILDING, _OTHER_LINE, _FLOORS, _OTHER_KIND = 1000.0, 0.35, 0.03, 6.0, 0.3
-_LOT_FLOOR, _LOTS = 0.15, 4.0
+_AGE, _OTHER_BUILDING, _OTHER_LINE, _FLOORS, _OTHER_KIND = 1000.0, 0.35, 0.015, 6.0, 0.3
+_LOT_FLOOR, _LOTS = 0.15, 8.0
 # Nearest sales: units of distance per km, per log square foot, per log units, per 100 years, per 1000 days, ...
 _METRIC = {
     HOUSE: {"km": 2.0, "gross": 2.0, "land": 1.2, "year": 1 / 50, "day": 1 / 500, "category": 0.6},
@@ -48,27 +48,22 @@ def squares(homes: Homes, *, east: int = 0, north: int = 0) -> Keys:
     return mixed(homes.family.astype(np.uint64), across.astype(np.uint64), up.astype(np.uint64))
 
 
-def similar(
-    asked: Homes, past: Homes, shelf: Shelf, level: Floats, before: NDArray[np.int64], *, brief: bool = False
-) -> dict[str, Floats]:
+def similar(asked: Homes, past: Homes, shelf: Shelf, level: Floats, before: NDArray[np.int64]) -> dict[str, Floats]:
     """What the last sales of the same complex say of each apartment; NaN for houses and where there is none.
 
-    `shelf` holds `past` by complex, `level` (one per past sale) what they were sold for. `brief` gives the median only.
+    `shelf` holds `past` by complex, `level` (one per past sale) what they were sold for.
     """
-    names = SIMILAR[:1] if brief else SIMILAR
-    out = {name: np.full(len(asked), np.nan) for name in names}
+    out = {name: np.full(len(asked), np.nan) for name in SIMILAR}
     apartments = np.flatnonzero(asked.family >= CONDO)
     for rows in _chunks(apartments):
         some = asked.take(rows)
         found, there = shelf.recent(shelf.span(some.keys["complex"], before[rows]), LAST_IN_COMPLEX)
-        for name, values in _similar(some, past, level, found, there, brief=brief).items():
+        for name, values in _similar(some, past, level, found, there).items():
             out[name][rows] = values
     return out
 
 
-def _similar(
-    asked: Homes, past: Homes, level: Floats, found: Positions, there: NDArray[np.bool_], *, brief: bool
-) -> dict[str, Floats]:
+def _similar(asked: Homes, past: Homes, level: Floats, found: Positions, there: NDArray[np.bool_]) -> dict[str, Floats]:
     def apart(name: str, missing: float) -> NDArray[Any]:
         theirs = np.nan_to_num(past.values[name][found], nan=missing)
         return np.abs(theirs - np.nan_to_num(asked.values[name], nan=missing)[:, None])
@@ -92,8 +87,6 @@ def _similar(
         * np.where(same_kind, 1.0, _OTHER_KIND)
     )
     out = {"similar_median": weighted_median(values, weight)}
-    if brief:
-        return out
     out["similar_mean"], out["similar_spread"] = _mean_and_spread(values, weight)
     out["similar_weight"] = weight.sum(axis=1)
     out["similar_wide_median"] = weighted_median(
@@ -119,16 +112,13 @@ def nearby(
     shelf: Shelf,
     level: Floats,
     before: NDArray[np.int64],
-    *,
-    brief: bool = False,
 ) -> dict[str, Floats]:
     """What the nearest past sales of the same family say of each home; NaN where there is none within reach.
 
     Of the last sales in the home's square of the map and the eight around it, the nearest by place, attributes and
-    time. `shelf` holds the past sales by square, `past` their `coordinates` for every family. `brief` gives the median only.
+    time. `shelf` holds the past sales by square, `past` their `coordinates` for every family.
     """
-    names = ("nearby_median",) if brief else NEARBY
-    out = {name: np.full(len(asked), np.nan) for name in names}
+    out = {name: np.full(len(asked), np.nan) for name in NEARBY}
     for family in np.unique(asked.family):
         for rows in _chunks(np.flatnonzero(asked.family == family)):
             some = asked.take(rows)
@@ -147,16 +137,14 @@ def nearby(
             far, found = np.take_along_axis(far, near, axis=1), np.take_along_axis(found, near, axis=1)
             order = np.argsort(far, axis=1, kind="stable")
             far, found = np.sqrt(np.take_along_axis(far, order, axis=1)), np.take_along_axis(found, order, axis=1)
-            for name, values in _nearby(level[found], far.astype(np.float64), brief=brief).items():
+            for name, values in _nearby(level[found], far.astype(np.float64)).items():
                 out[name][rows] = values
     return out
 
 
-def _nearby(values: Floats, far: Floats, *, brief: bool) -> dict[str, Floats]:
+def _nearby(values: Floats, far: Floats) -> dict[str, Floats]:
     weight = np.where(np.isfinite(far), 1 / (0.15 + far) ** 2, 0.0)
     out = {"nearby_median": weighted_median(values, weight)}
-    if brief:
-        return out
     out["nearby_mean"], out["nearby_spread"] = _mean_and_spread(values, weight)
     out["nearby_closest_median"] = weighted_median(values[:, :6], weight[:, :6])
     out["nearby_flat_median"] = weighted_median(values, np.isfinite(far) * 1.0)

@@ -1,13 +1,13 @@
 """What is predicted, from what, for whom: the declaration of nyc_sales.
 
-Features stand in one table: name, the feature set it entered with, availability, sources, description, unit. A feature
-set holds every feature of its parent and the ones that entered with it.
+The features and the feature sets stand in feature_table.
 """
 
 from __future__ import annotations
 
-from ds_workflow.domain.problem import Availability, Column, Feature, FeatureSet, Problem
+from ds_workflow.domain.problem import Column, Problem
 from ds_workflow.problems.nyc_sales.cleaning import EARLIEST_YEAR_BUILT, MINIMUM_PRICE, SEGMENT_OF, SEGMENTS, TIERS
+from ds_workflow.problems.nyc_sales.feature_table import FEATURE_SETS, FEATURES, OFFSET
 from ds_workflow.problems.nyc_sales.source import BOROUGHS
 
 _LEAK = "quartile of the sale price, so it is cut from the target"
@@ -83,7 +83,7 @@ COLUMNS = (
     Column(
         "land_square_feet",
         "number",
-        "Land area; for condominiums the parcel's",
+        "Land area; the source gives none for apartments",
         "square feet",
         minimum=1,
         maximum=50_000_000,
@@ -92,7 +92,7 @@ COLUMNS = (
     Column(
         "gross_square_feet",
         "number",
-        "Floor area of the building; for condominiums the whole building's, absent for cooperatives",
+        "Floor area of the building; the source gives none for apartments",
         "square feet",
         minimum=1,
         maximum=50_000_000,
@@ -131,101 +131,6 @@ COLUMNS = (
     ),
 )
 
-# name, feature set it entered with, availability, sources, description, unit
-_FEATURES: tuple[tuple[str, str, Availability, tuple[str, ...], str, str], ...] = (
-    ("borough", "v1.0", "request", ("borough",), "Borough", ""),
-    ("building_class_category", "v1.0", "request", ("building_class_category",), "Building class category", ""),
-    ("log_gross_square_feet", "v1.0", "request", ("gross_square_feet",), "Log of the floor area", "log square feet"),
-    ("log_land_square_feet", "v1.0", "request", ("land_square_feet",), "Log of the land area", "log square feet"),
-    ("total_units", "v1.0", "request", ("total_units",), "Units in what was sold", "units"),
-    ("year_built", "v1.0", "request", ("year_built",), "Year built", "year"),
-    ("latitude", "v1.0", "request", ("latitude",), "Latitude", "degrees"),
-    ("longitude", "v1.0", "request", ("longitude",), "Longitude", "degrees"),
-    (
-        "neighborhood_price",
-        "v1.0",
-        "as_of",
-        ("neighborhood", "sale_date"),
-        "Mean log price of the neighbourhood before",
-        "log dollars",
-    ),
-    (
-        "neighborhood_sales",
-        "v1.0",
-        "as_of",
-        ("neighborhood", "sale_date"),
-        "Sales of the neighbourhood before",
-        "sales",
-    ),
-    (
-        "segment_price",
-        "v2.0",
-        "as_of",
-        ("neighborhood", "segment", "sale_date"),
-        "The same within the segment",
-        "log dollars",
-    ),
-    (
-        "block_price",
-        "v2.0",
-        "as_of",
-        ("borough", "block", "sale_date"),
-        "Mean log price of the block before",
-        "log dollars",
-    ),
-    (
-        "building_price",
-        "v2.0",
-        "as_of",
-        ("building_id", "sale_date"),
-        "Mean log price of the building before",
-        "log dollars",
-    ),
-    ("building_sales", "v2.0", "as_of", ("building_id", "sale_date"), "Sales of the building before", "sales"),
-    (
-        "unit_price",
-        "v2.0",
-        "as_of",
-        ("building_id", "address", "sale_date"),
-        "Last log price of the same unit",
-        "log dollars",
-    ),
-    (
-        "price_tier_proxy",
-        "v2.1",
-        "learned",
-        ("neighborhood", "segment"),
-        "Price tier foreseen from training rows only",
-        "tier",
-    ),
-    ("season", "v3.0", "request", ("sale_date",), "Month of the year", "month"),
-    ("trend", "v3.0", "as_of", ("borough", "segment", "sale_date"), "Price index of the market before", "log dollars"),
-    (
-        "comparables",
-        "v3.0",
-        "as_of",
-        ("latitude", "longitude", "sale_date"),
-        "Price of the nearest like sales before",
-        "log dollars",
-    ),
-)
-
-# version, parent, note
-_SETS = (
-    ("v1.0", "", "Baseline: static attributes and the neighbourhood's price history."),
-    ("v2.0", "v1.0", "Segment interactions; histories of unit, building and block."),
-    ("v2.1", "v2.0", "And price_tier_proxy, learned on training rows only."),
-    ("v3.0", "v2.1", "And season, trend and comparable sales."),
-)
-
-
-def _feature_sets() -> tuple[FeatureSet, ...]:
-    held: dict[str, tuple[str, ...]] = {"": ()}
-    for version, parent, _ in _SETS:
-        held[version] = held[parent] + tuple(name for name, entered, *_ in _FEATURES if entered == version)
-    return tuple(FeatureSet(version, held[version], note, parent) for version, parent, note in _SETS)
-
-
 PROBLEM = Problem(
     name="nyc_sales",
     title="Sale prices of homes in New York City",
@@ -238,11 +143,9 @@ PROBLEM = Problem(
     segment_column="segment",
     segments=SEGMENTS,
     columns=COLUMNS,
-    features=tuple(
-        Feature(name, description, availability, unit, sources)
-        for name, _, availability, sources, description, unit in _FEATURES
-    ),
-    feature_sets=_feature_sets(),
+    features=FEATURES,
+    feature_sets=FEATURE_SETS,
+    offset_feature=OFFSET,
     forbidden={
         "price_tier": _LEAK,
         "price_per_square_foot": "the sale price over the floor area, so it is cut from the target",
@@ -265,8 +168,8 @@ PROBLEM = Problem(
         "sales that deserve a look, comparing markets. A person decides."
     ),
     limits=(
-        "Not an appraisal and not for setting taxes, rents or credit on its own. Cooperative and most condominium "
-        "rows carry no floor area of the unit, so their error is larger. The condition of a home, its view and its "
+        "Not an appraisal and not for setting taxes, rents or credit on its own. Rows of apartments "
+        "carry no floor area, so their error is larger. The condition of a home, its view and its "
         "renovation are not in the data; sales between relatives and bulk sales are, and can't be told apart with "
         "certainty. Dates after the training rows and categories outside the segments are extrapolation."
     ),

@@ -16,8 +16,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ds_workflow.errors import InvalidInput, UnknownName
-from ds_workflow.problems.nyc_sales import hedonics
-from ds_workflow.problems.nyc_sales.attributes import Floats, Homes, Places, hashed, homes, segments
+from ds_workflow.problems.nyc_sales import hedonics, price_tier
+from ds_workflow.problems.nyc_sales.attributes import Floats, Homes, Places, hashed, homes, mixed, segments
 from ds_workflow.problems.nyc_sales.feature_table import FEATURE_SETS, TIER
 from ds_workflow.problems.nyc_sales.hedonics import Hedonics
 from ds_workflow.problems.nyc_sales.market import Market
@@ -27,7 +27,7 @@ TRUSTED_TYPES = ("ds_workflow.problems.nyc_sales.features.PriceFeatures",)
 
 
 class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Features of feature set `version`. `seed` is for the small model behind price_tier_proxy.
+    """Features of feature set `version`. `seed` draws the folds behind price_tier_proxy.
 
     `lag_days` hides the sales of the last days before a row's date, as where they are published late; 0: everything
     strictly before the date is known.
@@ -59,10 +59,11 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         asked = homes(rows, places)
         values = self._values(asked)
         if TIER in self._names():
-            model = TierModel(self.seed)
-            fold = (hashed(rows["sale_id"].to_numpy(dtype=object)) % np.uint64(FOLDS)).astype(np.int64)
-            values[TIER] = model.fit(_matrix(values, INPUTS), np.log(np.asarray(y, dtype=np.float64)), fold)
-            self.tier_edges_, self.tier_booster_ = model.edges, model.booster
+            seed = np.full(len(rows), self.seed, dtype=np.uint64)
+            fold = (mixed(hashed(rows["sale_id"].to_numpy(dtype=object)), seed) % np.uint64(FOLDS)).astype(np.int64)
+            price = np.log(np.asarray(y, dtype=np.float64))
+            model, values[TIER] = price_tier.learn(_stacked(values), asked.family, price, fold)
+            self.tier_edges_, self.tier_blends_ = model.edges, dict(model.blends)
         return self._frame(rows, values)
 
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -71,24 +72,19 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises InvalidInput when a row lacks what every history is looked up by.
         """
         check_is_fitted(self, "history_")
-        values = self._values(homes(rows, self._places()))
+        asked = homes(rows, self._places())
+        values = self._values(asked)
         if TIER in self._names():
-            model = TierModel(self.seed)
-            model.edges, model.booster = self.tier_edges_, self.tier_booster_
-            values[TIER] = model.predict(_matrix(values, INPUTS))
+            values[TIER] = TierModel(self.tier_edges_, self.tier_blends_).predict(_stacked(values), asked.family)
         return self._frame(rows, values)
 
     def with_history(self, rows: pd.DataFrame, y: Any) -> PriceFeatures:
-        """A copy that looks sales up among `rows` (n) with prices `y` (n,), keeping what was learned in training.
-
-        Sales that both histories begin with are not prepared again.
-        """
+        """A copy that looks sales up among `rows` (n) with prices `y` (n,), keeping what was learned in training."""
         check_is_fitted(self, "history_")
         ordered, log_price = _history(rows, y)
         other = copy.copy(self)
         known = homes(ordered, self._places())
-        expected = self._still_expected(known, log_price)
-        other._keep(Market(known, log_price, self._hedonics(), lag_days=self.lag_days, expected=expected))
+        other._keep(Market(known, log_price, self._hedonics(), lag_days=self.lag_days))
         return other
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray[Any, Any]:
@@ -119,7 +115,6 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             "values": dict(market.homes.values),
             "keys": dict(market.homes.keys),
             "log_price": market.log_price,
-            "expected": market.expected,
         }
         self._market = market
 
@@ -128,22 +123,8 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not hasattr(self, "_market"):
             kept = self.history_
             past = Homes(kept["day"], kept["family"], kept["values"], kept["keys"])
-            self._market = Market(
-                past, kept["log_price"], self._hedonics(), lag_days=self.lag_days, expected=kept["expected"]
-            )
+            self._market = Market(past, kept["log_price"], self._hedonics(), lag_days=self.lag_days)
         return self._market
-
-    def _still_expected(self, new: Homes, log_price: Floats) -> Floats:
-        """What was expected of the sales that the stored and a new history begin with: it rests on earlier sales
-        alone, so it holds as long as nothing before has changed."""
-        kept = self.history_
-        size = min(len(new), len(kept["day"]))
-        same = (new.day[:size] == kept["day"][:size]) & (log_price[:size] == kept["log_price"][:size])
-        for stored, given in ((kept["values"], new.values), (kept["keys"], new.keys)):
-            for name, array in given.items():
-                a, b = stored[name][:size], array[:size]
-                same &= (a == b) | ((a != a) & (b != b))  # NaN is the same as NaN
-        return np.asarray(kept["expected"][: size if same.all() else int(same.argmin())])
 
     def _values(self, asked: Homes) -> dict[str, Floats]:
         month = asked.day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
@@ -160,6 +141,10 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         frame = pd.DataFrame(_matrix(values, names), columns=list(names), index=rows.index, copy=False)
         frame["segment"] = segments(rows)
         return frame
+
+
+def _stacked(values: Mapping[str, Floats]) -> Floats:
+    return np.column_stack([values[name] for name in INPUTS])
 
 
 def _matrix(values: Mapping[str, Floats], names: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.float32]]:

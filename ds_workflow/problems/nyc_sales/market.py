@@ -2,8 +2,8 @@
 
 A price is split into what its attributes are worth (hedonics, learned on training rows), the market index of its
 borough and family, and the rest, its *level*. Levels don't age, so those of other days and other homes can be
-compared. Sales at no market price (between relatives, mistyped) are recognised by what strictly earlier sales led to
-expect of them, and drawn towards it before they become the history of later sales.
+compared. A sale at no market price (between relatives, mistyped) is kept in bounds around its neighbourhood's level
+before it becomes the history of later sales, and sales of several homes in one deal are left out of the history.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from ds_workflow.problems.nyc_sales.history import Shelf, bulk_sales
 
 INDEX_HALF_LIFE = 60.0  # days
 _INDEX_STRENGTH = 150.0  # sales that the family's index counts for against the borough's own
-_OUTLIER = 1.5  # log price: how far from its neighbourhood a level is believed, before anything else is known
-_SURPRISE = 0.45  # log price: how far from what earlier comparables led to expect a level is believed
+_BOUND = 1.5  # log price: how far from its neighbourhood's a level is believed
 _RECENT = 12
 
 
@@ -60,29 +59,18 @@ _LEVEL_FEATURES = frozenset(SIMILAR + NEARBY) - {
 
 
 class Market:
-    """Past sales, sorted by day then id, and the shelves from which they are looked up.
+    """Past sales, sorted by day then id, and the shelves from which they are looked up."""
 
-    `expected` (one per sale) is what a former preparation found as the level that earlier sales led to expect, NaN
-    where unknown; it may cover only the first sales, and the rest is found here.
-    """
-
-    def __init__(
-        self, homes: Homes, log_price: Floats, hedonics: Hedonics, *, lag_days: int = 0, expected: Floats | None = None
-    ) -> None:
+    def __init__(self, homes: Homes, log_price: Floats, hedonics: Hedonics, *, lag_days: int = 0) -> None:
         self.homes, self.log_price, self.hedonics, self.lag_days = homes, log_price, hedonics, lag_days
-        self.worth, self.place = hedonics.worth(homes)
+        self.worth, place = hedonics.worth(homes)
         self._shelves: dict[str, Shelf] = {}
         self._listed = np.flatnonzero(~bulk_sales(homes.keys["block"], homes.day, log_price))
-        surprise = np.clip(log_price - self.worth - self.place, -1.0, 1.0)
+        surprise = np.clip(log_price - self.worth - place, -1.0, 1.0)
         for key in ("family", "borough"):
             self.shelf(key).follow("index", surprise, INDEX_HALF_LIFE)
         self.level = log_price - self.worth - self.index(homes, self._before(homes))
-        believed = self.place + np.clip(self.level - self.place, -_OUTLIER, _OUTLIER)
-        done = np.empty(0) if expected is None else expected
-        rest = np.arange(len(done), len(homes))
-        self.expected = np.concatenate([done, self._expect(homes.take(rest), believed)]) if len(rest) else done
-        doubt = np.clip(self.level - self.expected, -_SURPRISE, _SURPRISE)
-        self.believed = np.where(np.isfinite(self.expected), self.expected + doubt, believed)
+        self.believed = place + np.clip(self.level - place, -_BOUND, _BOUND)
         for level in _LEVELS.values():
             self.shelf(level.key).follow("level", self.believed, level.half_life)
 
@@ -99,12 +87,6 @@ class Market:
 
     def _before(self, homes: Homes) -> Integers:
         return homes.day - self.lag_days
-
-    def _expect(self, asked: Homes, believed: Floats) -> Floats:
-        before = self._before(asked)
-        alike = comparables.similar(asked, self.homes, self.shelf("complex"), believed, before, brief=True)
-        near = comparables.nearby(asked, self._coordinates, self.shelf("square"), believed, before, brief=True)
-        return np.where(np.isfinite(alike["similar_median"]), alike["similar_median"], near["nearby_median"])
 
     def index(self, asked: Homes, before: Integers) -> Floats:
         """The market index (log price) of each home's borough and family before a day, shape (n,)."""

@@ -64,7 +64,7 @@ def simulate(*, rows: int = 40_000, seed: int) -> pd.DataFrame:
     """Raw sales of 2019-2024 under the source's column names, about 1.6 for each of the `rows` that cleaning keeps.
 
     Among them transfers at price 0, token prices, commercial categories, a few rows listed twice, and the source's
-    gaps: no units and areas for cooperatives, the whole building's area or none for condominiums. The order is that
+    gaps: no units for cooperatives, and no areas (missing, or 0) for any apartment. The order is that
     of the published files: by borough, then date. The same seed gives the same rows. Raises InvalidInput under 500.
     """
     if rows < _FEWEST:
@@ -117,7 +117,9 @@ def _sales(product: Product, city: City, sold: int, taken: Ints, rng: np.random.
     block = built.block[of]
     units = _units(product, built)[of]
     gap = rng.random(count)
-    with_area = gap > (1.0 if product.family == "coop" else 0.7 if product.family == "condo" else 0.007)
+    # the source leaves areas of apartments empty, in some years 0; a house lacks them now and then
+    no_area = np.where(gap < {"coop": 1.0, "condo": 0.72}.get(product.family, 0.0), np.nan, 0.0)
+    with_area = (gap > 0.007) & (not apartments)
     no_units = product.family == "coop"
     frame = pd.DataFrame(
         {
@@ -129,10 +131,10 @@ def _sales(product: Product, city: City, sold: int, taken: Ints, rng: np.random.
             "address": street + ", " + apartment if apartments else street,
             "apartment_number": apartment if product.family == "condo" else None,
             "residential_units": np.nan if no_units else units,
-            "commercial_units": np.nan if no_units else np.where(with_area, 0.0, np.nan if apartments else 0.0),
+            "commercial_units": np.nan if no_units else no_area,
             "total_units": np.nan if no_units else units,
-            "land_square_feet": np.where(with_area, built.land[of], np.nan if apartments else 0.0),
-            "gross_square_feet": np.where(with_area, built.area[of], np.nan if apartments else 0.0),
+            "land_square_feet": np.where(with_area, built.land[of], no_area),
+            "gross_square_feet": np.where(with_area, built.area[of], no_area),
             "year_built": np.where(
                 rng.random(count) < (0.18 if product.family == "condo" else 0.002), np.nan, built.year[of]
             ),
@@ -161,8 +163,7 @@ def _build(product: Product, city: City, sold: int, taken: Ints, rng: np.random.
         homes = np.maximum(2, np.round(popular * product.sales * product.units)).astype(np.int64)
     worth = city.hood_effect[hood, FAMILIES.index(product.family)] + city.effect[block]
     worth = worth + _attributes(product.family, size, ground, year, borough) + rng.normal(0, product.building, number)
-    area = np.round(homes * 950.0 if apartments else np.exp(product.size[0] + size))
-    land = np.round(area / 4 if apartments else np.exp(7.75 + ground))
+    area, land = np.round(np.exp(product.size[0] + size)), np.round(np.exp(7.75 + ground))
     return _Buildings(block, lot, borough, year, area, land, homes, np.cumsum(homes), worth)
 
 

@@ -9,7 +9,8 @@ from ds_workflow.adapters import evidence, hypotheses, models, policies, run_fil
 from ds_workflow.reports import model_card
 from ds_workflow.reports import proposal as report
 from ds_workflow.use_cases.arena import status
-from registry.records import Evidence, ModelVersion, Proposal
+from registry.errors import NotFound, OutOfCustody
+from registry.records import Evidence, ModelVersion, Proposal, VersionRef
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
@@ -69,14 +70,24 @@ def recheck(work: Workspace, proposal: Proposal) -> Evidence:
         document = hypotheses.of(work.settings).load(proposal.hypothesis.id).digest
     return replace(
         old,
-        challenger=work.registry.current_ref(problem.name, old.challenger.version),
-        champion=work.registry.current_ref(problem.name, old.champion.version) if old.champion else None,
+        challenger=_ref_now(work, old.challenger),
+        champion=_ref_now(work, old.champion) if old.champion else None,
         holdout_digest=snapshot.record.holdout_digest,
         policy_digest=policies.load(work.settings.policy(problem.name), problem).digest,
         hypothesis_digest=document,
         verdict=manifest["verdict"],
         bundle_digest=old.bundle_digest,
     )
+
+
+def _ref_now(work: Workspace, ref: VersionRef) -> VersionRef:
+    """The version as it is now; a digest of zeros when its bytes are gone or were changed."""
+    try:
+        version = work.registry.version(work.problem.name, ref.version)
+        work.registry.model_path(version)
+    except (NotFound, OutOfCustody):
+        return replace(ref, digest="0" * 64)
+    return version.ref
 
 
 def smoke(work: Workspace, version: ModelVersion) -> None:

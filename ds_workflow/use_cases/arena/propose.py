@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.adapters import hypotheses, models
+from ds_workflow.adapters import hypotheses, models, policies
 from ds_workflow.domain.comparison import OVERALL, Difference, differences_by_place
 from ds_workflow.domain.gates import claim
 from ds_workflow.domain.hypothesis import Hypothesis
@@ -17,7 +17,7 @@ from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import tables
 from ds_workflow.use_cases.arena import apply, compare, status
 from registry.errors import ChampionExists, NoChampion, NotFound
-from registry.records import Evidence, GateResult, HypothesisRef, ModelVersion, Outcome, Proposal
+from registry.records import Evidence, GateResult, HypothesisRef, ModelVersion, Outcome, Proposal, utc_text
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
@@ -101,6 +101,10 @@ def _one(work: Workspace, challenger: ModelVersion, champion: ModelVersion, *, l
             f"{document.id} changed after it was locked by training, so its candidate can't be judged by it.",
             hint="Restore the document as it was, or write the new claim as a new hypothesis.",
         )
+    standing = _standing(work, challenger, champion)
+    if standing is not None:
+        work.say(f"this question was asked already and {standing.id} is open; nothing is computed twice")
+        return standing
     judged = compare.judge(work, challenger, champion, trial="promotion", among=among)
     tested = _test(judged, document)
     proposal = _write(
@@ -123,6 +127,18 @@ def _one(work: Workspace, challenger: ModelVersion, champion: ModelVersion, *, l
     )
     work.say(f"wrote the outcome, {entry.outcome}, into {store.write_outcome(document.id, entry)}")
     return proposal
+
+
+def _standing(work: Workspace, challenger: ModelVersion, champion: ModelVersion) -> Proposal | None:
+    """The open proposal that asks the same question: same two versions, same holdout, same policy."""
+    policy = policies.load(work.settings.policy(work.problem.name), work.problem).digest
+    asked = (challenger.ref, champion.ref, challenger.lineage.holdout_digest, policy)
+    now = utc_text(work.clock())
+    for other in work.registry.proposals(work.problem.name, disposition="open"):
+        e = other.evidence
+        if (e.challenger, e.champion, e.holdout_digest, e.policy_digest) == asked and not other.expired(now):
+            return other
+    return None
 
 
 def _test(judged: compare.Judged, document: Hypothesis) -> GateResult:

@@ -112,8 +112,11 @@ def read(work: Workspace) -> Status:
 
 def view(work: Workspace, proposal: Proposal) -> View:
     """A proposal with what its pages show around it."""
+    from registry.records import utc_text
+
     decisions = tuple(work.registry.decisions(proposal.id))
-    return View(proposal, report.Context(problem_title=work.problem.title, decisions=decisions))
+    now = utc_text(work.clock())
+    return View(proposal, report.Context(problem_title=work.problem.title, decisions=decisions, now=now))
 
 
 def show(work: Workspace, proposal_id: str, *, html: Path | None = None, markdown: Path | None = None) -> View:

@@ -1,0 +1,67 @@
+"""Hyperparameters by Optuna, judged on the newest training rows, never on the holdout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ds_workflow.errors import InvalidInput
+from ds_workflow.strategies._boosting import DEFAULTS, BoostedRegressor
+
+VALIDATION_SHARE = 0.15
+_DRAFT_ROUNDS = 0.4  # of the rounds: a trial grows fewer trees, each with a larger step
+
+
+def search(
+    estimator: BoostedRegressor, X: pd.DataFrame, y: Any, *, trials: int, seed: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """The best of `trials` settings by the median absolute percentage error on the last 15 % of the rows.
+
+    X (n rows in the order of time) and y (n,) are the training rows. The first trial is DEFAULTS, so the answer is
+    never worse than those on these rows. A seeded TPE sampler: the same rows and seed give the same answer.
+    """
+    import optuna
+
+    if trials < 1:
+        raise InvalidInput(f"Tuning needs at least one trial, not {trials}.")
+    target = np.asarray(y, dtype=np.float64)
+    cut = len(X) - int(len(X) * VALIDATION_SHARE)
+    rounds = max(1, round(int(DEFAULTS["rounds"]) * _DRAFT_ROUNDS))
+
+    def error(trial: Any) -> float:
+        drafted = {**_suggest(trial), "rounds": rounds}
+        drafted["eta"] = drafted["eta"] / _DRAFT_ROUNDS
+        draft = BoostedRegressor(**{**estimator.get_params(deep=False), "params": drafted})
+        answer = draft.fit(X.iloc[:cut], target[:cut]).predict(X.iloc[cut:])
+        value = float(np.median(np.abs(answer - target[cut:]) / target[cut:]))
+        say(f"trial {trial.number + 1} of {trials}: median error {value:.4f}")
+        return value
+
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+        study.enqueue_trial({name: DEFAULTS[name] for name in _NAMES})
+        study.optimize(error, n_trials=trials)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+    say(f"best: {study.best_value:.4f} in trial {study.best_trial.number + 1}")
+    return {**estimator.params, **study.best_params} if estimator.params else dict(study.best_params)
+
+
+_NAMES = ("max_depth", "eta", "subsample", "colsample_bytree", "min_child_weight", "reg_lambda", "loss_scale")
+
+
+def _suggest(trial: Any) -> dict[str, Any]:
+    return {
+        "max_depth": trial.suggest_int("max_depth", 5, 9),
+        "eta": trial.suggest_float("eta", 0.03, 0.12, log=True),
+        "subsample": trial.suggest_float("subsample", 0.5, 0.9),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.25, 0.8),
+        "min_child_weight": trial.suggest_float("min_child_weight", 3.0, 60.0, log=True),
+        "reg_lambda": trial.suggest_float("reg_lambda", 0.5, 50.0, log=True),
+        "loss_scale": trial.suggest_float("loss_scale", 0.08, 0.4, log=True),
+    }

@@ -1,0 +1,133 @@
+"""A quick look into MLflow's SQLite file, without importing MLflow.
+
+MLflow's schema is private: only revisions that were checked are read this way, and every other one makes the store
+fall back to MLflow's own client. The file is opened read-only.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlparse
+from urllib.request import url2pathname
+
+from registry.errors import Unavailable
+from registry.records import Lineage, ModelVersion
+
+KNOWN_REVISIONS = frozenset({"dc11669786a5"})  # alembic heads: MLflow 3.17
+_WAIT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A model version as MLflow stores it."""
+
+    number: int
+    run_id: str
+    status: str
+    location: str
+    description: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Peek:
+    """Reads of one mlflow.db; each method gives None when its schema is not a known one."""
+
+    def __init__(self, path: Path, known: frozenset[str] = KNOWN_REVISIONS) -> None:
+        self._path, self._known = path, known
+
+    def aliases(self, problem: str) -> dict[str, int] | None:
+        """Alias to version number."""
+        query = (
+            "SELECT a.alias, a.version FROM registered_model_aliases a JOIN model_versions v "
+            "ON v.workspace = a.workspace AND v.name = a.name AND v.version = a.version "
+            "WHERE a.workspace = 'default' AND a.name = ? ORDER BY a.alias"
+        )
+        rows = self._rows(query, problem)
+        return None if rows is None else {str(alias): int(number) for alias, number in rows}
+
+    def versions(self, problem: str, number: int | None = None) -> list[VersionRow] | None:
+        """All versions, or the one of that number, oldest first."""
+        which = "workspace = 'default' AND name = ?" + ("" if number is None else f" AND version = {int(number)}")
+        tags: dict[int, dict[str, str]] = {}
+        pairs = self._rows(f"SELECT version, key, value FROM model_version_tags WHERE {which}", problem)  # noqa: S608
+        rows = self._rows(
+            "SELECT version, run_id, status, coalesce(storage_location, source), description "  # noqa: S608
+            f"FROM model_versions WHERE {which} ORDER BY version",
+            problem,
+        )
+        if pairs is None or rows is None:
+            return None
+        for n, key, value in pairs:
+            tags.setdefault(int(n), {})[str(key)] = str(value)
+        return [
+            VersionRow(int(n), str(run or ""), str(status), str(where), str(text or ""), tags.get(int(n), {}))
+            for n, run, status, where, text in rows
+        ]
+
+    def model_tags(self, problem: str) -> dict[str, str] | None:
+        """The registered model's tags."""
+        rows = self._rows(
+            "SELECT key, value FROM registered_model_tags WHERE workspace='default' AND name = ?", problem
+        )
+        return None if rows is None else {str(key): str(value) for key, value in rows}
+
+    def run_location(self, run_id: str) -> list[str] | None:
+        """Where the run's artifacts are; empty when there is no such run."""
+        rows = self._rows("SELECT artifact_uri FROM runs WHERE run_uuid = ?", run_id)
+        return None if rows is None else [str(where) for (where,) in rows]
+
+    def _rows(self, query: str, value: str) -> list[tuple[Any, ...]] | None:
+        with self._opened() as connection:
+            revisions = {str(r) for (r,) in connection.execute("SELECT version_num FROM alembic_version")}
+            if not revisions or not revisions <= self._known:
+                return None
+            return list(connection.execute(query, (value,)))
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        connection = None
+        try:
+            uri = f"file:{quote(str(self._path))}?mode=ro"
+            connection = sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS)
+            yield connection
+        except sqlite3.Error as error:
+            raise Unavailable(
+                f"The model registry {self._path} can't be read: {error}.",
+                hint="Check the file and its folder's permissions, or restore it from a backup.",
+            ) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+def to_version(problem: str, row: VersionRow) -> ModelVersion:
+    """The version of a row."""
+    # A version that was registered round this workflow has no lineage, and so is not eligible for anything.
+    told = json.loads(row.tags.get("lineage", "{}"))
+    empty = {f.name: None if f.name == "base_champion_version" else "" for f in fields(Lineage)}
+    return ModelVersion(
+        problem=problem,
+        version=row.number,
+        digest=row.tags.get("digest", ""),
+        run_id=row.run_id,
+        lineage=Lineage(**{**empty, **told}),
+        created_at=row.tags.get("created_at", ""),
+        status=row.status,
+        description=row.description,
+    )
+
+
+def local_path(where: str) -> Path:
+    """The local folder at an artifact address; Unavailable for one that is not local."""
+    address = urlparse(where)
+    if address.scheme == "file":
+        return Path(url2pathname(address.path))
+    if address.scheme:
+        raise Unavailable(f"The files are at {where}, and only a local folder can be read.")
+    return Path(where)

@@ -1,0 +1,303 @@
+"""What the SQL ledger's file refuses, and what its chain gives away."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from registry.errors import InvalidRecord, Unavailable
+from registry.memory import MemoryVersions
+from registry.records import HypothesisLock, SnapshotRecord, digest_of, utc_text
+from registry.sql_ledger import SqlLedger
+from registry.sql_schema import APPEND_ONLY, SCHEMA_VERSION, WRITTEN_ONCE, metadata
+
+PROBLEM = "toy_prices"
+
+
+@pytest.fixture(scope="session")
+def life(make_bench: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A bench with a row in every table: two champions, a rejection, a lock, a snapshot."""
+    folder = tmp_path_factory.mktemp("life")
+    bench = make_bench(MemoryVersions(folder / "versions"), SqlLedger.at(folder / "arena.db"), folder)
+    bench.promote()
+    bench.promote(3.0)
+    registry = bench.registry()
+    registry.reject(bench.propose(bench.candidate(4.0)).id, by="ada", reason="no")
+    at = utc_text(bench.clock())
+    registry.lock_hypothesis(HypothesisLock(PROBLEM, "H-1", digest_of("text"), "olga", at))
+    registry.record_snapshot(SnapshotRecord(PROBLEM, "d1", "a" * 64, "b" * 64, 1, ("x",), "", "", "", 1, "", "", at))
+    return bench
+
+
+@pytest.fixture
+def lived(life: Any, make_bench: Any, tmp_path: Path) -> Any:
+    """A copy of that life, to be harmed."""
+    with sqlite3.connect(life.folder / "arena.db") as source, sqlite3.connect(tmp_path / "arena.db") as copied:
+        source.backup(copied)
+    return make_bench(copy.deepcopy(life.versions), SqlLedger.at(tmp_path / "arena.db"), tmp_path)
+
+
+def raw(bench: Any) -> sqlite3.Connection:
+    return sqlite3.connect(bench.folder / "arena.db", isolation_level=None)
+
+
+def unguarded(bench: Any) -> sqlite3.Connection:
+    """The file in the hands of somebody who takes the triggers off first."""
+    connection = raw(bench)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+    return connection
+
+
+def test_the_file_is_set_up_as_promised(lived: Any) -> None:
+    with raw(lived) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        assert connection.execute("SELECT version FROM arena_schema").fetchall() == [(SCHEMA_VERSION,)]
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    with lived.ledger._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+@pytest.mark.parametrize("table", [table.name for table in APPEND_ONLY])
+def test_history_refuses_update_and_delete(lived: Any, table: str) -> None:
+    with raw(lived) as connection:
+        rows = connection.execute(f"SELECT * FROM {table}").fetchall()
+        assert rows
+        column = connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchone()[0]
+        for statement in (f'UPDATE {table} SET "{column}" = "{column}"', f"DELETE FROM {table}"):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                connection.execute(statement)
+        assert connection.execute(f"SELECT * FROM {table}").fetchall() == rows
+
+
+@pytest.mark.parametrize("column", WRITTEN_ONCE)
+def test_what_a_proposal_binds_stays(lived: Any, column: str) -> None:
+    with raw(lived) as connection, pytest.raises(sqlite3.IntegrityError, match="written once"):
+        connection.execute(f"UPDATE proposals SET {column} = {column}")
+
+
+def test_a_proposal_is_never_deleted(lived: Any) -> None:
+    with raw(lived) as connection, pytest.raises(sqlite3.IntegrityError, match="never deleted"):
+        connection.execute("DELETE FROM proposals")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "disposition = 'maybe'",
+        "effect = 'done'",
+        "disposition = 'open'",
+        "effect = 'none'",
+        "disposition = 'rejected'",
+        "decided_by = NULL",
+        "decided_at = NULL",
+        "disposition = 'rejected', effect = 'none', self_approved = 0, reason = ' '",
+        "disposition = 'expired', effect = 'none', self_approved = 1",
+        "row_version = 0",
+        "effect = 'applying'",  # of both: one at a time
+    ],
+)
+def test_the_file_itself_refuses_illegal_columns(lived: Any, change: str) -> None:
+    with raw(lived) as connection:
+        before = connection.execute("SELECT * FROM proposals").fetchall()
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute(f"UPDATE proposals SET {change} WHERE disposition = 'approved'")
+        assert connection.execute("SELECT * FROM proposals").fetchall() == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "champion"),
+    [
+        ("bootstrap", "pass", 1),
+        ("promotion", "pass", None),
+        ("rollback", "pass", None),
+        ("x", "pass", 1),
+        ("promotion", "x", 1),
+    ],
+)
+def test_the_file_itself_refuses_illegal_proposals(lived: Any, kind: str, verdict: str, champion: int | None) -> None:
+    with raw(lived) as connection:
+        connection.row_factory = sqlite3.Row
+        row = dict(connection.execute("SELECT * FROM proposals WHERE disposition = 'rejected'").fetchone())
+        row |= {"id": "P-new", "kind": kind, "verdict": verdict, "champion_version": champion}
+        row["champion_digest"] = None if champion is None else row["challenger_digest"]
+        marks = ", ".join(f":{name}" for name in row)
+        with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+            connection.execute(f"INSERT INTO proposals ({', '.join(row)}) VALUES ({marks})", row)
+
+
+def edit_event(c: sqlite3.Connection) -> None:
+    c.execute("""UPDATE events SET body = replace(body, '"by":"ada"', '"by":"bob"') WHERE kind = 'decision.taken'""")
+
+
+def delete_event(c: sqlite3.Connection) -> None:
+    c.execute("DELETE FROM events WHERE seq = 5")
+
+
+def edit_subject(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE events SET subject = 'P-x' WHERE seq = 3")
+
+
+def cut_off(c: sqlite3.Connection) -> None:
+    c.execute("DELETE FROM events WHERE seq > (SELECT max(seq) - 8 FROM events)")
+
+
+def edit_decision(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE decisions SET \"by\" = 'bob'")
+
+
+def edit_verdict(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE proposals SET verdict = 'pass', gates = '[]' WHERE disposition = 'rejected'")
+
+
+def reopen(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE proposals SET disposition='open', decided_by=NULL, decided_at=NULL WHERE disposition='rejected'")
+
+
+def redirect(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE pointer_moves SET to_version = 3 WHERE seq = 2")
+
+
+def forget_move(c: sqlite3.Connection) -> None:
+    c.execute("DELETE FROM pointer_moves WHERE seq = 2")
+
+
+def forget_use(c: sqlite3.Connection) -> None:
+    c.execute("DELETE FROM holdout_uses WHERE seq = 1")
+
+
+def relock(c: sqlite3.Connection) -> None:
+    c.execute(f"UPDATE hypothesis_locks SET digest = '{digest_of('edited')}'")
+
+
+def swap_data(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE snapshots SET record = replace(record, '\"rows\":1', '\"rows\":9')")
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (edit_event, "was edited"),
+        (delete_event, "Event 5 is missing"),
+        (edit_subject, "Event 3 .* was edited"),
+        (cut_off, "cut off"),
+        (edit_decision, "decision.* no event tells of"),
+        (edit_verdict, "not what the events say"),
+        (reopen, "not what the events say"),
+        (redirect, "not the one that"),
+        (forget_move, "has 0 moves"),
+        (forget_use, "holdout.used .* gone or edited"),
+        (relock, "hypothesis.locked .* gone or edited"),
+        (swap_data, "snapshot.recorded .* gone or edited"),
+    ],
+)
+def test_whatever_is_changed_behind_the_ledgers_back_shows(
+    lived: Any, harm: Callable[[sqlite3.Connection], None], says: str
+) -> None:
+    sound = lived.registry().verify()
+    assert (sound.ok, sound.problems, sound.checked) == (True, [], len(lived.registry().events()))
+    with unguarded(lived) as connection:
+        harm(connection)
+    found = lived.registry().verify()
+    assert not found.ok
+    assert any(re.search(says, problem) for problem in found.problems), found.problems
+
+
+def test_a_chain_rewritten_whole_is_given_away_by_the_head_outside(lived: Any) -> None:
+    from registry.records import Event
+    from registry.sql_rows import from_event
+
+    events = lived.registry().events()
+    kept, last = events[:-10], None
+    with unguarded(lived) as connection:
+        connection.execute("DELETE FROM events")
+        for old in [*kept, *kept[-10:]]:
+            last = Event.after(last, at=old.at, kind="note", subject=old.subject, body={})
+            row = from_event(last)
+            connection.execute(
+                f"INSERT INTO events ({', '.join(row)}) VALUES ({', '.join('?' for _ in row)})", list(row.values())
+            )
+    assert any("rewritten" in problem for problem in lived.registry().verify().problems)
+    # Later decisions don't paint over the trace.
+    lived.ledger.add_event(at="2026", kind="note", subject="x", body={})
+    lived.registry().reconcile(PROBLEM, smoke=lived.smoke)
+    assert any("rewritten" in problem for problem in lived.registry().verify().problems)
+
+
+def test_a_locked_file_is_said_so(tmp_path: Path) -> None:
+    ledger = SqlLedger.at(tmp_path / "arena.db", busy_seconds=0.1)
+    assert ledger.events() == []
+    other = sqlite3.connect(tmp_path / "arena.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="stayed locked") as caught:
+        ledger.add_event(at="2026", kind="note", subject="x", body={})
+    assert "repeat" in caught.value.hint
+    assert ledger.events() == []  # readers go on
+    other.execute("ROLLBACK")
+    other.close()
+    assert ledger.add_event(at="2026", kind="note", subject="x", body={}).seq == 1
+
+
+def test_a_file_of_another_release_or_another_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "arena.db"
+    assert SqlLedger.at(path).events() == []
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE arena_schema SET version = 99")
+    with pytest.raises(Unavailable, match="schema version 99"):
+        SqlLedger.at(path).events()
+    (tmp_path / "other.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(Unavailable, match="can't be read"):
+        SqlLedger.at(tmp_path / "other.db").events()
+    with pytest.raises(Unavailable):
+        SqlLedger("sqlite:////proc/nowhere/arena.db").events()
+
+
+def test_nothing_is_made_before_the_first_use(tmp_path: Path) -> None:
+    SqlLedger.at(tmp_path / "arena.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_holdout_is_spent_by_a_level_between_0_and_1(lived: Any) -> None:
+    from registry.records import HoldoutUse
+
+    proposal = lived.registry().proposals()[0]
+    with pytest.raises(InvalidRecord, match="alpha_is_a_level"):
+        lived.ledger.add_holdout_use(HoldoutUse("a" * 64, PROBLEM, proposal.id, "2026", 1.5))
+
+
+def test_every_table_is_made_by_postgresql_too() -> None:
+    """Its compiler takes every table, index, check and trigger; a live server is tried where one is named."""
+    statements: list[str] = []
+    engine = sa.create_mock_engine(
+        "postgresql+psycopg://", lambda ddl, *_: statements.append(str(ddl.compile(dialect=engine.dialect)))
+    )  # noqa: E501
+    metadata.create_all(engine, checkfirst=False)
+    made = "\n".join(statements)
+    for table in APPEND_ONLY:
+        assert f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE ON {table.name}" in made
+    assert "WHERE effect = 'applying'" in made
+    assert "RAISE(ABORT" not in made
+
+
+@pytest.mark.skipif("ARENA_TEST_URL" not in os.environ, reason="ARENA_TEST_URL names no empty PostgreSQL database")
+def test_a_live_postgresql_keeps_the_same_laws(tmp_path: Path, make_bench: Any) -> None:
+    bench = make_bench(MemoryVersions(tmp_path / "v"), SqlLedger(os.environ["ARENA_TEST_URL"]), tmp_path)
+    bench.promote()
+    bench.promote(3.0)
+    bench.registry().reject(bench.propose(bench.candidate(4.0)).id, by="ada", reason="no")
+    bench.roll_back()
+    assert bench.registry().verify().problems == []
+    engine = sa.create_engine(os.environ["ARENA_TEST_URL"])
+    for statement in ("UPDATE events SET kind = 'x'", "DELETE FROM decisions", "UPDATE proposals SET verdict = 'fail'"):
+        with engine.connect() as connection, pytest.raises(sa.exc.DatabaseError, match="append-only"):
+            connection.execute(sa.text(statement))
