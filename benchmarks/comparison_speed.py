@@ -97,7 +97,7 @@ def whole_evaluation(rows: int, *, resamples: int) -> dict[str, object]:
     judged = time.perf_counter()
     comparison.differences(groups=("segment",))
     return {
-        "figure": f"whole evaluation, {len(comparison.challenger)} rows, {len(policy.segments)} segments, B={resamples}",
+        "figure": f"evaluate(), {len(comparison.challenger)} rows, {len(policy.segments)} segments, B={resamples}",
         "verdict": verdict,
         "align_seconds": round(aligned - start, 2),
         "gates_seconds": round(judged - aligned, 2),

@@ -9,7 +9,7 @@ from typing import Any
 
 from registry import chain
 from registry.custody import custody, pointed, require_bytes
-from registry.errors import NotFound, RegistryError, Unavailable
+from registry.errors import NotFound, OutOfCustody, RegistryError, Unavailable
 from registry.ports import Ledger, VersionStore
 from registry.records import (
     ALIASES,
@@ -46,9 +46,20 @@ class Reader:
         return self._versions.aliases(problem)
 
     def champion(self, problem: str) -> ModelVersion | None:
-        """The champion by the pointer log, with the digest that was decided; None while nobody ever was."""
+        """The champion by the pointer log, with the digest that was decided; None while nobody ever was.
+
+        Raises OutOfCustody when its version was deleted.
+        """
         ref = pointed(self._ledger.moves(problem))
-        return None if ref is None else replace(self._versions.version(problem, ref.version), digest=ref.digest)
+        if ref is None:
+            return None
+        try:
+            return replace(self._versions.version(problem, ref.version), digest=ref.digest)
+        except NotFound as error:
+            raise OutOfCustody(
+                f"Version {ref.version}, the champion of {problem}, was deleted from the registry.",
+                hint="Roll back with 'arena-rollback' to a version that is still there.",
+            ) from error
 
     def model_path(self, version: ModelVersion) -> Path:
         """The folder of the model's files, their digest verified. OutOfCustody names both digests otherwise."""

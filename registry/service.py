@@ -198,7 +198,7 @@ class Registry(Reader):
                 self._ledger.update_proposal(proposal, approved, at=at)
                 if not repeat:
                     self._ledger.add_decision(deciding.decision(approved, "approve"))
-                    self._supersede_others(approved, at)
+                self._supersede_others(approved, at)
             return self._applier.apply(approved, smoke)
 
     def reject(self, proposal_id: str, *, by: str, reason: str) -> Proposal:

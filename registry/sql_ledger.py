@@ -53,25 +53,36 @@ class SqlLedger:
         """The ledger in a SQLite file, made on first use."""
         return SqlLedger(f"sqlite:///{path}", busy_seconds=busy_seconds, lease_seconds=lease_seconds)
 
+    def close(self) -> None:
+        """Close what is open; the next use opens again."""
+        if (engine := self.__dict__.pop("_engine", None)) is not None:
+            engine.dispose()
+
     # -- transactions --------------------------------------------------------------------------------------------
 
     @cached_property
     def _engine(self) -> sa.Engine:
         with self._translated():
             if self._url.get_backend_name() != "sqlite":
-                engine = sa.create_engine(self._url)
-                self._require_known(db.create(engine))
-                return engine
+                return self._with_schema(sa.create_engine(self._url))
             path = Path(str(self._url.database))
             engine = sa.create_engine(self._url, connect_args={"timeout": self._busy_seconds})
             sa.event.listen(engine, "connect", _prepare)
             sa.event.listen(engine, "begin", _begin)
             busy = f"Another process is creating {path}."
             with file_lock(path.with_suffix(".lock"), seconds=self._busy_seconds, busy=busy):
+                return self._with_schema(engine)
+
+    def _with_schema(self, engine: sa.Engine) -> sa.Engine:
+        try:
+            if engine.dialect.name == "sqlite":
                 with engine.connect() as connection:  # the mode stays with the file
                     connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
-                self._require_known(db.create(engine))
-            return engine
+            self._require_known(db.create(engine))
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
 
     def _require_known(self, version: int) -> None:
         if version != db.SCHEMA_VERSION:

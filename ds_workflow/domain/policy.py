@@ -66,6 +66,7 @@ class Policy:
     problem: str
     policy_version: str
     expires_after_days: int
+    retrain_after_days: int
     alpha: float
     resamples: int
     minimum_clusters: int
@@ -117,6 +118,7 @@ class Policy:
             "problem",
             "policy_version",
             "expires_after_days",
+            "retrain_after_days",
             "statistics",
             "rows",
             "reference_population",
@@ -132,6 +134,7 @@ class Policy:
             problem=top.text("problem"),
             policy_version=top.text("policy_version"),
             expires_after_days=top.integer("expires_after_days", low=1, high=365),
+            retrain_after_days=top.integer("retrain_after_days", low=1, high=3650),
             alpha=statistics.number("alpha", low=0.001, high=0.2),
             resamples=statistics.integer("resamples", low=99, high=1_000_000),
             minimum_clusters=statistics.integer("minimum_clusters", low=2, high=1_000_000),

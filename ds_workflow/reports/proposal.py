@@ -131,12 +131,12 @@ def text(proposal: Proposal, context: Context | None = None, *, width: int = 100
         out += ["", "What would decide it"]
         for change in changes:
             out += paragraph(f"- {change}", width=width, indent="  ")
-    if overall := view.cells(p.summary.get("overall")):
+    if overall := view.overall(p):
         out += ["", "Metrics, on the same rows"]
         heads = ["metric", "champion", "challenger", "difference", "interval", ""]
         out += text_table(heads, _metric_rows(overall), align="lrrrrl")
     for title, groups in _parts(p):
-        for metric in view.metrics_of(groups, view.forest_metrics(p)):
+        for metric in view.metrics_of(groups, view.headline_metrics(p)):
             out += ["", f"{metric} by {title}"]
             rows = [[g.name + (" *" if g.major else ""), count(g.rows), *_two(g.cell(metric))] for g in groups]
             heads = [title, "rows", "champion", "challenger", "difference", "interval", ""]
@@ -236,7 +236,7 @@ def markdown(proposal: Proposal, context: Context | None = None) -> str:
         for g in view.worst_first(p.gates)
     ]
     out += md_table(["Status", "Gate", "Observed", "Interval", "Required", "Rows", "In words"], rows, align="llrrlrl")
-    if overall := view.cells(p.summary.get("overall")):
+    if overall := view.overall(p):
         out += ["", "## Metrics", ""]
         out += md_table(
             ["Metric", md(old), md(new), "Difference", "Interval", ""],
@@ -244,7 +244,7 @@ def markdown(proposal: Proposal, context: Context | None = None) -> str:
             align="lrrrrl",
         )
     for title, groups in _parts(p):
-        for metric in view.metrics_of(groups, view.forest_metrics(p)):
+        for metric in view.metrics_of(groups, view.headline_metrics(p)):
             out += ["", f"## {md(metric)} by {md(title)}", ""]
             table = [[md(g.name) + " (major)" * g.major, count(g.rows), *map(md, _two(g.cell(metric)))] for g in groups]
             out += md_table([md(title), "Rows", md(old), md(new), "Difference", "Interval", ""], table, align="lrrrrrl")

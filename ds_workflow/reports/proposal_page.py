@@ -82,8 +82,7 @@ def _head(p: Proposal, context: Context) -> str:
 
 
 def _tiles(p: Proposal) -> str:
-    order = {"mdape": 0, "ppe10": 1, "bias": 3}
-    chosen = sorted(view.cells(p.summary.get("overall")), key=lambda c: order.get(c.name, 2))[:4]
+    chosen = view.overall(p)[:4]
     tiles = []
     for c in chosen:
         was = f"against {view.value(c, 'champion')}" if c.champion is not None else "nothing to compare with"
@@ -157,7 +156,7 @@ def _forests(p: Proposal) -> list[str]:
         found = [g.cell(metric) for g in groups]
         first = next(c for c in found if c is not None)
         rows = [_row(g, c) for g, c in zip(groups, found, strict=True)]
-        overall = next((c for c in view.cells(p.summary.get("overall")) if c.name == metric), None)
+        overall = next((c for c in view.overall(p) if c.name == metric), None)
         if overall is not None and overall.interval is not None:
             rows.append(ForestRow("All rows", overall.difference, overall.interval, overall.standing, ""))
         sides = ("lower", "higher")
@@ -183,7 +182,7 @@ def _forests(p: Proposal) -> list[str]:
 
 def _metrics(p: Proposal) -> str:
     reference = view.reference(p).capitalize()
-    overall = view.cells(p.summary.get("overall"))
+    overall = view.overall(p)
     rows = [
         [
             esc(typographic(c.title)),
@@ -206,7 +205,7 @@ def _errors(p: Proposal) -> list[str]:
     parts += [(str(name), view.groups(part)) for name, part in (p.summary.get("slices") or {}).items()]
     out = []
     for name, groups in parts:
-        for metric in view.metrics_of(groups, ("mdape", "ppe10")):
+        for metric in view.metrics_of(groups, view.headline_metrics(p)):
             first = next(c for g in groups if (c := g.cell(metric)) is not None)
             bars = [
                 BarGroup(g.name, (Bar(c.champion if c else None), Bar(c.challenger if c else None)), g.note)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,10 +138,28 @@ def groups(part: Any) -> tuple[Group, ...]:
     )
 
 
+def ranked(proposal: Proposal, names: Iterable[str]) -> list[str]:
+    """Metric names in the order that the summary's `order` gives (the problem's primary first); others after."""
+    order = {str(name): place for place, name in enumerate(proposal.summary.get("order") or ())}
+    return sorted(dict.fromkeys(names), key=lambda name: order.get(name, len(order)))
+
+
+def overall(proposal: Proposal) -> tuple[Cell, ...]:
+    """The overall figures, the problem's primary metric first."""
+    found = {cell.name: cell for cell in cells(proposal.summary.get("overall"))}
+    return tuple(found[name] for name in ranked(proposal, found))
+
+
 def forest_metrics(proposal: Proposal) -> tuple[str, ...]:
-    """The metrics whose segment differences carry intervals: at most two, mdape and ppe10 before others."""
-    seen = {c.name: None for g in groups(proposal.summary.get("segments")) for c in g.cells if c.interval is not None}
-    return tuple(sorted(seen, key=lambda n: {"mdape": 0, "ppe10": 1}.get(n, 2 + list(seen).index(n))))[:2]
+    """The first two metrics whose segment differences carry intervals; none without a champion."""
+    every = [c for g in groups(proposal.summary.get("segments")) for c in g.cells]
+    return tuple(ranked(proposal, (c.name for c in every if c.interval is not None)))[:2]
+
+
+def headline_metrics(proposal: Proposal) -> tuple[str, ...]:
+    """The two metrics that tables by segment and slice show."""
+    every = (c.name for g in groups(proposal.summary.get("segments")) for c in g.cells)
+    return forest_metrics(proposal) or tuple(ranked(proposal, every))[:2]
 
 
 def metrics_of(groups: Sequence[Group], preferred: Sequence[str]) -> list[str]:

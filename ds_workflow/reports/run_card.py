@@ -53,6 +53,7 @@ class RunCard:
     environment: Mapping[str, str] = field(default_factory=dict)
     caveats: Sequence[str] = ()
     seconds: float | None = None
+    primary: str = ""  # the metric that charts show first
 
 
 def of(
@@ -112,6 +113,7 @@ def of(
         environment=environment,
         caveats=[problem.limits, *unmeasured] if problem.limits else unmeasured,
         seconds=seconds,
+        primary=problem.primary_metric,
     )
 
 
@@ -249,7 +251,7 @@ def html(card: RunCard) -> str:
 
 def _segment_charts(card: RunCard, heads: Sequence[str]) -> list[str]:
     out = []
-    for metric in [h for h in ("mdape", "ppe10") if h in heads] or list(heads)[:1]:
+    for metric in ([card.primary] if card.primary in heads else []) + [h for h in heads if h != card.primary][:1]:
         groups = [
             BarGroup(s, (Bar(f.get(metric)),), f"{count(card.segment_rows[s])} rows" if s in card.segment_rows else "")
             for s, f in card.segments.items()

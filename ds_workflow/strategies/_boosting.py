@@ -136,7 +136,7 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         missing = [name for name in (*self.features, self.group) if name not in X]
         if missing:
             raise InvalidInput(f"The features lack {', '.join(missing)}, which the model was built for.")
-        return X[list(self.features)].to_numpy(dtype=np.float32)
+        return np.asarray(X[list(self.features)].to_numpy(dtype=np.float32))
 
     def _start(self, X: pd.DataFrame) -> Floats:
         if not self.offset:

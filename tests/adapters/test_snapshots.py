@@ -109,7 +109,8 @@ def test_the_digest_is_of_values_not_of_forms(same: Callable[[pd.DataFrame], pd.
 
 
 def test_the_digest_does_not_depend_on_the_parquet_writer(tmp_path: Path) -> None:
-    for i, options in enumerate(({"compression": "zstd"}, {"compression": None, "row_group_size": 7})):
+    writers: list[dict[str, Any]] = [{"compression": "zstd"}, {"compression": None, "row_group_size": 7}]
+    for i, options in enumerate(writers):
         table().to_parquet(tmp_path / f"{i}.parquet", **options)
         assert of(pd.read_parquet(tmp_path / f"{i}.parquet")) == of(table())
 

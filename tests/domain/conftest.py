@@ -58,6 +58,7 @@ def mapping() -> dict[str, Any]:
             "problem": "houses",
             "policy_version": "1",
             "expires_after_days": 14,
+            "retrain_after_days": 180,
             "statistics": {"alpha": 0.05, "resamples": 399, "minimum_clusters": 10},
             "rows": {"segment_minimum": 100, "major_segment_minimum": 200},
             "reference_population": {

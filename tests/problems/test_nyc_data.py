@@ -125,9 +125,10 @@ def workbook(path: Path, rows: list[list[Any]]) -> Path:
 
 
 def test_an_annualized_workbook_with_titles_typed_cells_and_empty_rows_at_its_end(tmp_path: Path) -> None:
-    typed = [3, "PARK SLOPE", "02 TWO FAMILY DWELLINGS", "1", 1082, 39, None, "B1", "475 8TH STREET", None, 11215, 2, 0,
-             2, 2000, 2400, 1905, 1, "B1", 1_200_000, datetime(2023, 8, 25)]  # fmt: skip # noqa: DTZ001
-    titles = [["Brooklyn Annualized Sales for Calendar Year 2023. All Sales From January - December 2023."], [None],
+    typed: list[Any] = [3, "PARK SLOPE", "02 TWO FAMILY DWELLINGS", "1", 1082, 39, None, "B1", "475 8TH STREET", None,
+                        11215, 2, 0, 2, 2000, 2400, 1905, 1, "B1", 1_200_000,
+                        datetime(2023, 8, 25)]  # fmt: skip # noqa: DTZ001
+    titles: list[list[Any]] = [["Brooklyn Annualized Sales for Calendar Year 2023. All Sales."], [None],
               ["For sales prior to the Final Roll, Neighborhood Name and Descriptive Data reflect 2023/2024"],
               ["Building Class Category is based on Building Class at Time of Sale."]]  # fmt: skip
     rows = load(

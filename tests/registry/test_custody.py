@@ -105,6 +105,8 @@ def test_the_way_back_is_open_when_the_champions_version_was_deleted(lasting: An
     lasting.promote()
     lasting.promote(3.0)
     client(lasting).delete_model_version(PROBLEM, "2")
+    with pytest.raises(OutOfCustody, match="was deleted"):
+        lasting.registry().champion(PROBLEM)
     assert lasting.roll_back().label == "approved"
     assert lasting.registry().custody(PROBLEM).status == "in_custody"
 

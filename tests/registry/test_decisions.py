@@ -220,7 +220,7 @@ def test_a_failed_smoke_test_leaves_the_old_champion_and_can_be_repeated(bench: 
     def unfit(version: Any) -> None:
         raise RuntimeError("predicts the moon")
 
-    with pytest.raises(ApplyFailed, match="version 1 stays champion.*predicts the moon"):
+    with pytest.raises(ApplyFailed, match=r"version 1 stays champion.*predicts the moon"):
         bench.approve(proposal, smoke=unfit)
     assert registry.proposal(proposal.id).effect == "apply_failed"
     assert registry.aliases(PROBLEM)["champion"] == 1

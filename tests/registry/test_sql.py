@@ -6,7 +6,8 @@ import copy
 import os
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +41,24 @@ def life(make_bench: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture
 def lived(life: Any, make_bench: Any, tmp_path: Path) -> Any:
     """A copy of that life, to be harmed."""
-    with sqlite3.connect(life.folder / "arena.db") as source, sqlite3.connect(tmp_path / "arena.db") as copied:
+    with raw(life) as source, closing(sqlite3.connect(tmp_path / "arena.db")) as copied:
         source.backup(copied)
     return make_bench(copy.deepcopy(life.versions), SqlLedger.at(tmp_path / "arena.db"), tmp_path)
 
 
-def raw(bench: Any) -> sqlite3.Connection:
-    return sqlite3.connect(bench.folder / "arena.db", isolation_level=None)
+@contextmanager
+def raw(bench: Any) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(bench.folder / "arena.db", isolation_level=None)) as connection:
+        yield connection
 
 
-def unguarded(bench: Any) -> sqlite3.Connection:
+@contextmanager
+def unguarded(bench: Any) -> Iterator[sqlite3.Connection]:
     """The file in the hands of somebody who takes the triggers off first."""
-    connection = raw(bench)
-    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        connection.execute(f"DROP TRIGGER {name}")
-    return connection
+    with raw(bench) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        yield connection
 
 
 def test_the_file_is_set_up_as_promised(lived: Any) -> None:
@@ -251,7 +255,7 @@ def test_a_locked_file_is_said_so(tmp_path: Path) -> None:
 def test_a_file_of_another_release_or_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "arena.db"
     assert SqlLedger.at(path).events() == []
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE arena_schema SET version = 99")
     with pytest.raises(Unavailable, match="schema version 99"):
         SqlLedger.at(path).events()
@@ -280,7 +284,7 @@ def test_every_table_is_made_by_postgresql_too() -> None:
     statements: list[str] = []
     engine = sa.create_mock_engine(
         "postgresql+psycopg://", lambda ddl, *_: statements.append(str(ddl.compile(dialect=engine.dialect)))
-    )  # noqa: E501
+    )
     metadata.create_all(engine, checkfirst=False)
     made = "\n".join(statements)
     for table in APPEND_ONLY:
@@ -301,3 +305,7 @@ def test_a_live_postgresql_keeps_the_same_laws(tmp_path: Path, make_bench: Any) 
     for statement in ("UPDATE events SET kind = 'x'", "DELETE FROM decisions", "UPDATE proposals SET verdict = 'fail'"):
         with engine.connect() as connection, pytest.raises(sa.exc.DatabaseError, match="append-only"):
             connection.execute(sa.text(statement))
+    engine.dispose()
+    with bench.ledger.lease(PROBLEM), bench.ledger.lease("another_problem"):
+        assert bench.registry().verify().ok
+    bench.ledger.close()

@@ -44,7 +44,7 @@ def test_an_unknown_problem_is_empty_and_an_unknown_version_is_named(bench: Any)
     assert bench.versions.aliases("nobody") == {}
     assert bench.versions.model_tags("nobody") == {}
     bench.versions.register(bench.run(), at=utc_text(bench.clock()))
-    with pytest.raises(NotFound, match="no version 7. Known: 1"):
+    with pytest.raises(NotFound, match=r"no version 7\. Known: 1"):
         bench.versions.version(PROBLEM, 7)
     with pytest.raises(NotFound):
         bench.versions.set_alias(PROBLEM, "champion", 7)

@@ -56,6 +56,7 @@ def summary() -> dict[str, Any]:
     tiers["Q4 highest"] = (0.172, 0.166, 15154)
     months = [f"{2023 + (8 + k) // 12}-{(8 + k) % 12 + 1:02d}" for k in range(16)]
     return {
+        "order": ["mdape", "ppe10", "mape", "r2"],
         "overall": {
             **_pair((0.1741, 0.1672, 0.0023), (0.3182, 0.3309, 0.0051)),
             "mape": _metric(

@@ -60,47 +60,50 @@ class Homes:
 
 @dataclass(frozen=True)
 class Places:
-    """Where blocks, ZIP codes and boroughs lie (degrees), for rows that come without coordinates."""
+    """Where blocks, ZIP codes and boroughs lie, for rows that come without coordinates.
 
-    known: Mapping[str, tuple[float, float]]
+    `keys` (m,) sorted, `where` (m, 2) latitude and longitude in degrees.
+    """
+
+    keys: Keys
+    where: Floats
 
     @staticmethod
     def learn(rows: pd.DataFrame) -> Places:
         """The median coordinates of every block, ZIP code and borough of rows that have them."""
-        known: dict[str, tuple[float, float]] = {}
-        if "latitude" in rows and "longitude" in rows:
-            located = rows[rows["latitude"].notna() & rows["longitude"].notna()]
-            for names in _place_names(located):
-                medians = located[["latitude", "longitude"]].groupby(names).median()
-                known |= {
-                    str(name): (float(lat), float(lon)) for name, lat, lon in medians.itertuples(index=True, name=None)
-                }
-        return Places(known)
+        located = rows[np.isfinite(_numbers(rows, "latitude")) & np.isfinite(_numbers(rows, "longitude"))]
+        found = [located[["latitude", "longitude"]].groupby(keys).median() for keys in _place_keys(located)]
+        table = pd.concat(found) if len(located) else pd.DataFrame(np.empty((0, 2)))
+        table = table[~table.index.duplicated()].sort_index()
+        return Places(table.index.to_numpy(dtype=np.uint64), table.to_numpy(dtype=np.float64))
 
     def fill(self, rows: pd.DataFrame) -> tuple[Floats, Floats]:
         """Latitude and longitude of every row: its own, else its block's, ZIP code's, borough's, the city's centre."""
         latitude, longitude = _numbers(rows, "latitude"), _numbers(rows, "longitude")
         lost = ~(np.isfinite(latitude) & np.isfinite(longitude))
         if lost.any():
-            some = rows[lost]
-            lat, lon = np.full(len(some), np.nan), np.full(len(some), np.nan)
-            for names in _place_names(some):
-                for i in np.flatnonzero(np.isnan(lat)):
-                    lat[i], lon[i] = self.known.get(names[i], (np.nan, np.nan))
-            latitude[lost] = np.where(np.isnan(lat), CENTRE[1], lat)
-            longitude[lost] = np.where(np.isnan(lon), CENTRE[0], lon)
+            latitude[lost], longitude[lost] = CENTRE[1], CENTRE[0]
+            for keys in _place_keys(rows)[::-1] if len(self.keys) else ():  # the finest last, so that it stays
+                at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+                known = lost & (self.keys[at] == keys)
+                latitude[known], longitude[known] = self.where[at[known]].T
         return latitude, longitude
 
 
-def _place_names(rows: pd.DataFrame) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    borough = _text(rows, "borough")
-    block = _numbers(rows, "block").astype(np.int64).astype(str).astype(object)
-    return borough + "/" + block, "zip/" + _text(rows, "zip_code"), borough
+def _place_keys(rows: pd.DataFrame) -> tuple[Keys, Keys, Keys]:
+    borough, zip_code = hashed(_text(rows, "borough")), hashed(_text(rows, "zip_code"))
+    one = np.ones_like(borough)
+    return (
+        mixed(borough, _numbers(rows, "block").astype(np.int64).astype(np.uint64)),
+        mixed(zip_code, one, one),
+        borough,
+    )
 
 
-def segments(rows: pd.DataFrame) -> NDArray[Any]:
-    """The segment of every row as text, shape (n,), from its building class category."""
-    return _each(_categories(rows), lambda code: SEGMENT_OF[code])
+def segments(asked: Homes) -> NDArray[Any]:
+    """The segment of every home as text, shape (n,), from its building class category."""
+    codes, inverse = np.unique(asked.values["building_category"], return_inverse=True)
+    return np.array([SEGMENT_OF[f"{code:02.0f}"] for code in codes], dtype=object)[inverse]
 
 
 def homes(rows: pd.DataFrame, places: Places) -> Homes:
@@ -111,29 +114,28 @@ def homes(rows: pd.DataFrame, places: Places) -> Homes:
     for name in ("sale_date", "building_class_category", "borough", "block", "lot"):
         if name not in rows:
             raise InvalidInput(f"The rows have no column '{name}', which every price history is looked up by.")
+    rows = rows.copy(deep=False)
+    rows.attrs = {}  # pandas would copy them at every look at a column
     day = rows["sale_date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
     if ((day < 0) | (day >= DAYS)).any():
         raise InvalidInput("sale_date must lie between 1970 and 2059.")
     code = _categories(rows)
     family = _each(code, lambda text: FAMILY_OF[text]).astype(np.int64)
-    full = _text(rows, "address")
-    street = _each(full, addresses.street)
+    address = _text(rows, "address")
     named = _text(rows, "apartment_number")
-    named = np.where(named == "", _each(full, addresses.inside), named)
+    named = np.where(named == "", _each(address, addresses.inside), named)
+    values = _values(rows, places) | _apartments(named)
+    values |= {"building_category": code.astype(np.float64), "building_family": family.astype(np.float64)}
     return Homes(
         day,
         family,
-        _values(rows, code, family, named, places),
-        _keys(rows, code, family, street, _each(named, lambda text: addresses.apartment(text).name), named, places),
+        # Rounded to what a model file keeps, so that a model read back answers the same to the last bit.
+        {name: array.astype(np.float32).astype(np.float64) for name, array in values.items()},
+        _keys(rows, code, family, _each(address, addresses.street), named),
     )
 
 
-def _values(
-    rows: pd.DataFrame, code: NDArray[Any], family: Integers, named: NDArray[Any], places: Places
-) -> dict[str, Floats]:
-    def parsed(part: str) -> Floats:
-        return _each(named, lambda text: getattr(addresses.apartment(text), part)).astype(np.float64)
-
+def _values(rows: pd.DataFrame, places: Places) -> dict[str, Floats]:
     def log(name: str) -> Floats:
         area = _numbers(rows, name)
         return np.log(np.where(area > 100, area, np.nan))  # fewer square feet than a room: not an area
@@ -152,16 +154,10 @@ def _values(
         "commercial_units": _numbers(rows, "commercial_units"),
         "total_units": units,
         "borough_code": _each(_text(rows, "borough"), _borough).astype(np.float64),
-        "building_category": code.astype(np.float64),
-        "building_family": family.astype(np.float64),
         "building_class_code": _each(_text(rows, "building_class"), _class).astype(np.float64),
-        "apartment_floor": parsed("floor"),
-        "apartment_is_penthouse": parsed("penthouse"),
-        "apartment_is_combined": parsed("combined"),
-        "apartment_is_named": (named != "").astype(np.float64),
         "block": _numbers(rows, "block"),
         "lot": _numbers(rows, "lot"),
-        "zip": _each(_text(rows, "zip_code"), lambda text: float(text) if text.isdigit() else np.nan).astype(float),
+        "zip": _each(_text(rows, "zip_code"), _zip).astype(np.float64),
         "km_east": east,
         "km_north": north,
         "km_northeast": east + north,
@@ -169,40 +165,54 @@ def _values(
     }
 
 
+def _apartments(named: NDArray[Any]) -> dict[str, Floats]:
+    parsed = _each(named, lambda text: (addresses.apartment(text),))
+    floor, penthouse, combined = (
+        np.array([getattr(found[0], part) for found in parsed], dtype=np.float64)
+        for part in ("floor", "penthouse", "combined")
+    )
+    return {
+        "apartment_floor": floor,
+        "apartment_is_penthouse": penthouse,
+        "apartment_is_combined": combined,
+        "apartment_is_named": (named != "").astype(np.float64),
+    }
+
+
 def _keys(
-    rows: pd.DataFrame, code: NDArray[Any], family: Integers, street: NDArray[Any], apartment: NDArray[Any],
-    named: NDArray[Any], places: Places,
-) -> dict[str, Keys]:  # fmt: skip
-    line = _each(named, lambda text: addresses.apartment(text).line)
+    rows: pd.DataFrame, code: NDArray[Any], family: Integers, street: NDArray[Any], named: NDArray[Any]
+) -> dict[str, Keys]:
     borough, hood = hashed(_text(rows, "borough")), hashed(_text(rows, "neighborhood"))
     block, lot = (_numbers(rows, name).astype(np.int64).astype(np.uint64) for name in ("block", "lot"))
+    building_class = hashed(_text(rows, "building_class"))
     condo, coop = family == CONDO, family == COOP
     # Houses and rental buildings are parcels and share histories; condominiums and cooperatives have their own.
     kind = np.where(condo | coop, family, HOUSE).astype(np.uint64)
-    at, flat, stack = hashed(street), hashed(apartment), hashed(line)
+    apartment = hashed(_each(named, lambda text: addresses.apartment(text).name))
+    line = hashed(_each(named, lambda text: addresses.apartment(text).line))
     none = np.zeros_like(block)
     group = family.astype(np.uint64)
-    building = mixed(borough, block, at, kind)
+    building = mixed(borough, block, hashed(street), kind)
     return {
         # All apartments of a cooperative lie on one lot; a condominium unit has a lot of its own.
         "unit": np.where(
-            coop, mixed(borough, block, at, flat, kind), mixed(borough, block, lot, np.where(condo, flat, none), kind)
+            coop, mixed(building, apartment), mixed(borough, block, lot, np.where(condo, apartment, none), kind)
         ),
-        "parcel": mixed(borough, block, lot, np.where(coop, flat, none), coop.astype(np.uint64)),
-        "line": mixed(building, stack),
+        "parcel": mixed(borough, block, lot, np.where(coop, apartment, none), coop.astype(np.uint64)),
+        "line": mixed(building, line),
         "building": building,
         "complex": mixed(borough, block, np.where(condo, none, lot), kind),
         "block": mixed(borough, block, kind),
         "street": mixed(borough, hood, hashed(_each(street, addresses.street_name)), kind),
         "neighbourhood": mixed(hood, borough, group),
         "category": mixed(hood, borough, hashed(code)),
-        "class": mixed(hood, borough, hashed(_text(rows, "building_class"))),
+        "class": mixed(hood, borough, building_class),
         "zip": mixed(hashed(_text(rows, "zip_code")), group),
         "borough": mixed(borough, group),
         "family": mixed(group),
-        "stack": stack,
+        "stack": line,
         "place": mixed(borough, hood),
-        "building_class": hashed(_text(rows, "building_class")),
+        "building_class": building_class,
     }
 
 
@@ -219,6 +229,10 @@ def mixed(*parts: Keys) -> Keys:
         key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         key ^= key >> np.uint64(31)
     return key
+
+
+def _zip(text: str) -> float:
+    return float(text) if text.isdigit() else float("nan")
 
 
 def _borough(text: str) -> float:
@@ -258,5 +272,7 @@ def _numbers(rows: pd.DataFrame, name: str) -> Floats:
 
 def _each(text: NDArray[Any], function: Callable[[str], Any]) -> NDArray[Any]:
     """`function` of every text, computed once per distinct text."""
-    codes, distinct = pd.factorize(text)
-    return np.array([function(t) for t in distinct] or [""], dtype=object)[codes]
+    known = {t: function(t) for t in set(text.tolist())}
+    out = np.empty(len(text), dtype=object)
+    out[:] = [known[t] for t in text]
+    return out

@@ -8,7 +8,7 @@ in one request. Levels are in log dollars after taking off what attributes and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -92,9 +92,9 @@ def _similar(asked: Homes, past: Homes, level: Floats, found: Positions, there: 
     out["similar_wide_median"] = weighted_median(
         values, there * np.exp(-age / 500.0) * np.where(same_building, 1.0, 0.3)
     )
-    by_lot = there * condo * np.exp(-age / 1200.0) * np.exp(-lots / 2.5)
+    by_lot = (there & condo) * np.exp(-age / 1200.0) * np.exp(-lots / 2.5)
     out["similar_lots_mean"] = _mean_and_spread(values, by_lot)[0]
-    by_line = there * same_line * same_building * np.exp(-age / 1000.0) * np.exp(-floors / 3.0)
+    by_line = (there & same_line & same_building) * np.exp(-age / 1000.0) * np.exp(-floors / 3.0)
     out["similar_line_mean"] = _mean_and_spread(values, by_line)[0]
     out["similar_line_weight"] = by_line.sum(axis=1)
     best = np.argsort(-weight, axis=1, kind="stable")[:, :3]
@@ -159,7 +159,7 @@ def coordinates(homes: Homes, family: int) -> list[NDArray[np.float32]]:
     def column(name: str, missing: float = 0.0) -> Floats:
         return np.nan_to_num(homes.values[name], nan=missing)
 
-    columns = {
+    getters: dict[str, Callable[[], Floats]] = {
         "gross": lambda: column("log_gross_square_feet", 7.5),
         "land": lambda: column("log_land_square_feet", 7.8),
         "units": lambda: np.log1p(column("total_units")),
@@ -171,7 +171,7 @@ def coordinates(homes: Homes, family: int) -> list[NDArray[np.float32]]:
     }
     metric = _METRIC.get(family, _APARTMENTS)
     scaled = [homes.values["km_east"] * metric["km"], homes.values["km_north"] * metric["km"]]
-    scaled += [columns[name]() * unit for name, unit in metric.items() if name != "km"]
+    scaled += [getters[name]() * unit for name, unit in metric.items() if name != "km"]
     return [values.astype(np.float32) for values in scaled]
 
 

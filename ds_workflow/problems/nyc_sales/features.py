@@ -20,7 +20,7 @@ from ds_workflow.problems.nyc_sales import hedonics, price_tier
 from ds_workflow.problems.nyc_sales.attributes import Floats, Homes, Places, hashed, homes, mixed, segments
 from ds_workflow.problems.nyc_sales.feature_table import FEATURE_SETS, TIER
 from ds_workflow.problems.nyc_sales.hedonics import Hedonics
-from ds_workflow.problems.nyc_sales.market import Market
+from ds_workflow.problems.nyc_sales.market import LOOKED_UP, Market
 from ds_workflow.problems.nyc_sales.price_tier import FOLDS, INPUTS, TierModel
 
 TRUSTED_TYPES = ("ds_workflow.problems.nyc_sales.features.PriceFeatures",)
@@ -46,12 +46,12 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.fit_transform(rows, y)
         return self
 
-    def fit_transform(self, rows: pd.DataFrame, y: Any) -> pd.DataFrame:  # type: ignore[override]
+    def fit_transform(self, rows: pd.DataFrame, y: Any) -> pd.DataFrame:
         """`fit`, then the features of the same rows, learned ones out of fold."""
         self._names()
         ordered, log_price = _history(rows, y)
         places = Places.learn(ordered)
-        self.places_ = {name: list(where) for name, where in places.known.items()}
+        self.place_keys_, self.place_where_ = places.keys, places.where
         known = homes(ordered, places)
         learned = hedonics.learn(known, log_price)
         self.hedonics_, self.typical_ = dict(learned.families), learned.typical
@@ -64,7 +64,7 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             price = np.log(np.asarray(y, dtype=np.float64))
             model, values[TIER] = price_tier.learn(_stacked(values), asked.family, price, fold)
             self.tier_edges_, self.tier_blends_ = model.edges, dict(model.blends)
-        return self._frame(rows, values)
+        return self._frame(rows, asked, values)
 
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Features of cleaned rows (prices are not looked at): float32 columns of the feature set, and `segment`.
@@ -76,7 +76,7 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         values = self._values(asked)
         if TIER in self._names():
             values[TIER] = TierModel(self.tier_edges_, self.tier_blends_).predict(_stacked(values), asked.family)
-        return self._frame(rows, values)
+        return self._frame(rows, asked, values)
 
     def with_history(self, rows: pd.DataFrame, y: Any) -> PriceFeatures:
         """A copy that looks sales up among `rows` (n) with prices `y` (n,), keeping what was learned in training."""
@@ -103,17 +103,18 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         raise UnknownName("feature-set version", self.version, (fs.version for fs in FEATURE_SETS))
 
     def _places(self) -> Places:
-        return Places({name: (where[0], where[1]) for name, where in self.places_.items()})
+        return Places(self.place_keys_, self.place_where_)
 
     def _hedonics(self) -> Hedonics:
         return Hedonics(self.hedonics_, self.typical_)
 
     def _keep(self, market: Market) -> None:
-        self.history_ = {
-            "day": market.homes.day,
-            "family": market.homes.family,
-            "values": dict(market.homes.values),
-            "keys": dict(market.homes.keys),
+        past = market.homes
+        self.history_: dict[str, Any] = {
+            "day": past.day.astype(np.int32),
+            "family": past.family.astype(np.int8),
+            "values": {name: past.values[name].astype(np.float32) for name in LOOKED_UP},
+            "keys": dict(past.keys),
             "log_price": market.log_price,
         }
         self._market = market
@@ -122,7 +123,8 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """The prepared history, built on first use after a model was read from disk."""
         if not hasattr(self, "_market"):
             kept = self.history_
-            past = Homes(kept["day"], kept["family"], kept["values"], kept["keys"])
+            values = {name: array.astype(np.float64) for name, array in kept["values"].items()}
+            past = Homes(kept["day"].astype(np.int64), kept["family"].astype(np.int64), values, kept["keys"])
             self._market = Market(past, kept["log_price"], self._hedonics(), lag_days=self.lag_days)
         return self._market
 
@@ -136,10 +138,10 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             "day_number": asked.day.astype(np.float64),
         }
 
-    def _frame(self, rows: pd.DataFrame, values: Mapping[str, Floats]) -> pd.DataFrame:
+    def _frame(self, rows: pd.DataFrame, asked: Homes, values: Mapping[str, Floats]) -> pd.DataFrame:
         names = self._names()
         frame = pd.DataFrame(_matrix(values, names), columns=list(names), index=rows.index, copy=False)
-        frame["segment"] = segments(rows)
+        frame["segment"] = segments(asked)
         return frame
 
 

@@ -110,7 +110,7 @@ def _scales(homes: Homes, family: int) -> Floats:
 
 
 def _design(homes: Homes, family: int, scales: Floats) -> Floats:
-    columns = []
+    columns: list[Floats] = []
     for (values, power), (middle, low, high, mean, deviation) in zip(_columns(homes, family), scales, strict=True):
         scaled = (np.clip(np.where(np.isfinite(values), values, middle), low, high) - mean) / deviation
         columns.extend(scaled**p for p in range(1, power + 1))

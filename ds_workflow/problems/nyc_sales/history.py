@@ -85,6 +85,6 @@ def weighted_median(values: NDArray[Any], weights: NDArray[Any]) -> Floats:
 
 
 def bulk_sales(homes_block: Keys, day: Integers, price: Floats, *, least: int = 3) -> NDArray[np.bool_]:
-    """Sales recorded `least` times or more on one block and day at one price: parts of one deal, not prices of homes."""
+    """Sales recorded `least` times or more on one block and day at one price: one deal, not prices of homes."""
     same = pd.DataFrame({"block": homes_block, "day": day, "price": price})
     return np.asarray(same.groupby(["block", "day", "price"])["price"].transform("size").to_numpy() >= least)

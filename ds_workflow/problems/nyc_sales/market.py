@@ -21,6 +21,11 @@ from ds_workflow.problems.nyc_sales.comparables import NEARBY, SIMILAR
 from ds_workflow.problems.nyc_sales.hedonics import Hedonics
 from ds_workflow.problems.nyc_sales.history import Shelf, bulk_sales
 
+# What is looked up of past sales, beside their keys; the rest of their attributes needn't be kept.
+LOOKED_UP = (
+    "apartment_floor", "apartment_is_penthouse", "apartment_is_combined", "building_category", "commercial_units",
+    "km_east", "km_north", "log_gross_square_feet", "log_land_square_feet", "lot", "total_units", "year_built",
+)  # fmt: skip
 INDEX_HALF_LIFE = 60.0  # days
 _INDEX_STRENGTH = 150.0  # sales that the family's index counts for against the borough's own
 _BOUND = 1.5  # log price: how far from its neighbourhood's a level is believed

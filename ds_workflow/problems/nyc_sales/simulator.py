@@ -163,7 +163,7 @@ def _build(product: Product, city: City, sold: int, taken: Ints, rng: np.random.
         homes = np.maximum(2, np.round(popular * product.sales * product.units)).astype(np.int64)
     worth = city.hood_effect[hood, FAMILIES.index(product.family)] + city.effect[block]
     worth = worth + _attributes(product.family, size, ground, year, borough) + rng.normal(0, product.building, number)
-    area, land = np.round(np.exp(product.size[0] + size)), np.round(np.exp(7.75 + ground))
+    area, land = (np.asarray(np.round(np.exp(v)), dtype=np.float64) for v in (product.size[0] + size, 7.75 + ground))
     return _Buildings(block, lot, borough, year, area, land, homes, np.cumsum(homes), worth)
 
 

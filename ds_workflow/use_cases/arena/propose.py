@@ -207,6 +207,7 @@ def _summary(
     if tested is not None:
         notes.append(f"The claim by itself: {OUTCOME.get(tested.status, 'inconclusive')}. {tested.note}")
     return {
+        "order": list(dict.fromkeys([problem.primary_metric, *problem.metrics])),
         "overall": _cells(parts.get(OVERALL, {})),
         "segments": {
             place[1]: {"rows": _rows(cells), "major": _rows(cells) >= minimum, "metrics": _cells(cells)}
