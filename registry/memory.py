@@ -242,10 +242,12 @@ class MemoryLedger:
     def add_lock(self, lock: HypothesisLock) -> HypothesisLock:
         """Lock once."""
         with self.transaction():
-            first = self._rows.locks.setdefault((lock.problem, lock.hypothesis_id), lock)
-            if first is lock:
-                self._tell(lock.at, chain.LOCK, lock.hypothesis_id, asdict(lock))
-            return refusals.same_lock(first, lock)
+            key = (lock.problem, lock.hypothesis_id)
+            if key in self._rows.locks:
+                return refusals.same_lock(self._rows.locks[key], lock)
+            self._rows.locks[key] = lock
+            self._tell(lock.at, chain.LOCK, lock.hypothesis_id, asdict(lock))
+            return lock
 
     def lock(self, problem: str, hypothesis_id: str) -> HypothesisLock | None:
         """The lock, or None."""
@@ -254,11 +256,12 @@ class MemoryLedger:
     def add_snapshot(self, snapshot: SnapshotRecord) -> SnapshotRecord:
         """Record once."""
         with self.transaction():
-            first = self._rows.snapshots.setdefault((snapshot.problem, snapshot.dataset_version), snapshot)
-            if first is snapshot:
-                body = asdict(snapshot)
-                self._tell(snapshot.created_at, chain.SNAPSHOT, snapshot.dataset_version, body)
-            return refusals.same_snapshot(first, snapshot)
+            key = (snapshot.problem, snapshot.dataset_version)
+            if key in self._rows.snapshots:
+                return refusals.same_snapshot(self._rows.snapshots[key], snapshot)
+            self._rows.snapshots[key] = snapshot
+            self._tell(snapshot.created_at, chain.SNAPSHOT, snapshot.dataset_version, asdict(snapshot))
+            return snapshot
 
     def snapshot(self, problem: str, dataset_version: str) -> SnapshotRecord:
         """One snapshot; NotFound otherwise."""

@@ -20,6 +20,7 @@ from registry.errors import Unavailable
 from registry.records import Lineage, ModelVersion
 
 KNOWN_REVISIONS = frozenset({"dc11669786a5"})  # alembic heads: MLflow 3.17
+_NOT_DELETED = "current_stage <> 'Deleted_Internal'"  # a deleted version keeps its row, emptied
 _WAIT_SECONDS = 20.0
 
 
@@ -46,6 +47,7 @@ class Peek:
         query = (
             "SELECT a.alias, a.version FROM registered_model_aliases a JOIN model_versions v "
             "ON v.workspace = a.workspace AND v.name = a.name AND v.version = a.version "
+            "AND v.current_stage <> 'Deleted_Internal' "
             "WHERE a.workspace = 'default' AND a.name = ? ORDER BY a.alias"
         )
         rows = self._rows(query, problem)
@@ -58,7 +60,7 @@ class Peek:
         pairs = self._rows(f"SELECT version, key, value FROM model_version_tags WHERE {which}", problem)  # noqa: S608
         rows = self._rows(
             "SELECT version, run_id, status, coalesce(storage_location, source), description "  # noqa: S608
-            f"FROM model_versions WHERE {which} ORDER BY version",
+            f"FROM model_versions WHERE {which} AND {_NOT_DELETED} ORDER BY version",
             problem,
         )
         if pairs is None or rows is None:

@@ -81,7 +81,7 @@ def champion_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from ds_workflow.workspace import Workspace
 
     work = Workspace.at(tmp_path_factory.mktemp("champion"), "nyc_sales")
-    data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42, rows=20_000)
+    data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42, rows=30_000)
     made = train.baseline(
         work, owner="ana", dataset_version="sim-v1", feature_set_version="v1.0", strategy="global", seed=42
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from ds_workflow.adapters import models
 from ds_workflow.domain.alignment import Frozen
 from ds_workflow.domain.comparison import Checks, Comparison, Servability

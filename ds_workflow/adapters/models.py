@@ -65,8 +65,11 @@ def read(folder: Path) -> Pipeline:
 def with_history(model: Pipeline, rows: pd.DataFrame, truth: np.ndarray[Any, Any]) -> Pipeline:
     """The model with its as-of history replaced by `rows` and their outcomes.
 
-    Leak-free by the as-of rule: a row sees only history strictly before its own date, whatever else is stored.
+    Leak-free by the as-of rule: a row sees only history strictly before its own date, whatever else is stored. A model
+    whose features know no history is returned as it is.
     """
+    if not hasattr(model["features"], "with_history"):
+        return model
     return Pipeline([("features", model["features"].with_history(rows, truth)), ("model", model["model"])])
 
 

@@ -24,6 +24,14 @@ def servability(model: Pipeline, problem: Problem, rows: pd.DataFrame) -> Servab
     Latency is that of the model without the HTTP server around it: the 95th percentile over 30 single rows.
     """
     sample = run_files.example(problem, rows, SERVED_ROWS)
+    try:
+        return _serve(model, sample)
+    except Exception as error:  # whatever a stored model raises on a request is the finding
+        detail = f"It answers no request: {type(error).__name__}: {str(error)[:200]}"
+        return Servability(loaded=True, equal=False, finite=False, p95_ms=0.0, rows=0, detail=detail)
+
+
+def _serve(model: Pipeline, sample: pd.DataFrame) -> Servability:
     batch = np.asarray(model.predict(sample), dtype=np.float64)
     model.predict(sample.iloc[:1])
     single, seconds = [], []

@@ -56,6 +56,7 @@ def tune(
     features: tuple[str, ...],
     X: pd.DataFrame,
     y: Any,
+    *,
     trials: int,
     say: Callable[[str], None],
 ) -> dict[str, Any]:

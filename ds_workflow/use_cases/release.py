@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from ds_workflow.adapters import evidence, hypotheses, models, policies, run_files, service, snapshots
+from ds_workflow.adapters import evidence, hypotheses, models, policies, run_files, service, snapshots, trial
 from ds_workflow.domain import health
+from ds_workflow.domain.gates import evaluate
 from ds_workflow.errors import WorkflowError
 from ds_workflow.reports import release_report
 from registry.errors import NotFound, RegistryError
@@ -54,7 +55,7 @@ class Release:
 def check(work: Workspace) -> Release:
     """Ask every check and write the report to reports/releases as Markdown and JSON."""
     walk = _Walk(work)
-    gates = []
+    gates: list[dict[str, Any]] = []
     for gate, checks in GATES:
         found = []
         for name, ask in checks:
@@ -200,6 +201,26 @@ def _replay(walk: _Walk) -> Found:
     return "pass", f"{len(walk.bundle.gates)} gate results computed again from stored rows, all the same", ""
 
 
+def _trial(walk: _Walk) -> Found:
+    version, registry, problem = walk.champion, walk.work.registry, walk.work.problem
+    policy = policies.load(walk.work.settings.policy(problem.name), problem)
+    line = version.lineage
+    stored = trial.Stored(
+        version.version,
+        registry.model_path(version),
+        registry.run_artifacts(version),
+        line.feature_set_version,
+        line.seed,
+    )
+    side = trial.examine(stored, problem, walk.snapshot)
+    ring = trial.Ring(problem, policy, walk.snapshot, line.seed, side, trial.naive(walk.work.plugin, walk.snapshot))
+    found = evaluate(ring.against(side), kind="champion_trial")
+    if found.verdict in ("fail", "invalid"):
+        bad = sorted({g.name for g in found.gates if g.status in ("fail", "invalid")})
+        return "fail", f"disqualified by {', '.join(bad)}", "Roll back, or propose a fit challenger."
+    return "pass", f"fit to hold office: {len(found.gates)} gate results on its own trial, {found.verdict}", ""
+
+
 def _smoke(walk: _Walk) -> Found:
     registry = walk.work.registry
     rows = run_files.smoke(models.read(registry.model_path(walk.champion)), registry.run_artifacts(walk.champion))
@@ -310,6 +331,7 @@ GATES: tuple[tuple[str, tuple[tuple[str, Callable[[_Walk], Found]], ...]], ...] 
             ("decision", _decision),
             ("evidence", _evidence),
             ("replay", _replay),
+            ("trial", _trial),
             ("smoke", _smoke),
         ),
     ),

@@ -55,7 +55,11 @@ def test_keys_are_the_same_in_every_process() -> None:
     text = np.array(["x", "PARK SLOPE", ""], dtype=object)
     here = mixed(hashed(text), hashed(text[::-1])).tolist()
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": "7"}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == str(here)
     assert here == [int(mixed(hashed(text[i : i + 1]), hashed(text[2 - i : 3 - i]))[0]) for i in range(3)]
@@ -141,7 +145,9 @@ def test_hedonics_recover_slope_and_place_although_some_prices_are_no_market_pri
 def test_hedonics_of_an_unknown_place_or_family_are_those_of_no_special_place() -> None:
     asked, log_price = houses(2_000, 4)
     learned = hedonics.learn(asked, log_price)
-    elsewhere = Homes(asked.day, asked.family, asked.values, {**asked.keys, "place": asked.keys["place"] + np.uint64(99)})
+    elsewhere = Homes(
+        asked.day, asked.family, asked.values, {**asked.keys, "place": asked.keys["place"] + np.uint64(99)}
+    )
     assert (learned.worth(elsewhere)[1] == 0).all()
     np.testing.assert_array_equal(learned.worth(elsewhere)[0], learned.worth(asked)[0])
     towers = Homes(asked.day, asked.family + 3, asked.values, asked.keys)

@@ -72,6 +72,9 @@ def test_mlflow_itself_loads_what_we_registered(lasting: Any, monkeypatch: pytes
 def test_the_look_into_the_file_sees_what_the_client_sees(lasting: Any) -> None:
     lasting.promote()
     lasting.candidate(3.0)
+    lasting.candidate(4.0)
+    client(lasting).delete_model_version(PROBLEM, "3")
+    lasting.versions.set_alias(PROBLEM, "candidate", 2)
     slow = MlflowStore(lasting.folder / "mlruns", known_revisions=frozenset())
     assert slow.peek_aliases(PROBLEM) is None
     assert lasting.versions.peek_aliases(PROBLEM) == {"candidate": 2, "champion": 1}

@@ -125,7 +125,7 @@ def homes(rows: pd.DataFrame, places: Places) -> Homes:
     named = _text(rows, "apartment_number")
     named = np.where(named == "", _each(address, addresses.inside), named)
     values = _values(rows, places) | _apartments(named)
-    values |= {"building_category": code.astype(np.float64), "building_family": family.astype(np.float64)}
+    values["building_category"] = code.astype(np.float64)
     return Homes(
         day,
         family,
@@ -198,7 +198,6 @@ def _keys(
         "unit": np.where(
             coop, mixed(building, apartment), mixed(borough, block, lot, np.where(condo, apartment, none), kind)
         ),
-        "parcel": mixed(borough, block, lot, np.where(coop, apartment, none), coop.astype(np.uint64)),
         "line": mixed(building, line),
         "building": building,
         "complex": mixed(borough, block, np.where(condo, none, lot), kind),

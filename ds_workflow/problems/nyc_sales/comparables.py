@@ -157,9 +157,9 @@ def coordinates(homes: Homes, family: int) -> list[NDArray[np.float32]]:
     """The scaled columns, each (n,), between which distance is measured; a missing value stands at a fixed middle."""
 
     def column(name: str, missing: float = 0.0) -> Floats:
-        return np.nan_to_num(homes.values[name], nan=missing)
+        return np.asarray(np.nan_to_num(homes.values[name], nan=missing))
 
-    getters: dict[str, Callable[[], Floats]] = {
+    getters: dict[str, Callable[[], NDArray[Any]]] = {
         "gross": lambda: column("log_gross_square_feet", 7.5),
         "land": lambda: column("log_land_square_feet", 7.8),
         "units": lambda: np.log1p(column("total_units")),
@@ -175,7 +175,7 @@ def coordinates(homes: Homes, family: int) -> list[NDArray[np.float32]]:
     return [values.astype(np.float32) for values in scaled]
 
 
-def _mean_and_spread(values: Floats, weight: Floats) -> tuple[Floats, Floats]:
+def _mean_and_spread(values: Floats, weight: NDArray[Any]) -> tuple[Floats, Floats]:
     """Weighted mean and standard deviation of each row, NaN without weight."""
     total = weight.sum(axis=1)
     some = total > 1e-6

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one feature is one line of the table
 """Every feature of nyc_sales in one table, and the ladder of feature sets.
 
 A feature set holds every feature of its parent and the ones that entered with it. *Level* is the log price after
@@ -23,7 +24,6 @@ _LOG = "log dollars"
 _TABLE: tuple[tuple[str, str, Availability, tuple[str, ...], str, str], ...] = (
     ("borough_code", "v1.0", "request", ("borough",), "Borough, 1 to 5", ""),
     ("building_category", "v1.0", "request", ("building_class_category",), "Building class category", ""),
-    ("building_family", "v1.0", "request", ("building_class_category",), "House, rental building, condominium, cooperative", ""),
     ("building_class_code", "v1.0", "request", ("building_class",), "Building class as a number, letter first", ""),
     ("log_gross_square_feet", "v1.0", "request", ("gross_square_feet",), "Log of the floor area", "log square feet"),
     ("log_land_square_feet", "v1.0", "request", ("land_square_feet",), "Log of the land area", "log square feet"),
@@ -49,7 +49,7 @@ _TABLE: tuple[tuple[str, str, Availability, tuple[str, ...], str, str], ...] = (
     ("neighbourhood_sales", "v1.0", "as_of", _HOME, "Recency-weighted sales behind it", "sales"),
     ("neighbourhood_estimate", "v1.0", "as_of", _HOME, "Attributes, index and neighbourhood's level together", _LOG),
     ("neighbourhood_recent_level", "v2.0", "as_of", _HOME, "Level of the last two months against the category's", _LOG),
-    ("category_level", "v2.0", "as_of", _HOME, "Level of the building category in the neighbourhood", _LOG),
+    ("category_level", "v2.0", "as_of", _HOME, "Level of the building category in the neighbourhood against the neighbourhood's", _LOG),
     ("category_sales", "v2.0", "as_of", _HOME, "Recency-weighted sales behind it", "sales"),
     ("category_estimate", "v2.0", "as_of", _HOME, "Attributes, index and category's level together", _LOG),
     ("class_level", "v2.0", "as_of", ("neighborhood", "building_class", "sale_date"), "Level of the building class in the neighbourhood against the category's", _LOG),
@@ -70,17 +70,9 @@ _TABLE: tuple[tuple[str, str, Availability, tuple[str, ...], str, str], ...] = (
     ("unit_estimate", "v2.0", "as_of", _UNIT, "Attributes, index and unit's level together", _LOG),
     ("unit_last_price_adj", "v2.0", "as_of", _UNIT, "Level of the unit's last sale against the category's", _LOG),
     ("unit_last_age", "v2.0", "as_of", _UNIT, "Age of that sale", "days"),
-    ("unit_last_attribute_change", "v2.0", "as_of", _UNIT, "What its attributes gained in worth since", _LOG),
     ("unit_last_log_price", "v2.0", "as_of", _UNIT, "Its price as paid", _LOG),
-    ("unit_previous_price_adj", "v2.0", "as_of", _UNIT, "Level of the sale before that against the category's", _LOG),
-    ("unit_previous_age", "v2.0", "as_of", _UNIT, "Age of the sale before that", "days"),
     ("unit_sales_count", "v2.0", "as_of", _UNIT, "Sales of the unit before", "sales"),
-    ("parcel_last_price_adj", "v2.0", "as_of", _UNIT, "Level of the last sale on the unit's tax lot against the category's", _LOG),
-    ("parcel_last_age", "v2.0", "as_of", _UNIT, "Age of that sale", "days"),
-    ("parcel_last_attribute_change", "v2.0", "as_of", _UNIT, "What its attributes gained in worth since", _LOG),
-    ("parcel_last_log_price", "v2.0", "as_of", _UNIT, "Its price as paid", _LOG),
     ("building_last_price_adj", "v2.0", "as_of", _BUILDING, "Level of the building's last sale against the category's", _LOG),
-    ("building_previous_price_adj", "v2.0", "as_of", _BUILDING, "Level of the sale before that against the category's", _LOG),
     ("building_last_age", "v2.0", "as_of", _BUILDING, "Age of the building's last sale", "days"),
     ("building_sales_count", "v2.0", "as_of", _BUILDING, "Sales of the building before", "sales"),
     ("building_median", "v2.0", "as_of", _BUILDING, "Median level of its last twelve sales against the category's", _LOG),

@@ -56,7 +56,7 @@ _LEVELS = {
     "line_level": _Level("line", "building_level", 1.5, 700),
     "unit_level": _Level("unit", "line_level", 0.4, 700),
 }
-_ABSOLUTE = ("borough_level", "neighbourhood_level")  # all other levels are told against the category's
+_ABSOLUTE = ("borough_level", "neighbourhood_level")  # all below them are told against the category's
 _LEVEL_FEATURES = frozenset(SIMILAR + NEARBY) - {
     "similar_weight", "similar_spread", "similar_line_weight", "similar_best_1_weight", "nearby_distance",
     "nearby_spread", "nearby_weight",
@@ -121,13 +121,13 @@ class Market:
         out["category_estimate"] = now + category
         out["line_estimate"], out["unit_estimate"] = now + levels["line_level"], now + levels["unit_level"]
         out |= {name: level if name in _ABSOLUTE else level - category for name, level in levels.items()}
+        out["category_level"] = category - levels["neighbourhood_level"]
 
         def asks(prefix: str) -> bool:
             return any(name.startswith(prefix) for name in wanted)
 
         groups: dict[str, Callable[[], dict[str, Floats]]] = {
-            "unit_": lambda: self._last_sales(asked, before, worth, category, key="unit"),
-            "parcel_": lambda: self._last_sales(asked, before, worth, category, key="parcel"),
+            "unit_": lambda: self._unit(asked, before, category),
             "building_": lambda: self._building(asked, before, category),
             "index_": lambda: self._trend(asked, before, index),
         }
@@ -157,30 +157,22 @@ class Market:
         del levels[""]
         return levels
 
-    def _last_sales(
-        self, asked: Homes, before: Integers, worth: Floats, category: Floats, *, key: str
-    ) -> dict[str, Floats]:
-        """The last two sales of the same unit. An apartment without a name can't be told from its neighbours."""
-        shelf = self.shelf(key)
-        span = shelf.span(asked.keys[key], before)
-        found, there = shelf.recent(span, 2)
+    def _unit(self, asked: Homes, before: Integers, category: Floats) -> dict[str, Floats]:
+        """The last sale of the same unit. An apartment without a name can't be told from its neighbours."""
+        shelf = self.shelf("unit")
+        span = shelf.span(asked.keys["unit"], before)
+        found, there = (one[:, 0] for one in shelf.recent(span, 1))
         nameless = (asked.family >= CONDO) & (asked.values["apartment_is_named"] == 0)
-        there &= ~nameless[:, None]
-        level = np.where(there, self.level[found] - category[:, None], np.nan)
-        age = np.where(there, asked.day[:, None] - self.homes.day[found], np.nan)
-        last = found[:, 0]
+        there = there & ~nameless
         return {
-            f"{key}_last_price_adj": level[:, 0],
-            f"{key}_last_age": age[:, 0],
-            f"{key}_last_attribute_change": np.where(there[:, 0], worth - self.worth[last], np.nan),
-            f"{key}_last_log_price": np.where(there[:, 0], self.log_price[last], np.nan),
-            f"{key}_previous_price_adj": level[:, 1],
-            f"{key}_previous_age": age[:, 1],
-            f"{key}_sales_count": np.where(nameless, 0.0, span[1] - span[0]),
+            "unit_last_price_adj": np.where(there, self.level[found] - category, np.nan),
+            "unit_last_age": np.where(there, asked.day - self.homes.day[found], np.nan),
+            "unit_last_log_price": np.where(there, self.log_price[found], np.nan),
+            "unit_sales_count": np.where(nameless, 0.0, span[1] - span[0]),
         }
 
     def _building(self, asked: Homes, before: Integers, category: Floats) -> dict[str, Floats]:
-        """The last sales of the building: the newest two, and median, low and high of the last twelve."""
+        """The last sales of the building: the newest, and median, low and high of the last twelve."""
         shelf = self.shelf("building")
         span = shelf.span(asked.keys["building"], before)
         found, there = shelf.recent(span, _RECENT)
@@ -195,7 +187,6 @@ class Market:
 
         return {
             "building_last_price_adj": np.where(there[:, 0], level[:, 0], np.nan),
-            "building_previous_price_adj": np.where(there[:, 1], level[:, 1], np.nan),
             "building_last_age": np.where(some, asked.day - self.homes.day[found[:, 0]], np.nan),
             "building_sales_count": (span[1] - span[0]).astype(np.float64),
             "building_median": quantile(0.5),

@@ -65,7 +65,7 @@ def bootstrap(work: Workspace, number: int, *, owner: str, approved_by: str, rea
     """Judge the first version by the absolute gates and, when they pass, appoint it by a named person's decision."""
     require_no_champion(work)
     challenger = work.registry.version(work.problem.name, number)
-    judged = compare.judge(work, challenger, None, trial="bootstrap")
+    judged = compare.judge(work, challenger, None, kind="bootstrap")
     proposal = _write(work, judged, challenger, kind="bootstrap", hypothesis=None, owner=owner)
     if proposal.verdict != "pass":
         return status.view(work, proposal)
@@ -105,7 +105,7 @@ def _one(work: Workspace, challenger: ModelVersion, champion: ModelVersion, *, l
     if standing is not None:
         work.say(f"this question was asked already and {standing.id} is open; nothing is computed twice")
         return standing
-    judged = compare.judge(work, challenger, champion, trial="promotion", among=among)
+    judged = compare.judge(work, challenger, champion, kind="promotion", among=among)
     tested = _test(judged, document)
     proposal = _write(
         work,

@@ -1,0 +1,134 @@
+"""Putting stored models on trial: scored on the same frozen rows by the same code, and tried.
+
+Used by the arena for champion and challenger, and by the release check for the champion alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ds_workflow.adapters import models, probes, run_files
+from ds_workflow.domain import drift
+from ds_workflow.domain.alignment import Frozen
+from ds_workflow.domain.comparison import Checks, Comparison, Servability
+from ds_workflow.domain.metrics import Scored
+from ds_workflow.domain.policy import Policy
+from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.snapshot import Snapshot
+from ds_workflow.errors import InvalidInput, StateConflict
+
+DRIFT_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One version on disk: the folder of its model, whose digest the registry has verified, that of its run, and what
+    its lineage says."""
+
+    version: int
+    model: Path
+    run: Path
+    feature_set_version: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Side:
+    """One model's part of a comparison."""
+
+    scored: Scored
+    checks: Checks
+
+
+def examine(stored: Stored, problem: Problem, snapshot: Snapshot) -> Side:
+    """Score one version on the holdout and try it: leakage, servability, drift of its inputs since training.
+
+    Raises InvalidInput when it can't be loaded.
+    """
+    try:
+        fitted = models.read(stored.model)
+    except InvalidInput as error:
+        raise InvalidInput(f"Version {stored.version} can't be loaded: {error}", hint=error.hint) from error
+    rows = snapshot.rows
+    model = models.with_history(fitted, rows, rows[problem.target].to_numpy(dtype=np.float64))
+    features = model["features"].transform(snapshot.holdout)
+    scored = models.score(model, problem, snapshot.holdout, features=features)
+    names = list(model["model"].feature_names_)
+    step = max(1, len(snapshot.train) // DRIFT_ROWS)
+    before = probes.drift_columns(names, model["features"].transform(snapshot.train.iloc[::step]))
+    checks = Checks(
+        leakage=probes.leakage(
+            model,
+            problem,
+            snapshot.holdout,
+            features,
+            history=rows,
+            feature_set_version=stored.feature_set_version,
+            seed=stored.seed,
+        ),
+        servability=_served(stored, fitted, problem, snapshot),
+        drift=drift.compare(drift.profile(before), probes.drift_columns(names, features)),
+    )
+    return Side(scored, checks)
+
+
+def _served(stored: Stored, fitted: Any, problem: Problem, snapshot: Snapshot) -> Servability:
+    found = probes.servability(fitted, problem, snapshot.holdout)
+    try:
+        run_files.smoke(fitted, stored.run)
+    except InvalidInput as error:
+        return replace(found, equal=False, detail=f"{found.detail} {error}")
+    return found
+
+
+def require_as_trained(stored: Stored, scored: Scored) -> None:
+    """Raise StateConflict when the version no longer answers what its run recorded."""
+    then = models.read_scored(stored.run / run_files.PREDICTIONS)
+    same = len(then) == len(scored) and bool(np.array_equal(then.row_id, scored.row_id))
+    if not same or not np.allclose(then.prediction, scored.prediction, rtol=1e-6, atol=0):
+        raise StateConflict(
+            f"Version {stored.version} scored again differs from what its run recorded; the data or the code changed.",
+            hint="Train it again with this checkout.",
+        )
+
+
+def naive(plugin: ModuleType, snapshot: Snapshot) -> Scored:
+    """The naive baseline's answers, fitted on the training rows."""
+    problem: Problem = plugin.PROBLEM
+    baseline = plugin.naive().fit(snapshot.train, snapshot.train[problem.target].to_numpy(dtype=np.float64))
+    answers = np.asarray(baseline.predict(snapshot.holdout), dtype=np.float64)
+    return replace(models.unanswered(problem, snapshot.holdout), prediction=answers)
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Everything of a comparison but the one to beat."""
+
+    problem: Problem
+    policy: Policy
+    snapshot: Snapshot
+    seed: int
+    challenger: Side
+    naive: Scored
+
+    def against(self, other: Side | None) -> Comparison:
+        """The challenger beside `other`, on exactly the frozen rows."""
+        holdout = self.snapshot.holdout
+        return Comparison.align(
+            problem=self.problem,
+            policy=self.policy,
+            seed=self.seed,
+            challenger=self.challenger.scored,
+            champion=other.scored if other else None,
+            naive=self.naive,
+            challenger_checks=self.challenger.checks,
+            champion_checks=other.checks if other else None,
+            frozen=Frozen(
+                holdout[self.problem.row_id].to_numpy(), holdout[self.problem.target].to_numpy(dtype=np.float64)
+            ),
+        )
