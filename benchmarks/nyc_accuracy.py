@@ -3,9 +3,9 @@
     python benchmarks/nyc_accuracy.py --data ../shared/data            # or DS_WORKFLOW_REAL_DATA
 
 The last 20 % of the sales in time are the test rows; hyperparameters and features were chosen on the newest 15 % of the
-training rows. Histories are as-of: a row sees sales strictly before its own date, as it would in use. `lag 30` hides the sales of the 30 days
-before each row as well, as where they are published late. Each model is trained in a process of its own, so that the
-seconds and the peak memory beside it are its own.
+training rows. Histories are as-of: a row sees sales strictly before its own date, as it would in use. `lag 30` hides
+the sales of the 30 days before each row as well, as where they are published late. Each model is trained in a process
+of its own, so that the seconds and the peak memory beside it are its own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import numpy as np
 
 HOUSE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOUSE))
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the workspace does, before xgboost is loaded
 
 # name -> feature set, strategy, router mode, days of lag
 LADDER: dict[str, tuple[str, str, str, int]] = {
@@ -106,8 +107,8 @@ def table(results: list[dict[str, Any]]) -> str:
         lines.append("| " + " | ".join([one["name"], *overall, *split, *cost]) + " |")
     counts = ", ".join(f"{s} {results[0]['figures'][s]['rows']:,}" for s in segments)
     one = results[0]
-    lines += ["", f"{one['train_rows']:,} training rows, {one['test_rows']:,} test rows from {one['split']} ({counts}).",
-              "By segment: PPE10 / MdAPE."]  # fmt: skip
+    sizes = f"{one['train_rows']:,} training rows, {one['test_rows']:,} test rows from {one['split']} on ({counts})."
+    lines += ["", sizes, "By segment: PPE10 / MdAPE."]
     return "\n".join(lines)
 
 

@@ -53,7 +53,7 @@ flow arena-reject --proposal-id "$loser" --rejected-by "$me" --reason "The claim
 
 step "7/8  Prove the gates: each one is seen to fail on its mutant, and the run is recorded for the release check"
 DS_WORKFLOW_TEST_RECORD="$home/reports/tests.json" "$python" -m pytest -q -p no:cacheprovider \
-    --rootdir "$root" -c "$root/setup.cfg" "$root/tests/domain/test_mutants.py" | tail -n 1
+    --rootdir "$root" -c "$root/setup.cfg" "$root/tests/domain/test_gates.py" | tail -n 1
 
 step "8/8  Release check"
 flow release-check

@@ -59,8 +59,11 @@ def examine(stored: Stored, problem: Problem, snapshot: Snapshot) -> Side:
     features = model["features"].transform(snapshot.holdout)
     scored = models.score(model, problem, snapshot.holdout, features=features)
     names = list(model["model"].feature_names_)
-    step = max(1, len(snapshot.train) // DRIFT_ROWS)
-    before = probes.drift_columns(names, model["features"].transform(snapshot.train.iloc[::step]))
+    # The reference is the newest training rows, as many as the holdout has: the first years of a history are its
+    # warm-up, and features of a history that has just begun differ from all later ones.
+    reference = snapshot.train.tail(len(snapshot.holdout))
+    step = max(1, len(reference) // DRIFT_ROWS)
+    before = probes.drift_columns(names, model["features"].transform(reference.iloc[::step]))
     checks = Checks(
         leakage=probes.leakage(
             model,

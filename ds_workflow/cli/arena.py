@@ -59,7 +59,7 @@ def register(main: click.Group) -> None:
         from ds_workflow.use_cases.arena import apply
 
         view = apply.approve(workspace(), proposal_id, by=approved_by, reason=reason)
-        show(view.to_dict(), view.text)
+        show(view.to_dict(), view.brief)
 
     @command(
         main,
@@ -76,7 +76,7 @@ def register(main: click.Group) -> None:
         from ds_workflow.use_cases.arena import apply
 
         view = apply.reject(workspace(), proposal_id, by=rejected_by, reason=reason)
-        show(view.to_dict(), view.text)
+        show(view.to_dict(), view.brief)
 
     @command(
         main,
@@ -93,7 +93,7 @@ arena-rollback --to 1 --reason "Valuations of co-ops jumped" --by ben""",
         from ds_workflow.use_cases.arena import apply
 
         view = apply.roll_back(workspace(), to=to, reason=reason, by=by)
-        show(view.to_dict(), view.text)
+        show(view.to_dict(), view.brief)
 
     @command(main, "arena-verify", section="Arena", examples="arena-verify")
     def arena_verify() -> None:

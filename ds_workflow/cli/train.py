@@ -109,5 +109,5 @@ def register(main: click.Group) -> None:
             seed=seed,
         )
         result = propose.bootstrap(work, made.version, owner=owner, approved_by=approved_by, reason=reason)
-        show(result.to_dict(), result.text)
+        show(result.to_dict(), result.brief if result.proposal.effect == "applied" else result.text)
         finish(result.proposal.effect == "applied")

@@ -22,7 +22,7 @@ from ds_workflow.reports.tables import (
 )
 from registry.records import Proposal, VersionRef
 
-__all__ = ["Context", "html", "markdown", "text", "to_json"]
+__all__ = ["Context", "brief", "html", "markdown", "text", "to_json"]
 
 
 def html(proposal: Proposal, context: Context | None = None) -> str:
@@ -151,6 +151,17 @@ def text(proposal: Proposal, context: Context | None = None, *, width: int = 100
         out += ["", "Next"]
         for what, command in steps:
             out += [f"  {what}:", f"    {command}"]
+    return "\n".join(plain(line).rstrip() for line in out) + "\n"
+
+
+def brief(proposal: Proposal, context: Context | None = None, *, width: int = 100) -> str:
+    """What a person sees after deciding: what became of it, and what to do next."""
+    context, p = context or Context(), proposal
+    out = [f"Proposal {p.id}   {view.label(p, context).replace('_', ' ').upper()}   verdict {p.verdict}", ""]
+    out += paragraph(view.headline(p) + ". " + view.standing_words(p, context), width=width)
+    out += [f"*** {stamp} ***" for stamp in view.stamps(p)]
+    for what, command in view.next_commands(p, context):
+        out += [f"  {what}:", f"    {command}"]
     return "\n".join(plain(line).rstrip() for line in out) + "\n"
 
 

@@ -30,6 +30,10 @@ class View:
         """For the terminal."""
         return report.text(self.proposal, self.context)
 
+    def brief(self) -> str:
+        """For the terminal, after a decision."""
+        return report.brief(self.proposal, self.context)
+
 
 @dataclass(frozen=True)
 class Status:
