@@ -75,8 +75,8 @@ def main() -> int:
         print(json.dumps(figures))
     else:
         print(
-            f"{figures['training_rows']:,} training rows: {whole:.1f} s in all, {result.fit_seconds:.1f} s of it features "
-            f"and fit: {ratio:.2f} times, wanted at most {WANTED} on the real rows"
+            f"{figures['training_rows']:,} training rows: {whole:.1f} s in all, {result.fit_seconds:.1f} s of it "
+            f"features and fit: {ratio:.2f} times, wanted at most {WANTED} on the real rows"
         )
     return int(ratio > WANTED and not given.simulate)
 

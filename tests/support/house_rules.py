@@ -58,6 +58,7 @@ FLOORS: dict[str, Floor] = {
     "ds_workflow.settings": Floor(("ds_workflow.errors",)),
     "registry.mlflow_store": Floor(("registry",), frozenset({"mlflow"})),
     "registry.sql_ledger": Floor(("registry",), frozenset({"sqlalchemy"})),
+    "registry.sql_schema": Floor(("registry",), frozenset({"sqlalchemy"})),  # the tables of sql_ledger
     "registry": Floor(("registry",)),
 }
 
