@@ -216,7 +216,8 @@ def test_importing_the_registry_and_the_faces_costs_nothing() -> None:
 @pytest.mark.parametrize("group", plugins.GROUPS)
 def test_every_plug_in_group_lists_its_files_and_imports_none(group: str) -> None:
     folder = HOUSE / "ds_workflow" / group
-    own = {p.stem.removesuffix("_model") for p in folder.glob("[a-z]*.py")} | {p.parent.name for p in folder.glob("[a-z]*/__init__.py")}
+    own = {p.stem.removesuffix("_model") for p in folder.glob("[a-z]*.py")}
+    own |= {p.parent.name for p in folder.glob("[a-z]*/__init__.py")}
     listed = plugins.names(group)
     assert listed == sorted(listed)
     assert own, f"{group} holds no plug-in"

@@ -127,6 +127,7 @@ def build(problem: Problem, options: StrategyOptions, features: tuple[str, ...])
     mode = options.router_mode or SEGMENT_ONLY
     known = tuple(m for m in problem.router_modes if m in (SEGMENT_ONLY, SEGMENT_PLUS_TIER))
     if mode not in known:
+        problem.refuse_leak(mode.removeprefix("segment_plus_"), role="a routing key")
         raise UnknownName("router mode", mode, known)
     keys: tuple[str, ...] = (problem.segment_column,)
     if mode == SEGMENT_PLUS_TIER:

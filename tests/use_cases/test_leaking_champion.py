@@ -58,7 +58,9 @@ def leaking_version(work: Workspace) -> ModelVersion:
     return work.registry.register(
         RunRecord(
             name="leak", lineage=lineage, model=model, trusted_types=models.trusted_types(), metrics=card.flat(),
-            params={}, tags={}, artifacts=folder, example=example, dataset={"name": "sim-v1", "digest": "0" * 64, "source": "simulated", "rows": 1}, pip_requirements=("scikit-learn",),
+            params={}, tags={}, artifacts=folder, example=example,
+            dataset={"name": "sim-v1", "digest": "0" * 64, "source": "simulated", "rows": 1},
+            pip_requirements=("scikit-learn",),
         )
     )  # fmt: skip
 
