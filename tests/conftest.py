@@ -56,7 +56,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write what ran, for the release check of the workspace that asked for it (DS_WORKFLOW_TEST_RECORD)."""
     target = os.environ.get("DS_WORKFLOW_TEST_RECORD")
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if not target or reporter is None or "PYTEST_XDIST_WORKER" in os.environ:
+    if not target or reporter is None or hasattr(session.config, "workerinput"):
         return
     from ds_workflow.workspace import Workspace
 
