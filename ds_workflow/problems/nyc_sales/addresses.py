@@ -7,6 +7,7 @@ The files write the same street as 'WEST 18TH STREET' and 'W 18 ST', and the sam
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _WORDS = {
@@ -36,6 +37,7 @@ _WORDS = {
     "NINTH": "9",
     "TENTH": "10",
 }
+_MARKS = str.maketrans("", "", ".'`")
 _HIGHEST_FLOOR = 95  # taller than any residential building here: a larger number is a code, not a floor
 
 
@@ -55,9 +57,12 @@ NO_APARTMENT = Apartment(float("nan"), "", "", False, False)
 def street(address: str) -> str:
     """House number and street of an address without its apartment, in one spelling: '1 Sheridan Square, 8C' and
     '1 SHERIDAN SQ' are one."""
-    words = re.sub(r"[.'`]", "", address.upper().split(",", 1)[0]).split()
-    short = (_WORDS.get(word, word) for word in words)
-    return " ".join(re.sub(r"^(\d+)(ST|ND|RD|TH)$", r"\1", word) for word in short)
+    return " ".join([_short(word) for word in address.split(",", 1)[0].upper().translate(_MARKS).split()])
+
+
+@lru_cache(maxsize=1 << 16)  # few words make all the addresses of a city
+def _short(word: str) -> str:
+    return re.sub(r"^(\d+)(ST|ND|RD|TH)$", r"\1", _WORDS.get(word, word))
 
 
 def street_name(normalised: str) -> str:

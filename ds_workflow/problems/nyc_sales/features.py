@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,8 +23,6 @@ from ds_workflow.problems.nyc_sales.feature_table import FEATURE_SETS, TIER
 from ds_workflow.problems.nyc_sales.hedonics import Hedonics
 from ds_workflow.problems.nyc_sales.market import LOOKED_UP, Market
 from ds_workflow.problems.nyc_sales.price_tier import FOLDS, INPUTS, TierModel
-
-TRUSTED_TYPES = ("ds_workflow.problems.nyc_sales.features.PriceFeatures",)
 
 
 class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -49,14 +48,14 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def fit_transform(self, rows: pd.DataFrame, y: Any) -> pd.DataFrame:
         """`fit`, then the features of the same rows, learned ones out of fold."""
         self._names()
-        ordered, log_price = _history(rows, y)
+        ordered, log_price, order = _history(rows, y)
         places = Places.learn(ordered)
         self.place_keys_, self.place_where_ = places.keys, places.where
         known = homes(ordered, places)
         learned = hedonics.learn(known, log_price)
         self.hedonics_, self.typical_ = dict(learned.families), learned.typical
         self._keep(Market(known, log_price, learned, lag_days=self.lag_days))
-        asked = homes(rows, places)
+        asked = known.take(np.argsort(order))  # in the order the rows came in
         values = self._values(asked)
         if TIER in self._names():
             seed = np.full(len(rows), self.seed, dtype=np.uint64)
@@ -81,7 +80,7 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def with_history(self, rows: pd.DataFrame, y: Any) -> PriceFeatures:
         """A copy that looks sales up among `rows` (n) with prices `y` (n,), keeping what was learned in training."""
         check_is_fitted(self, "history_")
-        ordered, log_price = _history(rows, y)
+        ordered, log_price, _ = _history(rows, y)
         other = copy.copy(self)
         known = homes(ordered, self._places())
         other._keep(Market(known, log_price, self._hedonics(), lag_days=self.lag_days))
@@ -156,8 +155,8 @@ def _matrix(values: Mapping[str, Floats], names: tuple[str, ...]) -> np.ndarray[
     return matrix
 
 
-def _history(rows: pd.DataFrame, y: Any) -> tuple[pd.DataFrame, Floats]:
-    """Rows and log prices in the order of day and id, whatever the order they came in."""
+def _history(rows: pd.DataFrame, y: Any) -> tuple[pd.DataFrame, Floats, NDArray[np.int64]]:
+    """Rows and log prices in the order of day and id, and that order, whatever the order they came in."""
     price = np.asarray(y, dtype=np.float64)
     if "sale_id" not in rows:
         raise InvalidInput("The history needs 'sale_id', by which sales of one day are put in order.")
@@ -167,4 +166,4 @@ def _history(rows: pd.DataFrame, y: Any) -> tuple[pd.DataFrame, Floats]:
         raise InvalidInput("The history holds a price that is missing, zero or negative; clean the rows first.")
     day = rows["sale_date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
     order = np.lexsort((rows["sale_id"].to_numpy(dtype=str), day))
-    return rows.iloc[order], np.log(price[order])
+    return rows.iloc[order], np.log(price[order]), order
