@@ -35,11 +35,16 @@ def names(group: str) -> list[str]:
     return sorted({*_own(group), *_entry_points(group)})
 
 
+def require(group: str, name: str) -> None:
+    """Raise UnknownName, with the known ones, unless a plug-in answers to the name; imports none."""
+    if name not in names(group):
+        raise UnknownName("problem" if group == "problems" else "strategy", name, names(group))
+
+
 @cache
 def load(group: str, name: str) -> ModuleType:
     """The plug-in's module. Raises UnknownName with the known ones; our own name wins over an outsider's."""
-    if name not in names(group):
-        raise UnknownName("problem" if group == "problems" else "strategy", name, names(group))
+    require(group, name)
     own = _own(group)
     if name in own:
         return importlib.import_module(f"ds_workflow.{group}.{own[name]}")

@@ -51,7 +51,9 @@ class Workspace:
         folder: str | Path | None = None, problem: str | None = None, *, say: Callable[[str], None] = silent
     ) -> Workspace:
         """The workspace in a folder; what is not given comes from the environment (see Settings.resolve)."""
-        return Workspace(Settings.resolve(folder, problem), say=say)
+        settings = Settings.resolve(folder, problem)
+        plugins.require("problems", settings.problem)
+        return Workspace(settings, say=say)
 
     @cached_property
     def registry(self) -> Registry:

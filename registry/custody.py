@@ -102,5 +102,5 @@ def require_custody(state: Custody, problem: str) -> None:
         raise OutOfCustody(
             f"{problem} is out of custody, so nothing is decided. {state.detail}",
             hint="Find out who changed it. Put the alias and the files back as the pointer log says "
-            "('arena-status' shows both), or roll back to a version that is whole.",
+            "('arena-status' shows both). A moved alias: 'mlflow-ui', Models, the version it should point at, Aliases.",
         )

@@ -257,7 +257,8 @@ class Registry(Reader):
                 owner=by,
             )
             at = utc_text(now)
-            approved = proposal.decided("approved", by=by, at=at, reason=reason, solo=not self._people)
+            # nobody proposes a rollback but the one who decides it, so there is no owner to be apart from
+            approved = proposal.decided("approved", by=by, at=at, reason=reason)
             with self._ledger.transaction():
                 self._require_present_champion(evidence)
                 self._ledger.add_proposal(require_legal(proposal))

@@ -9,10 +9,19 @@ me=${DEMO_OWNER:-ana}
 flow() { "$root/scripts/ds_workflow.sh" --workspace "$home" "$@"; }
 python=${DS_WORKFLOW_PYTHON:-$root/.venv/bin/python}
 field() { "$python" -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+# what stood in the way, in the words of the proposal itself
+why() {
+    flow arena-show "$1" --json | "$python" -c '
+import json, sys
+p = json.load(sys.stdin)
+gates = [g for g in p["gates"] if g["status"] != "pass"]
+said = "; ".join(g["name"] + " is " + g["status"] + ": " + g["note"] for g in gates)
+print("Verdict " + p["verdict"] + " (" + said + ") while the claim by itself is " + p["hypothesis"]["outcome"] + ".")'
+}
 step() { printf '\n\033[1m%s\033[0m\n' "== $*"; }
 
 case $home in "$root" | / | "$HOME") echo "DEMO_HOME must be a folder of its own, not $home." >&2; exit 2 ;; esac
-if [ -e "$home" ] && [ ! -e "$home/.demo" ]; then
+if [ -n "$(ls -A "$home" 2>/dev/null)" ] && [ ! -e "$home/.demo" ]; then
     echo "$home exists and was not made by this demo; set DEMO_HOME to another folder." >&2
     exit 2
 fi
@@ -40,20 +49,25 @@ winner=$(flow arena-propose --json | field id)
 flow arena-show "$winner" --html "$home/reports/arena/$winner.html"
 
 step "5/8  Approve it: a named person takes the decision, the champion moves"
-flow arena-approve --proposal-id "$winner" --approved-by "$me" --reason "Every gate is green on 20 % unseen sales."
+flow arena-approve --proposal-id "$winner" --approved-by "$me" --reason "Every gate is green on the frozen 20 % of sales."
 
-step "6/8  A second hypothesis, H-TUNE-004, that does not win"
+step "6/8  A second hypothesis, H-TUNE-004: a small tuning gain against the new champion"
 flow train-candidate --hypothesis-id H-TUNE-004 --change-type tuning \
     --change-summary "Tree depth and learning rate from a small search" --owner "$me" \
     --feature-set-version v2.0 --dataset-version sim-v1 --strategy segmented_router --router-mode segment_only \
     --optuna-trials 5
 loser=$(flow arena-propose --json | field id)
 flow arena-show "$loser" --html "$home/reports/arena/$loser.html"
-flow arena-reject --proposal-id "$loser" --rejected-by "$me" --reason "The claimed gain was not shown; see the gates."
+if [ "$(flow arena-show "$loser" --json | field verdict)" = pass ]; then
+    flow arena-reject --proposal-id "$loser" --rejected-by "$me" --reason "It would win; this tour keeps its champion."
+else
+    flow arena-reject --proposal-id "$loser" --rejected-by "$me" --reason "$(why "$loser")"
+fi
 
-step "7/8  Prove the gates: each one is seen to fail on its mutant, and the run is recorded for the release check"
+step "7/8  Prove the gates (each is seen to fail on its mutant) and the house; the run is recorded for the release"
 DS_WORKFLOW_TEST_RECORD="$home/reports/tests.json" "$python" -m pytest -q -p no:cacheprovider \
-    --rootdir "$root" -c "$root/setup.cfg" "$root/tests/domain/test_gates.py" | tail -n 1
+    --rootdir "$root" -c "$root/setup.cfg" "$root/tests/domain/test_gates.py" \
+    "$root/tests/test_architecture.py" | tail -n 1
 
 step "8/8  Release check"
 flow release-check

@@ -41,7 +41,8 @@ def create_app(work: Workspace | None = None) -> FastAPI:
         except (WorkflowError, RegistryError) as error:
             status = "no champion" if status_of(error) == 503 else "unavailable"
             return JSONResponse({"status": status, "models": [], "detail": str(error)}, status_code=503)
-        return {"status": "ok", "models": [{**champion.name, "custody": champion.custody.status}]}
+        custody = work.registry.custody(problem.name).status
+        return {"status": "ok", "models": [{**champion.name, "custody": custody}]}
 
     request_body = {
         "required": True,

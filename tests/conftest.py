@@ -66,7 +66,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         "passed": counts["passed"],
         "failed": counts["failed"] + counts["error"],
         "skipped": counts["skipped"],
-        "selection": [str(argument) for argument in session.config.args],
+        "files": sorted({report.nodeid.split("::")[0] for report in reporter.stats.get("passed", [])}),
     }
     path = Path(target)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from ds_workflow import plugins
+from ds_workflow.domain import classification
 from ds_workflow.domain.metrics import Scored
 from ds_workflow.domain.problem import Problem
 from ds_workflow.errors import InvalidInput
@@ -76,14 +77,15 @@ def with_history(model: Pipeline, rows: pd.DataFrame, truth: np.ndarray[Any, Any
 def score(model: Pipeline, problem: Problem, rows: pd.DataFrame, *, features: pd.DataFrame | None = None) -> Scored:
     """The model's answers on rows whose truth is known, with the groups that reports and gates slice by.
 
-    `features` may hold the already computed feature table of the same rows.
+    An estimator's `predict` answers in the target's unit, or with the probability of class 1; one that has no
+    `predict_interval` gives no intervals. `features` may hold the already computed feature table of the same rows.
     """
     frame = model["features"].transform(rows) if features is None else features
     estimator = model["model"]
+    prediction = np.asarray(estimator.predict(frame), dtype=np.float64)
     lower = upper = None
     if hasattr(estimator, "predict_interval"):
-        lower, upper = estimator.predict_interval(frame, coverage=INTERVAL_COVERAGE)
-    prediction = np.asarray(estimator.predict(frame), dtype=np.float64)
+        lower, upper = estimator.predict_interval(frame, coverage=INTERVAL_COVERAGE, answers=prediction)
     return replace(unanswered(problem, rows), prediction=prediction, lower=lower, upper=upper)
 
 
@@ -91,12 +93,14 @@ def unanswered(problem: Problem, rows: pd.DataFrame) -> Scored:
     """The rows with their truth and groups, and NaN where a model's answer belongs."""
     groups = {"segment": problem.segment_column, "cluster": problem.cluster_column}
     groups |= {name: name for name in (*problem.slices, *problem.fairness_columns, *problem.sensitive)}
+    if problem.task == "binary" and problem.groups:
+        groups[classification.GROUP] = problem.groups[0]
     return Scored(
         row_id=rows[problem.row_id].to_numpy(),
         truth=rows[problem.target].to_numpy(dtype=np.float64),
         prediction=np.full(len(rows), np.nan),
         groups={name: rows[column].astype(str).to_numpy(dtype=object) for name, column in groups.items()},
-        time=rows[problem.time_column].to_numpy(dtype="datetime64[D]"),
+        time=rows[problem.time_column].to_numpy(dtype="datetime64[D]") if problem.time_column else None,
     )
 
 
@@ -136,15 +140,21 @@ def from_frame(frame: pd.DataFrame) -> Scored:
 
 
 def residuals_by_month(challenger: Scored, champion: Scored | None) -> list[dict[str, Any]]:
-    """Median signed relative error by calendar month: [{month, rows, champion, challenger}], None without champion."""
+    """Signed error by calendar month: [{month, rows, champion, challenger}], None without champion.
+
+    Of values the median of (prediction - truth) / truth; of probabilities the mean of prediction - truth.
+    """
     if challenger.time is None:
         return []
+    binary = bool(np.isin(challenger.truth, (0.0, 1.0)).all())
     sides = {"challenger": challenger, "champion": champion}
     table = pd.DataFrame({"month": challenger.time.astype("datetime64[M]").astype(str)})
     for name, side in sides.items():
-        table[name] = np.nan if side is None else (side.prediction - side.truth) / side.truth
+        scale = 1.0 if side is None or binary else side.truth
+        table[name] = np.nan if side is None else (side.prediction - side.truth) / scale
     grouped = table.groupby("month")
-    medians, rows = grouped[list(sides)].median(), grouped.size()
+    medians = grouped[list(sides)].mean() if binary else grouped[list(sides)].median()
+    rows = grouped.size()
     return [
         {
             "month": str(month),

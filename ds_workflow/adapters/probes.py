@@ -79,15 +79,15 @@ def leakage(
 def behaviours(model: Pipeline, problem: Problem, rows: pd.DataFrame, history: pd.DataFrame) -> tuple[Behaviour, ...]:
     """Predictions before and after two changes that must not matter.
 
-    1. The target and everything cut from it is scrambled among the rows.
+    1. The target, everything cut from it and everything sensitive is scrambled among the rows.
     2. The outcome of everything on or after the rows' own day is tripled in the history.
     """
-    hidden = [c for c in (problem.target, *problem.forbidden) if c in rows]
+    hidden = [c for c in (problem.target, *problem.forbidden, *problem.sensitive) if c in rows]
     probed = rows.iloc[:: max(1, len(rows) // PROBED_ROWS)]
     before = _predict(model, probed)
     scrambled = probed.assign(**{c: probed[c].to_numpy()[::-1] for c in hidden})
     found = [Behaviour("what is cut from the target, scrambled", before, _predict(model, scrambled))]
-    if hasattr(model["features"], "with_history"):
+    if hasattr(model["features"], "with_history") and problem.time_column:
         day = rows[problem.time_column].iloc[len(rows) // 2]
         same_day = rows[rows[problem.time_column] == day].iloc[:PROBED_ROWS]
         truth = history[problem.target].to_numpy(dtype=np.float64)

@@ -25,7 +25,8 @@ SCORECARD = "scorecard.json"
 IMPORTANCES = "feature_importances.csv"
 SHAP = "shap_summary.csv"
 ENVIRONMENT = "environment.json"
-SHAP_ROWS, SMOKE_ROWS = 500, 20
+FAIRNESS = "fairness.json"
+SHAP_ROWS, SMOKE_ROWS = 200, 20
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost-cpu", "mlflow", "skops", "scipy", "sqlalchemy")
 
 
@@ -41,7 +42,7 @@ def environment(commit: str) -> dict[str, str]:
 
 
 def importances(model: Pipeline) -> pd.DataFrame:
-    """Columns feature and importance (share of the trees' total gain), largest first."""
+    """Columns feature and importance (a share, as the estimator measures it; trees: total gain), largest first."""
     table = pd.DataFrame(
         {"feature": list(model["model"].feature_names_), "importance": model["model"].feature_importances_}
     )
@@ -49,9 +50,9 @@ def importances(model: Pipeline) -> pd.DataFrame:
 
 
 def shap_summary(model: Pipeline, features: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """Mean absolute SHAP value per feature on at most 500 rows, in the unit the trees predict (log price).
+    """Mean absolute SHAP value per feature on at most 200 rows, in the estimator's `contribution_unit`.
 
-    Exact tree SHAP values (Lundberg et al. 2020), as the booster computes them.
+    For trees exact tree SHAP values (Lundberg et al. 2020), as the booster computes them.
     """
     size = min(SHAP_ROWS, len(features))
     chosen = np.sort(np.random.default_rng(seed).choice(len(features), size=size, replace=False))

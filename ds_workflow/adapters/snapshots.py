@@ -120,6 +120,10 @@ class SnapshotStore:
         except ValueError as error:
             raise InvalidInput(f"{path} is not JSON: {error}.", hint="Restore the folder from a copy.") from error
 
+    def whole(self, problem: str, dataset_version: str) -> bool:
+        """Whether the rows are there; `load` also verifies their digest."""
+        return (self.folder(problem, dataset_version) / ROWS).is_file()
+
     def load(self, problem: Problem, dataset_version: str) -> Snapshot:
         """The snapshot, its digests computed again from the rows that are there now.
 

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ds_workflow.adapters import models, probes, run_files
 from ds_workflow.domain import drift
@@ -59,9 +60,7 @@ def examine(stored: Stored, problem: Problem, snapshot: Snapshot) -> Side:
     features = model["features"].transform(snapshot.holdout)
     scored = models.score(model, problem, snapshot.holdout, features=features)
     names = list(model["model"].feature_names_)
-    # The reference is the newest training rows, as many as the holdout has: the first years of a history are its
-    # warm-up, and features of a history that has just begun differ from all later ones.
-    reference = snapshot.train.tail(len(snapshot.holdout))
+    reference = _drift_reference(problem, snapshot, stored.seed)
     step = max(1, len(reference) // DRIFT_ROWS)
     before = probes.drift_columns(names, model["features"].transform(reference.iloc[::step]))
     checks = Checks(
@@ -78,6 +77,15 @@ def examine(stored: Stored, problem: Problem, snapshot: Snapshot) -> Side:
         drift=drift.compare(drift.profile(before), probes.drift_columns(names, features)),
     )
     return Side(scored, checks)
+
+
+def _drift_reference(problem: Problem, snapshot: Snapshot, seed: int) -> pd.DataFrame:
+    """The newest training rows, as many as the holdout has: the first years of a history are its warm-up, and features
+    of a history that has just begun differ from all later ones. Without time, as many at random."""
+    train, size = snapshot.train, len(snapshot.holdout)
+    if problem.time_column or size >= len(train):
+        return train.tail(size)
+    return train.iloc[np.sort(np.random.default_rng(seed).permutation(len(train))[:size])]
 
 
 def _served(stored: Stored, fitted: Any, problem: Problem, snapshot: Snapshot) -> Servability:

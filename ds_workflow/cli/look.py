@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+from typing import NoReturn
 
 import click
 
 from ds_workflow.cli.base import command, say, workspace
 
+PORT = click.IntRange(1, 65_535)
 
-def _run(words: list[str], **environ: str) -> None:
-    """Run a server in the foreground; Ctrl-C ends it without a traceback."""
-    try:
-        code = subprocess.run(words, env={**os.environ, **environ}, check=False).returncode
-    except KeyboardInterrupt:
-        code = 0
-    if code:
-        raise click.exceptions.Exit(4)
+
+def _become(words: list[str], **environ: str) -> NoReturn:
+    """Put a server in the place of this process, so that whoever ends the command ends the server."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(words[0], words, {**os.environ, **environ})  # noqa: S606 - no shell, our own Python
 
 
 def register(main: click.Group) -> None:
     """Add the commands of this room."""
 
     @command(main, "mlflow-ui", section="Serve and look", examples="mlflow-ui --port 5001")
-    @click.option("--port", default=5001, show_default=True)
+    @click.option("--port", default=5001, show_default=True, type=PORT)
     @click.option("--host", default="127.0.0.1", show_default=True)
     def mlflow_ui(port: int, host: str) -> None:
         """Open the MLflow UI on this workspace's store, for comparing runs and versions."""
@@ -35,7 +34,7 @@ def register(main: click.Group) -> None:
                 f"There is no MLflow store in {store} yet. Run 'bootstrap-champion' first, or name the workspace."
             )
         say(f"MLflow UI of {store} on http://{host}:{port} (Ctrl-C ends it)")
-        _run(
+        _become(
             [
                 sys.executable, "-m", "mlflow", "ui",
                 "--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}",
@@ -46,13 +45,13 @@ def register(main: click.Group) -> None:
 
     @command(main, "serve", section="Serve and look", examples="serve --port 8000")
     @click.option("--host", default="127.0.0.1", show_default=True)
-    @click.option("--port", default=8000, show_default=True)
+    @click.option("--port", default=8000, show_default=True, type=PORT)
     @click.option("--workers", default=1, show_default=True)
     def serve(host: str, port: int, workers: int) -> None:
         """Serve the champions of this workspace: GET /health, POST /predict."""
         here = workspace().settings
         say(f"Serving {here.root} on http://{host}:{port} (Ctrl-C ends it)")
-        _run(
+        _become(
             [
                 sys.executable, "-m", "uvicorn", "serving.app:app",
                 "--host", host, "--port", str(port), "--workers", str(workers),

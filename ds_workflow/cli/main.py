@@ -8,6 +8,18 @@ from ds_workflow.cli import arena, daily, data, hypothesis, look, release, train
 from ds_workflow.cli.base import Stage, shared_options
 
 
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Print the installed version and stop; a checkout that is not installed says so."""
+    if asked and not ctx.resilient_parsing:
+        from importlib import metadata
+
+        try:
+            click.echo(f"ds-workflow {metadata.version('champion-challenger-workflow')}")
+        except metadata.PackageNotFoundError:
+            click.echo("ds-workflow, a checkout that is not installed")
+        ctx.exit()
+
+
 @click.group(
     cls=Stage,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -23,7 +35,7 @@ from ds_workflow.cli.base import Stage, shared_options
         "Exit codes: 0 done; 1 not green; 2 bad input; 3 conflict with the state; 4 a store is unavailable."
     ),
 )
-@click.version_option(package_name="champion-challenger-workflow")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @shared_options
 def main() -> None:
     """One champion per problem; written hypotheses challenge it; the arena compares; a person decides."""

@@ -206,7 +206,8 @@ class Comparison:
             keys = [(role, name, place) for role in roles or self.roles for name in names]
             wanted = [k for k in keys if k not in self._draws and len(members) and not self.absent(*k)]
             if wanted:
-                asks = tuple(Ask(k, metric(k[1]), self.part(k[0], place)) for k in wanted)
+                parts = {role: self.part(role, place) for role in {k[0] for k in wanted}}
+                asks = tuple(Ask(k, metric(k[1]), parts[k[0]]) for k in wanted)
                 cells.append(Cell(coded[members], asks))
         if cells:
             drawn = draw(cells, clusters=count, resamples=self.policy.resamples, seed=self.seed)

@@ -136,7 +136,7 @@ def gaps(
     widest = tuple(
         w
         for m in metrics
-        if (w := _widest(column, m, [n for n, k in measured if k is m], values=values, draws=draws, seed=seed))
+        if (w := widest_of(column, m, [n for n, k in measured if k is m], values=values, draws=draws, seed=seed))
         is not None
     )
     return FairnessReport(tuple(found), widest)
@@ -165,7 +165,7 @@ def _inside(moved: Floats, m: Metric, tolerance: float) -> float:
     return share_against(moved, _worse(moved, m) <= tolerance)
 
 
-def _widest(
+def widest_of(
     column: str,
     m: Metric,
     groups: list[str],
@@ -174,7 +174,10 @@ def _widest(
     draws: Mapping[Any, Floats],
     seed: int,
 ) -> Widest | None:
-    """Chance range by drawing independent normal figures with the groups' own bootstrap standard errors."""
+    """The widest difference between groups, keyed (group, metric) in `values` and `draws`; None below two groups.
+
+    Chance range by drawing independent normal figures with the groups' own bootstrap standard errors.
+    """
     if len(groups) < 2:
         return None
     errors = np.array([float(np.nanstd(draws[(g, m.name)])) for g in groups])

@@ -26,13 +26,18 @@ class Decay:
     interval: tuple[float, float] | None = None
 
 
-def decay(scored: Scored, metric_name: str, *, seed: int, recent_days: int = RECENT_DAYS) -> Decay:
+def decay(
+    scored: Scored, metric_name: str, *, seed: int, recent_days: int = RECENT_DAYS, timeless: bool = False
+) -> Decay:
     """Compare the newest `recent_days` of labelled rows with the ones before.
 
     Test: percentile cluster bootstrap of the relative change of the metric, one-sided at 5 %; unit of randomisation:
-    the cluster. warn when a worsening above 10 % is shown, critical above 25 %; unknown below 200 rows on a side.
+    the cluster. warn when a worsening above 10 % is shown, critical above 25 %; unknown below 200 rows on a side. Rows
+    of a problem that declares no time (`timeless`) have no newer part: nothing within one snapshot can have decayed.
     """
     m = metric(metric_name)
+    if timeless:
+        return Decay("healthy", f"{m.name} {m(scored):.4f}; the rows have no time, only a newer snapshot could differ.")
     if scored.time is None:
         return Decay("unknown", "The scored rows carry no time.")
     cut = scored.time.max() - np.timedelta64(recent_days, "D")

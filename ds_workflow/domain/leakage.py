@@ -6,7 +6,8 @@
    all but perfectly. Measured by Somers' D of the target given the feature, over pairs that differ in the feature
    (R. H. Somers 1962, American Sociological Review 27): 1 for any cut, about 0.8 for a predictor that correlates at
    0.95, because a cut knows the order of *every* pair. For names, and numbers with few values, whose order may have
-   been scrambled, the order is learnt on one half of the rows and measured on the other.
+   been scrambled, the order is learnt on one half of the rows and measured on the other. Two
+   classes are cut from nothing, so for them Somers' D of the feature given the target (2 AUC - 1) counts too.
 3. Behaviour: predictions that change when something changes that the model may not know.
 """
 
@@ -111,10 +112,24 @@ def _levels(values: pd.Series, target: Floats) -> float:
     if len(common) < 2:
         return float("nan")
     learn = np.arange(len(coded)) % 2 == 0
-    medians = pd.Series(y[learn]).groupby(coded[learn]).median()
-    order = pd.Series(coded[~learn]).map(medians).to_numpy(dtype=np.float64)
+    grouped = pd.Series(y[learn]).groupby(coded[learn])
+    middle = grouped.mean() if _two_classes(target) else grouped.median()
+    order = pd.Series(coded[~learn]).map(middle).to_numpy(dtype=np.float64)
     known = ~np.isnan(order)
-    return somers_d(y[~learn][known], order[known])
+    return _ordered(y[~learn][known], order[known])
+
+
+def _two_classes(target: Floats) -> bool:
+    return bool(np.isin(target, (0.0, 1.0)).all())
+
+
+def _ordered(target: Floats, values: Floats) -> float:
+    """How well values order the target, -1..1; of two classes the stronger direction counts."""
+    found = somers_d(target, values)
+    if not _two_classes(target):
+        return found
+    other = somers_d(values, target)
+    return other if abs(other) > abs(found) else found
 
 
 def dependence(values: pd.Series, target: Floats) -> float:
@@ -127,7 +142,7 @@ def dependence(values: pd.Series, target: Floats) -> float:
     numeric = pd.api.types.is_numeric_dtype(values)
     if not numeric or values.nunique() <= _FEW_VALUES:
         return abs(_levels(values, target))
-    return abs(somers_d(target, values.to_numpy(dtype=np.float64)))
+    return abs(_ordered(target, values.to_numpy(dtype=np.float64)))
 
 
 def _contract(problem: Problem, names: Iterable[str], version: str | None, role: str) -> list[Finding]:

@@ -5,106 +5,13 @@ A metric is computed from a `Scored` table: arrays of one model's answers on row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from ds_workflow.domain import classification
+from ds_workflow.domain.scored import Floats, Metric, Scored, mean_of, median_of
 from ds_workflow.errors import InvalidInput, UnknownName
 
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One model's answers on n rows, aligned by position.
-
-    `truth` and `prediction` have shape (n,): prices, or 0/1 and the probability of 1. `lower` and `upper` are the
-    prediction interval or None. `groups` maps a name (segment, price_tier, cluster, sex) to an (n,) array of text.
-    `time` is datetime64[D] or None.
-    """
-
-    row_id: NDArray[Any]
-    truth: Floats
-    prediction: Floats
-    lower: Floats | None = None
-    upper: Floats | None = None
-    groups: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    time: NDArray[Any] | None = None
-
-    def __post_init__(self) -> None:
-        lengths = {len(a) for a in self._arrays()}
-        if len(lengths) > 1:
-            raise InvalidInput(f"Scored rows of unequal lengths were given: {sorted(lengths)}.")
-
-    def _arrays(self) -> list[NDArray[Any]]:
-        optional = [a for a in (self.lower, self.upper, self.time) if a is not None]
-        return [self.row_id, self.truth, self.prediction, *optional, *self.groups.values()]
-
-    def __len__(self) -> int:
-        return len(self.truth)
-
-    def take(self, index: NDArray[Any]) -> Scored:
-        """The same table on the rows of `index` (positions or a boolean mask), in that order."""
-        return replace(
-            self,
-            row_id=self.row_id[index],
-            truth=self.truth[index],
-            prediction=self.prediction[index],
-            lower=None if self.lower is None else self.lower[index],
-            upper=None if self.upper is None else self.upper[index],
-            groups={name: values[index] for name, values in self.groups.items()},
-            time=None if self.time is None else self.time[index],
-        )
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A named figure with its direction and unit.
-
-    `compute` takes a Scored table and returns one float; it raises InvalidInput on no rows and never returns a
-    default for what it could not measure. `form` tells the resampler how the figure is made of rows: `median` of
-    `per_row`, `mean` of `per_row`, `sums` (a function of sums over rows, see below), or `whole` (only `compute` on
-    resampled rows will do).
-
-    `sums` gives an (n, k) array of what each row adds; `of_sums` takes the weight in all, shape (b,), and the weighted
-    column sums, shape (b, k), to the figure, shape (b,): root mean squares, R2, recall, calibration bins fit this.
-    `needs` names the optional arrays of Scored that the figure is made of, and `undefined` says why it has no meaning
-    on given rows, or "". `best` is the value at which a figure that may err on both sides is perfect (bias: 0).
-    """
-
-    name: str
-    title: str
-    compute: Callable[[Scored], float]
-    greater_is_better: bool
-    unit: str
-    form: str = "whole"
-    per_row: Callable[[Scored], Floats] | None = None
-    sums: Callable[[Scored], Floats] | None = None
-    of_sums: Callable[[Floats, Floats], Floats] | None = None
-    needs: tuple[str, ...] = ()
-    undefined: Callable[[Scored], str] | None = None
-    best: float | None = None
-
-    def __call__(self, scored: Scored) -> float:
-        if len(scored) == 0:
-            raise InvalidInput(f"The metric '{self.name}' was asked for no rows at all.")
-        return float(self.compute(scored))
-
-    def absent(self, scored: Scored) -> str:
-        """Why the figure can't be measured on these rows at all (an input is not there), or ""."""
-        lost = [name for name in self.needs if getattr(scored, name) is None]
-        if lost:
-            return f"the model gives no {' and no '.join(lost)}"
-        return self.undefined(scored) if self.undefined is not None else ""
-
-    def loss(self, value: Any) -> Any:
-        """The figure turned so that less is better: a float or an array, in the metric's unit."""
-        if self.best is not None:
-            return abs(value - self.best)
-        return -value if self.greater_is_better else value
+__all__ = ["INTERVAL", "METRICS", "Floats", "Metric", "Scored", "metric"]
 
 
 def _relative_error(s: Scored) -> Floats:
@@ -163,39 +70,12 @@ def _root_mean(weight: Floats, sums: Floats) -> Floats:
 
 INTERVAL = ("lower", "upper")
 
-
-def _median(
-    name: str,
-    title: str,
-    per_row: Callable[[Scored], Floats],
-    *,
-    unit: str = "share",
-    needs: tuple[str, ...] = (),
-    best: float | None = None,
-) -> Metric:
-    return Metric(
-        name, title, lambda s: float(np.median(per_row(s))), False, unit, "median", per_row, needs=needs, best=best
-    )
-
-
-def _mean(
-    name: str,
-    title: str,
-    per_row: Callable[[Scored], Floats],
-    *,
-    greater: bool,
-    unit: str = "share",
-    needs: tuple[str, ...] = (),
-) -> Metric:
-    return Metric(name, title, lambda s: float(np.mean(per_row(s))), greater, unit, "mean", per_row, needs=needs)
-
-
 METRICS: dict[str, Metric] = {
     m.name: m
     for m in (
-        _mean("ppe10", "Share of predictions within 10 % of the price", _within_ten_percent, greater=True),
-        _median("mdape", "Median absolute percentage error", _relative_error),
-        _mean("mape", "Mean absolute percentage error", _relative_error, greater=False),
+        mean_of("ppe10", "Share of predictions within 10 % of the price", _within_ten_percent, greater=True),
+        median_of("mdape", "Median absolute percentage error", _relative_error),
+        mean_of("mape", "Mean absolute percentage error", _relative_error, greater=False),
         Metric(
             "r2",
             "Coefficient of determination",
@@ -217,20 +97,21 @@ METRICS: dict[str, Metric] = {
             sums=lambda s: _squared_log_error(s)[:, None],
             of_sums=_root_mean,
         ),
-        _median("bias", "Median signed percentage error (above 0: over-valued)", _signed_error, best=0.0),
-        _mean(
+        median_of("bias", "Median signed percentage error (above 0: over-valued)", _signed_error, best=0.0),
+        mean_of(
             "interval_coverage",
             "Share of prices inside the prediction interval",
             _inside,
             greater=True,
             needs=INTERVAL,
         ),
-        _median(
+        median_of(
             "interval_width",
             "Median width of the prediction interval over the prediction",
             _relative_width,
             needs=INTERVAL,
         ),
+        *classification.METRICS,
     )
 }
 

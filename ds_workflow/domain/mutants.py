@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ds_workflow.domain.classification import GROUP
 from ds_workflow.domain.comparison import Checks, Comparison, Servability
 from ds_workflow.domain.drift import DriftReport, FeatureDrift
 from ds_workflow.domain.gates import build, evaluate
@@ -24,6 +25,7 @@ from registry.records import GateStatus
 
 Change = Callable[[Comparison], Comparison]
 _SHUFFLE_SEED = 20_011
+_CLASS_SHARE = 0.25  # of class 1 in a healthy comparison of two classes
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,11 @@ GATE_MUTANTS: Mapping[str, tuple[Mutant, ...]] = {
         Mutant("no champion", lambda c: c.changed(champion=None)),
         Mutant("segment missing", _without_segment),
     ),
+    "one_of": (
+        Mutant("challenger ruined", _all_ruined),
+        Mutant("challenger equals champion", _tie),
+        Mutant("no champion", lambda c: c.changed(champion=None)),
+    ),
     "max_drop": (
         Mutant("largest segment ruined", _segment_ruined),
         Mutant("no champion", lambda c: c.changed(champion=None)),
@@ -278,10 +285,9 @@ def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = Tru
     """A comparison of seeded numbers that a sound policy lets pass: the challenger errs by 5 %, the champion by 8 %,
     the naive baseline by 60 %; every segment is major; clusters of two rows; nothing drifts, leaks or fails to serve.
 
-    For targets above 0 (prices, demand). InvalidInput for other tasks: hand `escapes` a comparison of real rows.
+    Two classes: a quarter is of class 1, all probabilities are calibrated, and the areas under the ROC curves are
+    0.9998, 0.983 and (the naive one, constant) 0.5.
     """
-    if problem.task == "binary":
-        raise InvalidInput(f"{problem.name}: a healthy comparison is made for positive numbers only, not for classes.")
     rng = np.random.default_rng(seed)
     fairness_rows = max((g.minimum_rows for g in policy.gates), default=0)
     each = 2 * max(policy.major_min_rows, policy.segment_min_rows, policy.minimum_clusters, 200)
@@ -293,8 +299,17 @@ def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = Tru
         "cluster": np.array([f"c{i // 2:07d}" for i in range(n)], dtype=object),
         **{c: np.array([f"g{i % share}" for i in range(n)], dtype=object) for c in columns},
     }
-    truth = np.exp(rng.normal(13.0, 0.8, n))
+    if columns:
+        groups[GROUP] = groups[columns[0]]
+    binary = problem.task == "binary"
+    truth = (rng.random(n) < _CLASS_SHARE).astype(np.float64) if binary else np.exp(rng.normal(13.0, 0.8, n))
     row_id = np.array([f"r{i:07d}" for i in range(n)], dtype=object)
+
+    def sure(distance: float) -> Scored:
+        """Probabilities by Bayes' rule from a normal signal whose class means lie `distance` deviations apart."""
+        signal = rng.normal(distance * (truth - 0.5))
+        odds = np.log(_CLASS_SHARE / (1 - _CLASS_SHARE)) + distance * signal
+        return Scored(row_id, truth, 1 / (1 + np.exp(-odds)), groups=groups)
 
     def scored(noise: float) -> Scored:
         prediction = truth * np.exp(rng.normal(0.0, noise, n))
@@ -311,13 +326,14 @@ def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = Tru
     if fairness_rows > n:
         still = replace(still, rows=fairness_rows, reference_rows=fairness_rows)
         checks = replace(checks, drift=DriftReport({"a feature": still}))
+    made = [sure(d) for d in (5.0, 3.0, 0.0)] if binary else [scored(noise) for noise in (0.05, 0.08, 0.6)]
     return Comparison.align(
         problem=problem,
         policy=policy,
         seed=seed,
-        challenger=scored(0.05),
-        champion=scored(0.08) if champion else None,
-        naive=scored(0.6),
+        challenger=made[0],
+        champion=made[1] if champion else None,
+        naive=made[2],
         challenger_checks=checks,
         champion_checks=checks,
     )

@@ -20,10 +20,12 @@ TRIALS: tuple[Trial, ...] = ("promotion", "bootstrap", "champion_trial")
 Over = Literal["overall", "segments", "major_segments"]
 OVER = ("overall", "segments", "major_segments")
 _WEIGHT_TOLERANCE = 1e-6
+_BOUNDED = ("share", "score")  # units of figures that lie between 0 and 1
 
 # kind -> the keys it needs; every gate also needs `kind` and `applies_to`
 KINDS: Mapping[str, tuple[str, ...]] = {
     "weighted_improvement": ("metric", "minimum", "unit"),
+    "one_of": ("alternatives",),
     "max_drop": ("metric", "maximum", "unit", "over"),
     "floor": ("metric", "minimum", "unit", "over"),
     "ceiling": ("metric", "maximum", "unit", "over"),
@@ -34,7 +36,18 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "servability": ("maximum_p95_ms",),
 }
 # what compares with a champion has no meaning where there is none
-_NEEDS_CHAMPION = ("weighted_improvement", "max_drop")
+_NEEDS_CHAMPION = ("weighted_improvement", "one_of", "max_drop")
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One of the improvements of which a `one_of` gate wants at least one: by more than `minimum`, in `unit`, over all
+    rows or (`weighted`) in the mean over segments with the reference population's weights."""
+
+    metric: str
+    minimum: float
+    unit: str
+    weighted: bool
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,7 @@ class GateSpec:
     thresholds: Mapping[str, float] | None = None
     tolerances: Mapping[str, Mapping[str, float]] | None = None
     minimum_rows: int = 0
+    alternatives: tuple[Alternative, ...] = ()
 
     def threshold(self, trial: Trial) -> float:
         """The number for a trial it applies to."""
@@ -93,11 +107,20 @@ class Policy:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON of all fields; gates in their names' order, since their order decides nothing."""
-        return {**asdict(self), "gates": [asdict(g) for g in sorted(self.gates, key=lambda g: g.name)]}
+        gates = [asdict(g) for g in sorted(self.gates, key=lambda g: g.name)]
+        for gate in gates:  # what a gate does not have is not part of its digest
+            if not gate["alternatives"]:
+                del gate["alternatives"]
+        return {**asdict(self), "gates": gates}
 
     def applying(self, trial: Trial) -> tuple[GateSpec, ...]:
         """The gates of one trial, in the policy's order."""
         return tuple(g for g in self.gates if trial in g.applies_to)
+
+    @property
+    def drift_gate(self) -> GateSpec | None:
+        """The gate on drifting inputs, if there is one."""
+        return next((g for g in self.gates if g.kind == "no_new_drift_alerts"), None)
 
     def gate(self, name: str) -> GateSpec:
         """The gate of that name."""
@@ -227,7 +250,7 @@ def _limits(kind: str, unit: str, metric_unit: str) -> tuple[float, float]:
     """The range in which a threshold of that unit has a meaning: 2 for '2 %' is refused, and so is 5 for '5 %'."""
     if unit == "relative":
         return (0.0, 0.99 if kind != "max_drop" else 1.0)
-    return (0.0, 1.0) if metric_unit == "share" else (0.0, 1e12)
+    return (0.0, 1.0) if metric_unit in _BOUNDED else (0.0, 1e12)
 
 
 def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
@@ -266,11 +289,28 @@ def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
         if not by_metric.content:
             raise InvalidInput(f"{by_metric.path}: at least one metric is wanted, from: {', '.join(metrics)}.")
         tolerances = {
-            key: by_metric.per_trial(key, trials, low=0.0, high=1.0 if metric(key).unit == "share" else 1e12)
+            key: by_metric.per_trial(key, trials, low=0.0, high=1.0 if metric(key).unit in _BOUNDED else 1e12)
             for key in by_metric.content
         }
+    alternatives = _alternatives(part, metrics) if kind == "one_of" else ()
     minimum = part.integer("minimum_rows", low=1, high=10**9) if "minimum_rows" in KINDS[kind] else 0
-    return GateSpec(name, kind, trials, named, unit, cast(Over, over), thresholds, tolerances, minimum)
+    return GateSpec(name, kind, trials, named, unit, cast(Over, over), thresholds, tolerances, minimum, alternatives)
+
+
+def _alternatives(part: _Part, metrics: Sequence[str]) -> tuple[Alternative, ...]:
+    given = part.content["alternatives"]
+    if not isinstance(given, list | tuple) or len(given) < 2:
+        raise InvalidInput(f"{part.path}.alternatives: a list of at least two improvements is wanted.")
+    found = []
+    for number, content in enumerate(given, start=1):
+        one = _Part(f"{part.path}.alternatives.{number}", content)
+        one.keys("metric", "minimum", "unit", "over")
+        named = one.choice("metric", tuple(metrics))
+        unit = one.choice("unit", ("relative", "absolute"))
+        low, high = _limits("weighted_improvement", unit, metric(named).unit)
+        weighted = one.choice("over", ("overall", "weighted_segments")) == "weighted_segments"
+        found.append(Alternative(named, one.number("minimum", low=low, high=high), unit, weighted))
+    return tuple(found)
 
 
 def _known_metric(part: _Part, key: str, metrics: Sequence[str]) -> None:
@@ -282,7 +322,8 @@ def _family(policy: Policy, trial: Trial) -> int:
     """The most bootstrap tests that a trial may ask at once."""
     many = {"overall": 1, "segments": len(policy.weights), "major_segments": len(policy.weights)}
     tested = ("weighted_improvement", "max_drop", "floor", "ceiling", "beats_naive")
-    return sum(many[g.over] for g in policy.applying(trial) if g.kind in tested)
+    either = sum(len(g.alternatives) for g in policy.applying(trial))
+    return either + sum(many[g.over] for g in policy.applying(trial) if g.kind in tested)
 
 
 def _sound(policy: Policy) -> None:
@@ -317,7 +358,7 @@ def _sound(policy: Policy) -> None:
 def _attainable(policy: Policy) -> None:
     """A share can't be shown to be 1, nor an error to be 0."""
     for gate in policy.gates:
-        if gate.kind == "floor" and gate.unit == "share" and max((gate.thresholds or {"": 0.0}).values()) >= 1.0:
-            raise InvalidInput(f"policy.gates.{gate.name}: no model can be shown to reach a share of 1.")
+        if gate.kind == "floor" and gate.unit in _BOUNDED and max((gate.thresholds or {"": 0.0}).values()) >= 1.0:
+            raise InvalidInput(f"policy.gates.{gate.name}: no model can be shown to reach a {gate.unit} of 1.")
         if gate.kind == "ceiling" and min((gate.thresholds or {"": 1.0}).values()) <= 0.0:
             raise InvalidInput(f"policy.gates.{gate.name}: no model can be shown to stay at 0.")

@@ -40,13 +40,15 @@ class Column:
 @dataclass(frozen=True)
 class Feature:
     """What a model may see. `availability`: known at `request`, computed `as_of` the request from earlier records,
-    `learned` on training rows only, or known only `after_outcome` (never an input)."""
+    `learned` on training rows only, or known only `after_outcome` (never an input). `trending` ones follow the calendar
+    or the market by construction, so that a shift of theirs is expected and said, not alarmed."""
 
     name: str
     description: str
     availability: Availability
     unit: str = ""
     sources: tuple[str, ...] = ()
+    trending: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,11 @@ class FeatureSet:
 
 @dataclass(frozen=True)
 class Split:
-    """How the holdout is frozen: the last `holdout_share` of the rows in time, cut at a day boundary."""
+    """How the holdout is frozen. `chronological`: the last `holdout_share` of the rows in time, cut at a day boundary.
+    `given`: as the column `split` says. `hash`: the clusters whose hashed name falls below `holdout_share`, for rows
+    without time; a cluster is never on both sides, and a row keeps its side when others come or go."""
 
-    method: Literal["chronological", "given"] = "chronological"
+    method: Literal["chronological", "given", "hash"] = "chronological"
     holdout_share: float = 0.2
 
 
@@ -77,7 +81,7 @@ class Problem:
     target: str
     target_unit: str
     row_id: str
-    time_column: str
+    time_column: str  # "" where rows have no time
     cluster_column: str
     segment_column: str
     segments: tuple[str, ...]
@@ -111,10 +115,17 @@ class Problem:
                     raise LeakageRefused(f"{self.name}: '{name}' can't be a feature: it is known after the outcome.")
         if self.offset_feature:
             self.feature(self.offset_feature)
+        if not self.time_column and self.split.method == "chronological":
+            raise InvalidInput(f"{self.name}: a chronological split needs a time column; choose 'given' or 'hash'.")
         if self.primary_metric not in self.metrics:
             raise InvalidInput(f"{self.name}: the primary metric '{self.primary_metric}' is not among its metrics.")
         for name in self.metrics:
             metric(name)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The columns whose groups are treated alike or not: the fairness columns, else the sensitive ones."""
+        return self.fairness_columns or self.sensitive
 
     def refuse_leak(self, name: str, *, role: str = "a feature") -> None:
         """Raise LeakageRefused when `name` may never be an input, with the reason."""

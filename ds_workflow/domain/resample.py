@@ -8,7 +8,8 @@ frequencies"). Both models, all metrics and all segments see the same weights, s
 draws are joint.
 
 It is quick because no resample is ever built: figures that are sums need one matrix product of weights with per-cluster
-sums, and a median needs weights only for the rows in a window around it, in rows sorted once.
+sums, a median needs weights only for the rows in a window around it, in rows sorted once, and all figures of a ranking
+share one pass of running weights over its rows.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ds_workflow.domain.metrics import Metric, Scored
+from ds_workflow.domain.classification import ranking, running
+from ds_workflow.domain.scored import Metric, Scored
 from ds_workflow.errors import InvalidInput
 
 Floats = NDArray[np.float64]
@@ -140,6 +142,38 @@ class _Sums:
         return np.where(total > 0, self.of_sums(filled, sums), np.nan)
 
 
+class _Order:
+    """Running weights of positives and negatives down one ranking, made once for all figures that read it."""
+
+    def __init__(self, scored: Scored, local: Ints) -> None:
+        order, self.starts = ranking(scored.prediction)
+        self.local, self.truth = local[order], scored.truth[order].astype(np.float32)
+        self._of: Weights | None = None
+        self._made: tuple[Floats, Floats] | None = None
+
+    def take(self, weights: Weights) -> tuple[Floats, Floats]:
+        if self._made is None or self._of is not weights:
+            mine = np.take(weights, self.local, axis=1)
+            positive = mine * self.truth
+            self._made = (running(positive, self.starts), running(mine - positive, self.starts))
+            self._of = weights
+        return self._made
+
+
+class _Ranked:
+    """Figures of the running weights down a ranking."""
+
+    def __init__(self, metric: Metric, order: _Order, clusters: int) -> None:
+        if metric.of_ranking is None:
+            raise InvalidInput(f"The metric '{metric.name}' has form 'ranking' but says nothing of rankings.")
+        self.of_ranking, self.order = metric.of_ranking, order
+        self.columns = np.empty((clusters, 0))
+
+    def take(self, weights: Weights, sums: Floats, total: Floats) -> Floats:
+        positive, negative = self.order.take(weights)
+        return np.where(total > 0, self.of_ranking(positive, negative), np.nan)
+
+
 class _Whole:
     """Figures that need the resampled rows themselves; right for every metric, slow for many rows."""
 
@@ -160,7 +194,12 @@ def _average(weight: Floats, sums: Floats) -> Floats:
     return np.asarray(sums[:, 0] / weight, dtype=np.float64)
 
 
-def _figure(ask: Ask, local: Ints, clusters: int) -> _Median | _Sums | _Whole:
+def _figure(ask: Ask, local: Ints, clusters: int, orders: dict[int, _Order]) -> _Median | _Sums | _Ranked | _Whole:
+    """`orders` holds the rankings made so far, by the identity of their scored rows."""
+    if ask.metric.form == "ranking":
+        if id(ask.scored) not in orders:
+            orders[id(ask.scored)] = _Order(ask.scored, local)
+        return _Ranked(ask.metric, orders[id(ask.scored)], clusters)
     if ask.metric.form == "median" and ask.metric.per_row is not None:
         return _Median(ask.metric.per_row(ask.scored), local, clusters)
     if ask.metric.form in ("mean", "sums"):
@@ -175,7 +214,8 @@ class _Prepared:
         touched, local = np.unique(cell.clusters, return_inverse=True)
         self.touched: Ints | None = None if len(touched) == clusters else touched
         self.keys = [ask.key for ask in cell.asks]
-        self.figures = [_figure(ask, local, len(touched)) for ask in cell.asks]
+        orders: dict[int, _Order] = {}
+        self.figures = [_figure(ask, local, len(touched), orders) for ask in cell.asks]
         rows = np.bincount(local, minlength=len(touched)).astype(np.float64)[:, None]
         columns = np.concatenate([rows, *(f.columns for f in self.figures)], axis=1)
         whole = np.all(columns == np.round(columns), axis=0) & (np.abs(columns).sum(axis=0) < _EXACT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -32,6 +33,7 @@ __all__ = [
     "describe",
     "digest",
     "from_plain",
+    "hashed_holdout",
     "holdout_mask",
     "to_plain",
 ]
@@ -134,12 +136,15 @@ def holdout_mask(problem: Problem, rows: pd.DataFrame) -> NDArray[np.bool_]:
     """Which of the conformed rows are the holdout.
 
     Chronological: everything from one day on, the day whose share is nearest to the declared one (the earlier of
-    two equally near). Given: where SPLIT_COLUMN says so. Raises InvalidInput when one side would be empty.
+    two equally near). Given: where SPLIT_COLUMN says so. Hash: see `hashed_holdout`, by cluster.
+    Raises InvalidInput when one side would be empty.
     """
     if problem.split.method == "given":
         if SPLIT_COLUMN not in rows:
             raise InvalidInput(f"{problem.name} declares a given split but no column '{SPLIT_COLUMN}'.")
         mask = (rows[SPLIT_COLUMN] == HOLDOUT).to_numpy(dtype=bool)
+    elif problem.split.method == "hash":
+        mask = hashed_holdout(rows[problem.cluster_column], problem.split.holdout_share)
     else:
         day = rows[problem.time_column].to_numpy(dtype="datetime64[D]")
         if np.isnat(day).any():
@@ -155,6 +160,16 @@ def holdout_mask(problem: Problem, rows: pd.DataFrame) -> NDArray[np.bool_]:
             f"The split of {problem.name} leaves its {'training' if mask.all() else 'holdout'} part empty."
         )
     return np.asarray(mask, dtype=np.bool_)
+
+
+def hashed_holdout(names: pd.Series[Any], share: float) -> NDArray[np.bool_]:
+    """Which names (n,) fall into a holdout of about `share`: those whose CRC-32 lies in the first `share` of its range.
+
+    It depends on nothing but the name, so it is the same on every machine and in every later snapshot.
+    """
+    codes, distinct = pd.factorize(names.astype(str))
+    inside = np.array([zlib.crc32(name.encode()) < share * 2**32 for name in distinct], dtype=np.bool_)
+    return np.asarray(inside[codes], dtype=np.bool_)
 
 
 def describe(

@@ -1,12 +1,44 @@
-"""What a strategy is told when it builds an estimator."""
+"""What a strategy is told when it builds an estimator, and what the estimator offers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from ds_workflow.errors import InvalidInput
+
+
+class Estimator(Protocol):
+    """What every strategy's `build` returns, unfitted. Its class stands in the strategy module's TRUSTED_TYPES.
+
+    `X` is the featurizer's table, (n, features and the segment column); columns of text are categories, and a value
+    that training never saw must not break `predict`. An estimator may offer
+    `predict_interval(X, coverage, answers=None)` -> (lower, upper) besides, and `routing_keys`. A strategy module may
+    offer `weights(problem, rows, y)` -> (n,) beside `build` and `tune`: training then calls
+    `fit(X, y, sample_weight=...)`; `rows` are the cleaned training rows, so that what is sensitive can weigh rows
+    without ever standing in `X`.
+    """
+
+    contribution_unit: str  # of `contributions`: "log target", "log odds"
+    feature_names_: list[str]  # the columns it sees
+    feature_importances_: NDArray[np.float64]  # shares, shape (p,)
+
+    def fit(self, X: pd.DataFrame, y: Any) -> Estimator:
+        """Learn from n rows and targets (n,)."""
+        ...
+
+    def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Shape (n,): values in the target's unit, or the probability of class 1 where the task is binary."""
+        ...
+
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
+        """What each feature adds to each answer, (n, p), from the training mean."""
+        ...
 
 
 @dataclass(frozen=True)

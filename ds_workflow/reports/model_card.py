@@ -56,7 +56,8 @@ def markdown(
     never.update(dict.fromkeys(problem.sensitive, "sensitive, kept for the report only"))
     out += [f"- {code(name)}: {md(reason)}" for name, reason in never.items()]
     out += ["", "## Data", "", *_data(line.dataset_version, line.dataset_digest, line.holdout_digest, dataset)]
-    out += ["", f"Source: {md(problem.source) or NOT_PROVIDED}. Licence: {md(problem.licence) or NOT_PROVIDED}."]
+    source, licence = (dataset.source, dataset.licence) if dataset else ("", "")
+    out += ["", f"Source: {md(source) or NOT_PROVIDED}. Licence: {md(licence) or NOT_PROVIDED}."]
     out += ["", "## Metrics on the holdout", ""]
     out += md_table(
         ["Metric", "Figure"],

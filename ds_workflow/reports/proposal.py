@@ -281,7 +281,8 @@ def _months_md(p: Proposal, old: str, new: str) -> list[str]:
         for m in months
     ]
     heads = ["Month", "Rows", md(old), md(new)]
-    return ["", "## Median signed error over time", "", *md_table(heads, cells, align="lrrr")]
+    called = p.summary.get("residuals_title") or view.RESIDUALS
+    return ["", f"## {called} over time", "", *md_table(heads, cells, align="lrrr")]
 
 
 def _rest_md(p: Proposal, context: Context) -> list[str]:

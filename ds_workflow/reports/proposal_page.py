@@ -240,16 +240,15 @@ def _residuals(p: Proposal) -> str:
     if not months:
         return ""
     old_new = view.labels(p)
+    called = str(p.summary.get("residuals_title") or view.RESIDUALS)
 
     def draw(width: int) -> str:
-        title = "Median signed error by month, both models"
+        title = f"{called} by month, both models"
         return residual_series(months, title=title, labels=old_new, width=width, styled=False)
 
     worst = max((abs(m.challenger) for m in months if m.challenger is not None), default=None)
     words = f" The challenger's largest is {measure(worst, 'share')}." if worst is not None else ""
-    return _both(
-        draw, "Median signed error by month", f"Above 0: predicted too high. A slope is a model that ages.{words}"
-    )
+    return _both(draw, f"{called} by month", f"Above 0: predicted too high. A slope is a model that ages.{words}")
 
 
 def _hypothesis(p: Proposal, context: Context) -> str:

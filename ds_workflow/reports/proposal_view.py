@@ -29,6 +29,7 @@ from registry.records import Decision, GateResult, Proposal, VersionRef
 STATUS_ORDER = {"invalid": 0, "fail": 1, "inconclusive": 2, "pass": 3}
 STATUS_SIGN = {"pass": "+", "fail": "x", "inconclusive": "?", "invalid": "!"}
 # Figures that are good near a target, not at an end: saying better or worse from the sign would mislead.
+RESIDUALS = "Median signed error"  # what stands in `residuals` where the summary does not say
 _NO_DIRECTION = frozenset({"bias", "interval_coverage", "interval_width"})
 _BARE = frozenset({"r2"})  # a share by declaration, but never spoken of in per cent
 _WORDS_OF_LABEL = {

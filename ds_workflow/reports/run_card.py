@@ -73,10 +73,11 @@ def of(
     shap_unit: str = "",
 ) -> RunCard:
     """The card of one training run, from what the run knows. What could not be measured becomes a caveat."""
+    # a card written before the version is registered leaves its number and digest to the registry
+    numbered = {"Version": version, "Digest": digest} if version is not None else {}
     facts = {
         "Problem": problem.name,
-        "Version": version,
-        "Digest": digest,
+        **numbered,
         "Strategy": lineage.strategy,
         "Hypothesis": lineage.hypothesis_id,
         "Hypothesis digest": lineage.hypothesis_digest,
@@ -94,7 +95,8 @@ def of(
         data["Dates"] = f"{record.first} to {record.last}"
         data["Dropped"] = ", ".join(f"{k} {count(n)}" for k, n in record.dropped.items()) or "nothing"
         data["Holdout"] = f"{count(record.holdout_rows)} rows from {record.holdout_from}"
-    data |= {"Holdout digest": lineage.holdout_digest, "Source": problem.source, "Licence": problem.licence}
+    data |= {"Holdout digest": lineage.holdout_digest}
+    data |= {"Source": record.source, "Licence": record.licence} if record else {}
     unmeasured = [f"{name} was not measured: {why}" for name, why in card.missing.items()]
     return RunCard(
         title=f"{problem.title}: {lineage.hypothesis_id}, {lineage.strategy} on {lineage.feature_set_version}",

@@ -48,6 +48,8 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     OMP_WAIT_POLICY is passive, as the workspace sets it: spinning threads took four times as long.
     """
 
+    contribution_unit = "log target"
+
     def __init__(
         self,
         features: tuple[str, ...],
@@ -93,9 +95,14 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "booster_")
         return np.exp(self._log(self._matrix(X), self._start(X)))
 
-    def predict_interval(self, X: pd.DataFrame, coverage: float = 0.8) -> tuple[Floats, Floats]:
-        """Lower and upper bound in the target's unit, each (n,): split-conformal by group, see `Conformal`."""
-        prediction = np.log(self.predict(X))
+    def predict_interval(
+        self, X: pd.DataFrame, coverage: float = 0.8, *, answers: Floats | None = None
+    ) -> tuple[Floats, Floats]:
+        """Lower and upper bound in the target's unit, each (n,): split-conformal by group, see `Conformal`.
+
+        `answers` are those of `predict`, where they are known already.
+        """
+        prediction = np.log(self.predict(X) if answers is None else answers)
         reach = self.intervals_.reach(X[self.group].to_numpy(dtype=object), coverage)
         return np.exp(prediction - reach), np.exp(prediction + reach)
 
@@ -108,6 +115,7 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         import xgboost
 
         check_is_fitted(self, "booster_")
+        self.booster_.set_param({"nthread": self.threads})
         values = self.booster_.predict(xgboost.DMatrix(self._matrix(X)), pred_contribs=True)[:, :-1].astype(np.float64)
         frame = pd.DataFrame(values, columns=list(self.features), index=X.index)
         if self.offset:
@@ -122,6 +130,11 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         blank = np.full((1, len(self.features)), np.nan, dtype=np.float32)
         bias = self.booster_.predict(xgboost.DMatrix(blank), pred_contribs=True)[0, -1]
         return float(bias) + self.start_mean_
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every hyperparameter in force, given or default."""
+        return settings_of(self.params)
 
     @property
     def feature_names_(self) -> list[str]:

@@ -1,8 +1,8 @@
-"""Hyperparameters by Optuna, judged on the newest training rows, never on the holdout."""
+"""Hyperparameters by Optuna, judged on the last training rows (the newest, where they have time), never the holdout."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,8 @@ def search(
     X (n rows in the order of time) and y (n,) are the training rows. The first trial is DEFAULTS, so the answer is
     never worse than those on these rows. A seeded TPE sampler: the same rows and seed give the same answer.
     """
-    import optuna
-
-    if trials < 1:
-        raise InvalidInput(f"Tuning needs at least one trial, not {trials}.")
     target = np.asarray(y, dtype=np.float64)
-    cut = len(X) - int(len(X) * VALIDATION_SHARE)
+    cut = last_rows(len(X))
     rounds = max(1, round(int(DEFAULTS["rounds"]) * _DRAFT_ROUNDS))
 
     def error(trial: Any) -> float:
@@ -36,20 +32,51 @@ def search(
         drafted["eta"] = drafted["eta"] / _DRAFT_ROUNDS
         draft = BoostedRegressor(**{**estimator.get_params(deep=False), "params": drafted})
         answer = draft.fit(X.iloc[:cut], target[:cut]).predict(X.iloc[cut:])
-        value = float(np.median(np.abs(answer - target[cut:]) / target[cut:]))
-        say(f"trial {trial.number + 1} of {trials}: median error {value:.4f}")
+        return float(np.median(np.abs(answer - target[cut:]) / target[cut:]))
+
+    first = {name: DEFAULTS[name] for name in _NAMES}
+    best = study(error, first=first, trials=trials, seed=seed, say=say, what="median error")
+    return {**estimator.params, **best} if estimator.params else best
+
+
+def last_rows(rows: int) -> int:
+    """The position from which on rows judge a trial: the last 15 %."""
+    return rows - int(rows * VALIDATION_SHARE)
+
+
+def study(
+    error: Callable[[Any], float],
+    *,
+    first: Mapping[str, Any],
+    trials: int,
+    seed: int,
+    say: Callable[[str], None],
+    what: str,
+) -> dict[str, Any]:
+    """The parameters of the trial with the least `error`, tried by a seeded TPE sampler, `first` first.
+
+    `what` names the error in the progress that `say` gets. Raises InvalidInput on less than one trial.
+    """
+    import optuna
+
+    if trials < 1:
+        raise InvalidInput(f"Tuning needs at least one trial, not {trials}.")
+
+    def told(trial: Any) -> float:
+        value = error(trial)
+        say(f"trial {trial.number + 1} of {trials}: {what} {value:.4f}")
         return value
 
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-        study.enqueue_trial({name: DEFAULTS[name] for name in _NAMES})
-        study.optimize(error, n_trials=trials)
+        made = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+        made.enqueue_trial(dict(first))
+        made.optimize(told, n_trials=trials)
     finally:
         optuna.logging.set_verbosity(verbosity)
-    say(f"best: {study.best_value:.4f} in trial {study.best_trial.number + 1}")
-    return {**estimator.params, **study.best_params} if estimator.params else dict(study.best_params)
+    say(f"best: {made.best_value:.4f} in trial {made.best_trial.number + 1}")
+    return dict(made.best_params)
 
 
 _NAMES = ("max_depth", "eta", "subsample", "colsample_bytree", "min_child_weight", "reg_lambda", "loss_scale")

@@ -1,4 +1,4 @@
-"""One model for everything: a gradient-boosted regressor on the log of the target."""
+"""One gradient-boosted model for everything: of the log of a positive target, or of the probability of class 1."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.errors import InvalidInput
 from ds_workflow.strategies import _tuning
+from ds_workflow.strategies._boosted_classifier import BoostedClassifier, classifier, search_classes
 from ds_workflow.strategies._boosting import BoostedRegressor, settings_of
 
-TRUSTED_TYPES = ("ds_workflow.strategies._boosting.BoostedRegressor", "ds_workflow.strategies._intervals.Conformal")
+TRUSTED_TYPES = (
+    "ds_workflow.strategies._boosted_classifier.BoostedClassifier",
+    "ds_workflow.strategies._boosting.BoostedRegressor",
+    "ds_workflow.strategies._intervals.Conformal",
+)
 
 
-def build(problem: Problem, options: StrategyOptions, features: tuple[str, ...]) -> BoostedRegressor:
+def build(
+    problem: Problem, options: StrategyOptions, features: tuple[str, ...]
+) -> BoostedRegressor | BoostedClassifier:
     """The unfitted estimator. Raises InvalidInput on options that only a router has a use for."""
     if options.router_mode:
         raise InvalidInput(
@@ -28,6 +35,8 @@ def build(problem: Problem, options: StrategyOptions, features: tuple[str, ...])
             "--min-segment-rows has no meaning for the strategy 'global', which has no routes.",
             hint="Leave it out, or train with --strategy segmented_router.",
         )
+    if problem.task == "binary":
+        return classifier(problem, options, features)
     return regressor(problem, options, features)
 
 
@@ -60,5 +69,8 @@ def tune(
     trials: int,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Hyperparameters that did best on the newest training rows, see `_tuning.search`."""
-    return _tuning.search(build(problem, options, features), X, y, trials=trials, seed=options.seed, say=say)
+    """Hyperparameters that did best on the last training rows, see `_tuning.search` and `search_classes`."""
+    estimator = build(problem, options, features)
+    if isinstance(estimator, BoostedClassifier):
+        return search_classes(estimator, X, y, trials=trials, seed=options.seed, say=say)
+    return _tuning.search(estimator, X, y, trials=trials, seed=options.seed, say=say)

@@ -36,6 +36,8 @@ class SegmentedRouter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     training to its rows and whether it has a submodel. Rows must come in the order of time.
     """
 
+    contribution_unit = BoostedRegressor.contribution_unit
+
     def __init__(self, general: BoostedRegressor, keys: tuple[str, ...], min_rows: int = MIN_SEGMENT_ROWS) -> None:
         self.general = general
         self.keys = keys
@@ -80,11 +82,18 @@ class SegmentedRouter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             answer[rows] = model.predict(X.iloc[rows])
         return answer
 
-    def predict_interval(self, X: pd.DataFrame, coverage: float = 0.8) -> tuple[Floats, Floats]:
-        """Lower and upper bound in the target's unit, each (n,), calibrated on each submodel's own late rows."""
+    def predict_interval(
+        self, X: pd.DataFrame, coverage: float = 0.8, *, answers: Floats | None = None
+    ) -> tuple[Floats, Floats]:
+        """Lower and upper bound in the target's unit, each (n,), calibrated on each submodel's own late rows.
+
+        `answers` are those of `predict`, where they are known already.
+        """
         lower, upper = np.empty(len(X)), np.empty(len(X))
         for model, rows in self._parts(X):
-            lower[rows], upper[rows] = model.predict_interval(X.iloc[rows], coverage)
+            lower[rows], upper[rows] = model.predict_interval(
+                X.iloc[rows], coverage, answers=None if answers is None else answers[rows]
+            )
         return lower, upper
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -93,6 +102,11 @@ class SegmentedRouter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         for model, rows in self._parts(X):
             values[rows] = model.contributions(X.iloc[rows]).to_numpy()
         return pd.DataFrame(values, columns=self.feature_names_, index=X.index)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every hyperparameter in force, and the rows a route needs."""
+        return {**self.general.settings, "min_segment_rows": self.min_rows}
 
     @property
     def feature_names_(self) -> list[str]:

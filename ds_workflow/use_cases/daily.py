@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ds_workflow import plugins
 from ds_workflow.adapters import models, policies, run_files, snapshots
 from ds_workflow.domain import health
-from ds_workflow.errors import WorkflowError
+from ds_workflow.errors import InvalidInput, WorkflowError
 from ds_workflow.reports import tables
 from registry.errors import RegistryError
 from registry.records import utc_text
@@ -90,8 +90,10 @@ def check(work: Workspace) -> Daily:
 def _answered(name: str, ask: Callable[[], Check]) -> Check:
     try:
         return ask()
-    except (WorkflowError, RegistryError, OSError) as error:
-        return Check(name, "unknown", str(error), getattr(error, "hint", ""))
+    except Exception as error:  # a check that breaks is unknown, and never the end of the screen
+        known = isinstance(error, WorkflowError | RegistryError | OSError)
+        said = str(error) if known else f"{type(error).__name__}: {error}"
+        return Check(name, "unknown", said, getattr(error, "hint", "") or f"Find out why '{name}' can't be answered.")
 
 
 def _champion(work: Workspace) -> tuple[ModelVersion | None, Check]:
@@ -113,13 +115,22 @@ def _champion(work: Workspace) -> tuple[ModelVersion | None, Check]:
 
 def _performance(work: Workspace, champion: ModelVersion) -> Check:
     scored = models.read_scored(work.registry.run_artifacts(champion) / run_files.PREDICTIONS)
-    found = health.decay(scored, work.problem.primary_metric, seed=champion.lineage.seed)
+    found = health.decay(
+        scored, work.problem.primary_metric, seed=champion.lineage.seed, timeless=not work.problem.time_column
+    )
     step = "" if found.status == "healthy" else "Read which segments decayed and write a hypothesis about it."
     return Check("performance", found.status, found.detail, step)
 
 
 def _data(work: Workspace, champion: ModelVersion) -> Check:
-    newest = snapshots.SnapshotStore(work.settings.data).listed(work.problem.name)[-1]
+    store = snapshots.SnapshotStore(work.settings.data)
+    listed = store.listed(work.problem.name)
+    if not listed:
+        raise InvalidInput("no snapshot is left in this workspace", hint="Restore data/snapshots from its backup.")
+    newest = listed[-1]
+    if not store.whole(work.problem.name, newest.dataset_version):
+        fix = "Restore it from its backup, then run 'data-check'."
+        return Check("data", "critical", f"the rows of {newest.dataset_version} are gone", fix)
     if newest.dataset_version != champion.lineage.dataset_version:
         detail = f"{newest.dataset_version} is newer than the champion's {champion.lineage.dataset_version}"
         return Check("data", "warn", detail, f"Train a candidate on {newest.dataset_version}.")
@@ -168,7 +179,7 @@ def _incidents(work: Workspace) -> Check:
             "incidents",
             "critical",
             f"{stuck[-1].id} was approved but is {stuck[-1].effect.replace('_', ' ')}",
-            "Run any arena command: it finishes the promotion or says what is wrong.",
+            "Run 'arena-status': it finishes the promotion or says what is wrong.",
         )
     return Check("incidents", "healthy", "no promotion is unfinished")
 

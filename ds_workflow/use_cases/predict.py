@@ -41,7 +41,9 @@ class Champion:
         values = estimator.predict(features)
         if self.problem.task == "binary":
             return [{"probability": float(p), "label": int(p >= 0.5)} for p in values], []
-        lower, upper = estimator.predict_interval(features, coverage=models.INTERVAL_COVERAGE)
+        if not hasattr(estimator, "predict_interval"):
+            return [{"value": float(v)} for v in values], []
+        lower, upper = estimator.predict_interval(features, coverage=models.INTERVAL_COVERAGE, answers=values)
         return [
             {"value": float(v), "interval": [float(a), float(b)]} for v, a, b in zip(values, lower, upper, strict=True)
         ], []

@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from ds_workflow import plugins
 from ds_workflow.adapters import datasets, hypotheses, models, run_files, snapshots
+from ds_workflow.domain.parity import figures_of, parity
 from ds_workflow.domain.scorecard import Scorecard, scorecard
 from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.errors import InvalidInput, UnknownName
-from ds_workflow.reports import run_card
+from ds_workflow.reports import fairness, run_card
 from registry.ports import RunRecord
 from registry.records import HypothesisLock, Lineage, SnapshotRecord, utc_text
 
 if TYPE_CHECKING:
+    from ds_workflow.domain.metrics import Scored
+    from ds_workflow.domain.problem import Problem
+    from ds_workflow.domain.snapshot import Snapshot
     from ds_workflow.workspace import Workspace
 
 BASELINE = "BASELINE"
@@ -49,7 +53,8 @@ class TrainRequest:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What came of it. `seconds` counts features and fit apart from everything around them."""
+    """What came of it. Of `seconds`, `fit_seconds` went into features and fit, and `bare_seconds` into what any script
+    would do: read the rows, features, fit, answers for the holdout."""
 
     run_id: str
     version: int
@@ -58,6 +63,7 @@ class TrainResult:
     rows: Mapping[str, int]
     seconds: float
     fit_seconds: float
+    bare_seconds: float
     problem: str
     primary: str
 
@@ -72,6 +78,7 @@ class TrainResult:
             "rows": dict(self.rows),
             "seconds": round(self.seconds, 3),
             "fit_seconds": round(self.fit_seconds, 3),
+            "bare_seconds": round(self.bare_seconds, 3),
         }
 
     def text(self) -> str:
@@ -109,8 +116,10 @@ def candidate(work: Workspace, request: TrainRequest) -> TrainResult:
             f"The options disagree with {document.id}, so nothing was trained: {'; '.join(disagreements)}.",
             hint="Give the options that the document plans, or write another hypothesis.",
         )
+    started = time.perf_counter()
+    snapshot = _snapshot(work, request)
     lock = work.registry.lock_hypothesis(_lock(work, document.id, document.digest, request.owner))
-    return _train(work, request, lock=lock, parent=document.parent or "")
+    return _train(work, request, snapshot, started=started, lock=lock, parent=document.parent or "")
 
 
 def baseline(
@@ -128,7 +137,8 @@ def baseline(
         seed=seed,
     )
     _check(work, request)
-    return _train(work, request, lock=None, parent="")
+    started = time.perf_counter()
+    return _train(work, request, _snapshot(work, request), started=started, lock=None, parent="")
 
 
 def _check(work: Workspace, request: TrainRequest) -> None:
@@ -160,9 +170,8 @@ def _lock(work: Workspace, hypothesis_id: str, digest: str, by: str) -> Hypothes
     return HypothesisLock(work.problem.name, hypothesis_id, digest, by, utc_text(work.clock()))
 
 
-def _train(work: Workspace, request: TrainRequest, *, lock: HypothesisLock | None, parent: str) -> TrainResult:
-    started = time.perf_counter()
-    problem = work.problem
+def _snapshot(work: Workspace, request: TrainRequest) -> Snapshot:
+    """The rows to train on, their digest verified; --input-csv freezes them first."""
     store = snapshots.SnapshotStore(work.settings.data)
     if request.input_csv is not None:
         work.registry.record_snapshot(
@@ -175,7 +184,19 @@ def _train(work: Workspace, request: TrainRequest, *, lock: HypothesisLock | Non
                 say=work.say,
             )
         )
-    snapshot = store.load(problem, request.dataset_version)
+    return store.load(work.problem, request.dataset_version)
+
+
+def _train(
+    work: Workspace,
+    request: TrainRequest,
+    snapshot: Snapshot,
+    *,
+    started: float,
+    lock: HypothesisLock | None,
+    parent: str,
+) -> TrainResult:
+    problem = work.problem
     train_rows, holdout = snapshot.train, snapshot.holdout
     truth = train_rows[problem.target].to_numpy(dtype=float)
     work.say(f"{len(train_rows):,} training rows, {len(holdout):,} holdout rows from {snapshot.record.holdout_from}")
@@ -191,7 +212,12 @@ def _train(work: Workspace, request: TrainRequest, *, lock: HypothesisLock | Non
             problem, options, _features(work, request), features, truth, trials=request.optuna_trials, say=work.say
         )
         options = replace(options, params=found)
-    estimator = strategy.build(problem, options, _features(work, request)).fit(features, truth)
+    estimator = strategy.build(problem, options, _features(work, request))
+    if hasattr(strategy, "weights"):
+        weights = strategy.weights(problem, train_rows, truth)
+        estimator = estimator.fit(features, truth, sample_weight=weights)
+    else:
+        estimator = estimator.fit(features, truth)
     fit_seconds = time.perf_counter() - fit_started
     work.say(f"features and fit took {fit_seconds:.1f} s")
 
@@ -201,6 +227,7 @@ def _train(work: Workspace, request: TrainRequest, *, lock: HypothesisLock | Non
     holdout_features = model["features"].transform(holdout)
     scored = models.score(model, problem, holdout, features=holdout_features)
     card = scorecard(problem.metrics, scored, slices=problem.slices)
+    bare_seconds = time.perf_counter() - started
     lineage = _lineage(work, request, snapshot.record, lock=lock, parent=parent)
     with TemporaryDirectory(prefix="run-") as name:
         folder = Path(name)
@@ -220,15 +247,17 @@ def _train(work: Workspace, request: TrainRequest, *, lock: HypothesisLock | Non
             lineage,
             card,
             record=snapshot.record,
-            params=_params(request, options),
+            params=_params(request, options, estimator),
             importances=dict(tables["importances"].itertuples(index=False, name=None)),
             shap=dict(tables["shap"].itertuples(index=False, name=None)),
-            shap_unit="log price" if problem.task == "regression" else "log odds",
+            shap_unit=estimator.contribution_unit,
             environment=run_files.environment(work.commit),
             seconds=fit_seconds,
         )
         for file, text in run_card.documents(written).items():
             (folder / file).write_text(text, "utf-8")
+        if problem.groups:
+            _fairness(problem, scored, folder, seed=request.seed)
         version = work.registry.register(
             RunRecord(
                 name=request.run_name or f"{request.hypothesis_id} {request.strategy} {request.feature_set_version}",
@@ -236,7 +265,7 @@ def _train(work: Workspace, request: TrainRequest, *, lock: HypothesisLock | Non
                 model=model,
                 trusted_types=models.trusted_types(),
                 metrics={**card.flat(), "fit_seconds": fit_seconds, "rows.train": len(train_rows)},
-                params=_params(request, options),
+                params=_params(request, options, estimator),
                 tags=_tags(lineage),
                 artifacts=folder,
                 example=run_files.example(problem, holdout, 5),
@@ -261,9 +290,19 @@ def _train(work: Workspace, request: TrainRequest, *, lock: HypothesisLock | Non
         rows={"train": len(train_rows), "holdout": len(holdout)},
         seconds=seconds,
         fit_seconds=fit_seconds,
+        bare_seconds=bare_seconds,
         problem=problem.name,
         primary=problem.primary_metric,
     )
+
+
+def _fairness(problem: Problem, scored: Scored, folder: Path, *, seed: int) -> None:
+    """Write how the groups of the problem's fairness columns are treated, for people and for later checks."""
+    found = parity(scored, problem.groups, figures_of(problem), seed=seed).to_dict()
+    run_files.write_json(folder / run_files.FAIRNESS, found)
+    title = f"How {problem.name} treats groups"
+    text = fairness.markdown(found, title=title, strategies=problem.strategies)
+    (folder / "fairness.md").write_text(text, "utf-8")
 
 
 def _lineage(
@@ -289,7 +328,7 @@ def _lineage(
     )
 
 
-def _params(request: TrainRequest, options: StrategyOptions) -> dict[str, Any]:
+def _params(request: TrainRequest, options: StrategyOptions, estimator: Any) -> dict[str, Any]:
     return {
         "strategy": request.strategy,
         "feature_set_version": request.feature_set_version,
@@ -298,7 +337,7 @@ def _params(request: TrainRequest, options: StrategyOptions) -> dict[str, Any]:
         "min_segment_rows": request.min_segment_rows or "default",
         "optuna_trials": request.optuna_trials,
         "seed": request.seed,
-        **{f"booster.{name}": value for name, value in options.params.items()},
+        **{f"booster.{name}": value for name, value in getattr(estimator, "settings", options.params).items()},
     }
 
 
@@ -310,6 +349,6 @@ def _tags(lineage: Lineage) -> dict[str, str]:
 
 def _description(request: TrainRequest, card: Scorecard, primary: str) -> str:
     return (
-        f"{request.hypothesis_id}: {request.change_summary} {request.strategy} on feature set "
+        f"{request.hypothesis_id}: {request.change_summary.rstrip('.')}. {request.strategy} on feature set "
         f"{request.feature_set_version}, data {request.dataset_version}; holdout {primary} {card.overall[primary]:.4f}."
     )

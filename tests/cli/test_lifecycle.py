@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,8 @@ def test_04_training_refuses_without_a_complete_hypothesis(flow: Flow) -> None:
     disagreeing = flow(*[w.replace("architecture", "tuning") for w in TRAIN], code=2)
     assert "change type" in disagreeing.err
     assert "v2.1" in flow(*[w.replace("v2.0", "v9.9") for w in TRAIN], code=2).err
+    assert "sim-v1" in flow(*[w.replace("sim-v1", "sim-v9") for w in TRAIN], code=2).err
+    assert "nope.csv" in flow(*TRAIN, "--input-csv", "/nope.csv", code=2).err
     assert _versions(flow) == before
     with sqlite3.connect(flow.home / "mlruns" / "arena.db") as ledger:
         assert ledger.execute("SELECT count(*) FROM hypothesis_locks").fetchone() == (0,), "nothing was locked"
@@ -131,7 +134,21 @@ def test_07_the_challenger_wins_on_the_same_rows(flow: Flow) -> None:
     assert "supported" in (flow.home / "docs" / "hypotheses" / "H-SEG-001.md").read_text()
 
 
-def test_08_a_named_person_decides_once(flow: Flow) -> None:
+def test_08_changed_evidence_invalidates_and_can_be_made_again(flow: Flow) -> None:
+    (open_,) = [p for p in flow("arena-status", "--json").json["proposals"] if p["disposition"] == "open"]
+    bundles = sorted((flow.home / "data" / "evidence").iterdir(), key=lambda p: p.stat().st_mtime)
+    manifest = bundles[-1] / "bundle.json"
+    manifest.write_text(manifest.read_text().replace('"verdict": "pass"', '"verdict":  "pass"'))
+    refused = flow("arena-approve", "--proposal-id", open_["id"], "--approved-by", "ana", code=3)
+    assert "bundle_digest" in refused.err
+    states = {p["id"]: p["disposition"] for p in flow("arena-status", "--json").json["proposals"]}
+    assert states[open_["id"]] == "invalidated"
+    again = flow("arena-propose", "--json").json
+    assert (again["verdict"], again["disposition"]) == ("pass", "open")
+    assert again["id"] != open_["id"]
+
+
+def test_08b_a_named_person_decides_once(flow: Flow) -> None:
     (open_,) = [p for p in flow("arena-status", "--json").json["proposals"] if p["disposition"] == "open"]
     flow("arena-approve", "--proposal-id", "P-nope", "--approved-by", "ana", code=2)
     decided = flow("arena-approve", "--proposal-id", open_["id"], "--approved-by", "ana", "--json").json
@@ -147,6 +164,9 @@ def test_08_a_named_person_decides_once(flow: Flow) -> None:
 def test_09_the_ledger_and_the_verdict_can_be_checked(flow: Flow) -> None:
     assert flow("arena-verify", "--json").json["ok"]
     for proposal in flow("arena-status", "--json").json["proposals"]:
+        if proposal["disposition"] == "invalidated":
+            assert "was changed" in flow("arena-replay", proposal["id"], code=2).err
+            continue
         replayed = flow("arena-replay", proposal["id"], "--json").json
         assert replayed["ok"], replayed
         assert replayed["checked"] > 0
@@ -159,7 +179,16 @@ def test_10_release_is_red_until_every_gate_is_green(flow: Flow) -> None:
     record = flow.home / "reports" / "tests.json"
     record.parent.mkdir(exist_ok=True)
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_packaging.py"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/domain/test_gates.py",
+            "tests/test_architecture.py",
+        ],
         cwd=flow.script.parent.parent,
         env={**os.environ, "DS_WORKFLOW_TEST_RECORD": str(record)},
         capture_output=True,
@@ -172,12 +201,20 @@ def test_10_release_is_red_until_every_gate_is_green(flow: Flow) -> None:
     seen = json.loads(record.read_text())
     record.write_text(json.dumps({**seen, "passed": 0}))
     assert flow("release-check", "--json", code=1).json["ready"] is False, "no test at all is not green"
+    record.write_text(json.dumps({**seen, "files": ["tests/test_packaging.py"]}))
+    assert flow("release-check", "--json", code=1).json["ready"] is False, "tests of something else are not enough"
+    record.write_text("{")
+    (found,) = [
+        c for g in flow("release-check", "--json", code=1).json["gates"] for c in g["checks"] if c["name"] == "tests"
+    ]
+    assert found["status"] == "unknown", "a broken record is unknown, and the rest of the report stands"
 
 
 def test_11_rollback_and_custody(flow: Flow) -> None:
     flow("arena-rollback", "--by", "ana", "--reason", " ", code=2)
     back = flow("arena-rollback", "--by", "ana", "--reason", "Co-op values jumped", "--json").json
     assert (back["kind"], back["effect"], back["challenger"]["version"]) == ("rollback", "applied", 1)
+    assert back["self_approved"] is False, "nobody owns a rollback, so nobody approved their own"
     assert flow("arena-status", "--json").json["aliases"]["champion"]["version"] == 1
     store = flow.home / "mlruns" / "mlflow.db"
     with sqlite3.connect(store) as database:
@@ -195,7 +232,12 @@ def test_11_rollback_and_custody(flow: Flow) -> None:
 def test_12_bad_words_get_clear_errors(flow: Flow) -> None:
     assert "Did you mean arena-status" in flow("arena-statuss", code=2).err
     assert flow("arena-show", "P-unknown", "--json", code=2).json["error"]["code"] == 2
-    assert "Known: nyc_sales" in flow("--problem", "mars", "data-list", code=2).err
+    for command in ("data-list", "arena-status", "daily", "release-check"):
+        assert "nyc_sales" in flow("--problem", "mars", command, code=2).err
+    assert flow("data-check", "--json").json["ok"]
+    assert {row["id"] for row in flow("hypothesis-list", "--json").json} >= {"H-SEG-001", "H-NEW-100"}
+    assert "nyc_sales" in {row["name"] for row in flow("problems", "--json").json}
+    assert ".csv" in flow("data-fetch", "--out", "x.txt", "--from", "2024-01-01", "--to", "2024-01-02", code=2).err
     assert flow("data-snapshot", "--dataset-version", "x", "--input", "/nope.csv", code=2).err
     assert flow("data-snapshot", "--dataset-version", "../x", "--simulate", code=2).err
 
@@ -203,3 +245,30 @@ def test_12_bad_words_get_clear_errors(flow: Flow) -> None:
 def _versions(flow: Flow) -> int:
     with sqlite3.connect(flow.home / "mlruns" / "mlflow.db") as store:
         return int(store.execute("SELECT count(*) FROM model_versions").fetchone()[0])
+
+
+def test_13_a_killed_approval_is_finished_by_the_next_command(flow: Flow) -> None:
+    """SIGKILL while the promotion is being applied; then `arena-status`, as anybody would."""
+    retry = [w.replace("A model per segment", "Again a model per segment") for w in TRAIN]
+    flow(*retry)
+    proposal = flow("arena-propose", "--json").json
+    assert proposal["verdict"] == "pass"
+    words = ["arena-approve", "--proposal-id", proposal["id"], "--approved-by", "ana"]
+    process = subprocess.Popen(
+        [str(flow.script), "--workspace", str(flow.home), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    ledger = flow.home / "mlruns" / "arena.db"
+    deadline = time.monotonic() + 60
+    effect = "none"
+    while effect == "none" and process.poll() is None and time.monotonic() < deadline:
+        with sqlite3.connect(ledger) as database:
+            (effect,) = database.execute("SELECT effect FROM proposals WHERE id = ?", (proposal["id"],)).fetchone()
+    process.kill()
+    process.wait()
+    assert effect == "applying", "killed between the decision and its effect"
+    status = flow("arena-status", "--json").json
+    (found,) = [p for p in status["proposals"] if p["id"] == proposal["id"]]
+    assert (found["disposition"], found["effect"], found["decided_by"]) == ("approved", "applied", "ana")
+    assert status["custody"] == "in_custody"
+    assert status["aliases"]["champion"]["version"] == proposal["challenger"]["version"]
+    assert flow("arena-verify", "--json").json["ok"]

@@ -73,6 +73,14 @@ def mapping() -> dict[str, Any]:
                     "unit": "relative",
                     "applies_to": ["promotion"],
                 },
+                "either": {
+                    "kind": "one_of",
+                    "alternatives": [
+                        {"metric": "mdape", "minimum": 0.05, "unit": "relative", "over": "overall"},
+                        {"metric": "ppe10", "minimum": 0.01, "unit": "absolute", "over": "weighted_segments"},
+                    ],
+                    "applies_to": ["promotion"],
+                },
                 "no_drop": {
                     "kind": "max_drop",
                     "metric": "ppe10",

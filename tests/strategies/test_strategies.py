@@ -97,8 +97,9 @@ def test_the_global_strategy_refuses_options_of_a_router() -> None:
 
 
 def test_strategies_for_prices_refuse_another_task() -> None:
+    other = replace(PROBLEM, task="binary")
     with pytest.raises(InvalidInput, match="binary"):
-        plugins.load("strategies", "global").build(replace(PROBLEM, task="binary"), StrategyOptions(), columns("v1.0"))
+        plugins.load("strategies", "segmented_router").build(other, StrategyOptions(), columns("v1.0"))
 
 
 # --- routes ----------------------------------------------------------------------------------------------------------

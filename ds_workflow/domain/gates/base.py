@@ -83,6 +83,42 @@ class Requirement:
         return share_against(self.draws, ~self._holding())
 
 
+@dataclass(frozen=True)
+class AnyOf(Requirement):
+    """At least one of several requirements: shown when one is, at its level times their number (Bonferroni), violated
+    when all are. Figure and draws are those of the one that is nearest to being shown."""
+
+    among: tuple[Requirement, ...] = ()
+
+    @staticmethod
+    def of(name: str, among: Sequence[Requirement]) -> AnyOf:
+        """The disjunction of requirements, at least one."""
+        best = min(among, key=lambda r: (r.p_holds, r.p_violated * -1))
+        others = "; ".join(f"{r.required}: {r.observed:.4f}" for r in among)
+        return AnyOf(
+            name,
+            best.observed,
+            best.draws,
+            best.side,
+            best.threshold,
+            " or ".join(r.required for r in among),
+            best.rows,
+            best.clusters,
+            note=f"Nearest: {best.required}. All: {others}.",
+            among=tuple(among),
+        )
+
+    @property
+    def p_holds(self) -> float:
+        """As the best of them, corrected for having chosen it."""
+        return min(1.0, len(self.among) * min(r.p_holds for r in self.among))
+
+    @property
+    def p_violated(self) -> float:
+        """As the one that is least violated."""
+        return max(r.p_violated for r in self.among)
+
+
 class StatisticalGate:
     """A gate that asks requirements of the draws. On its own it corrects over its own segments."""
 

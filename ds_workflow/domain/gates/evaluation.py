@@ -15,7 +15,7 @@ from ds_workflow.domain.gates.evidence import (
     SegmentsComplete,
     Servable,
 )
-from ds_workflow.domain.gates.statistical import BeatsNaive, Bound, MaxDrop, WeightedImprovement, improvement
+from ds_workflow.domain.gates.statistical import BeatsNaive, Bound, MaxDrop, OneOf, WeightedImprovement, improvement
 from ds_workflow.domain.policy import GateSpec, Policy, Trial
 from ds_workflow.errors import InvalidInput
 from registry.records import GateResult, Verdict
@@ -58,6 +58,8 @@ def _gate(spec: GateSpec, trial: Trial) -> Gate:  # noqa: PLR0911 - one line per
     match spec.kind:
         case "weighted_improvement":
             return WeightedImprovement(spec.name, spec.metric, spec.threshold(trial), spec.unit)
+        case "one_of":
+            return OneOf(spec.name, spec.alternatives)
         case "max_drop":
             return MaxDrop(spec.name, spec.metric, spec.threshold(trial), spec.unit, spec.over)
         case "floor" | "ceiling":

@@ -10,6 +10,7 @@ import numpy as np
 
 from ds_workflow.domain.comparison import Comparison, Role
 from ds_workflow.domain.gates.base import (
+    AnyOf,
     Requirement,
     Side,
     StatisticalGate,
@@ -18,7 +19,7 @@ from ds_workflow.domain.gates.base import (
     too_small,
 )
 from ds_workflow.domain.metrics import metric
-from ds_workflow.domain.policy import Over
+from ds_workflow.domain.policy import Alternative, Over
 from ds_workflow.domain.resample import Floats
 from ds_workflow.errors import InvalidInput
 from registry.records import GateResult
@@ -280,3 +281,23 @@ def improvement(comparison: Comparison, *, metric: str, segment: str, unit: str,
 
     q = Question(name, required, metric, minimum, ("challenger", "champion"), make)
     return (_ask_in(q, comparison, segment),)
+
+
+@dataclass(frozen=True)
+class OneOf(StatisticalGate):
+    """Superiority in at least one of several figures: a challenger may win by being better or by being fairer, and what
+    it may lose elsewhere is for the other gates. The level is shared among the alternatives, see `AnyOf`."""
+
+    name: str
+    alternatives: tuple[Alternative, ...]
+
+    def ask(self, comparison: Comparison) -> Asked:
+        """One requirement; an alternative that can't be measured drops out, and if all do, their reasons stand."""
+        found = [result for one in self.alternatives for result in self._one(one, comparison)]
+        tested = [r for r in found if isinstance(r, Requirement)]
+        return (AnyOf.of(self.name, tested),) if tested else tuple(found)
+
+    def _one(self, a: Alternative, comparison: Comparison) -> Asked:
+        if a.weighted:
+            return WeightedImprovement(self.name, a.metric, a.minimum, a.unit).ask(comparison)
+        return improvement(comparison, metric=a.metric, segment="", unit=a.unit, minimum=a.minimum, name=self.name)

@@ -114,6 +114,9 @@ _NOTES = {
 }
 
 
+TRENDING = frozenset({"price_index", "index_change_180", "index_change_365", "day_number"})
+
+
 def _sets() -> tuple[FeatureSet, ...]:
     sets: list[FeatureSet] = []
     for version in ENTERED:
@@ -125,7 +128,7 @@ def _sets() -> tuple[FeatureSet, ...]:
 
 
 FEATURES = tuple(
-    Feature(name, description, availability, unit, sources)
+    Feature(name, description, availability, unit, sources, trending=name in TRENDING)
     for name, _, availability, sources, description, unit in _TABLE
 )
 FEATURE_SETS = _sets()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ds_workflow.adapters import evidence, hypotheses, models, policies, run_files, snapshots
+from ds_workflow.errors import WorkflowError
 from ds_workflow.reports import model_card
 from ds_workflow.reports import proposal as report
-from ds_workflow.use_cases.arena import status
+from ds_workflow.use_cases.arena.view import View, view
 from registry.errors import NotFound, OutOfCustody
 from registry.records import Evidence, ModelVersion, Proposal, VersionRef
+
+GONE = "0" * 64
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
 
 
-def approve(work: Workspace, proposal_id: str, *, by: str, reason: str = "") -> status.View:
+def approve(work: Workspace, proposal_id: str, *, by: str, reason: str = "") -> View:
     """Approve a proposal and promote its challenger; every digest it binds is computed again first."""
     reconcile(work)
     work.say("computing every digest that the approval binds, again")
@@ -30,13 +34,13 @@ def approve(work: Workspace, proposal_id: str, *, by: str, reason: str = "") -> 
     return _written(work, decided)
 
 
-def reject(work: Workspace, proposal_id: str, *, by: str, reason: str) -> status.View:
+def reject(work: Workspace, proposal_id: str, *, by: str, reason: str) -> View:
     """Reject a proposal; the champion stays."""
     reconcile(work)
     return _written(work, work.registry.reject(proposal_id, by=by, reason=reason))
 
 
-def roll_back(work: Workspace, *, to: int | None, by: str, reason: str) -> status.View:
+def roll_back(work: Workspace, *, to: int | None, by: str, reason: str) -> View:
     """Put a former champion back, from the pointer log."""
     reconcile(work)
     policy = policies.load(work.settings.policy(work.problem.name), work.problem)
@@ -63,21 +67,30 @@ def recheck(work: Workspace, proposal: Proposal) -> Evidence:
     old = proposal.evidence
     problem = work.problem
     lineage = work.registry.version(problem.name, old.challenger.version).lineage
-    snapshot = snapshots.SnapshotStore(work.settings.data).load(problem, lineage.dataset_version)
-    manifest = evidence.verify(work.settings.evidence, old.bundle_digest)
+    store = snapshots.SnapshotStore(work.settings.data)
+    holdout = _or_gone(lambda: store.load(problem, lineage.dataset_version).record.holdout_digest)
+    bundle = _or_gone(lambda: evidence.verified(work.settings.evidence, old.bundle_digest))
     document = old.hypothesis_digest
     if proposal.hypothesis is not None:
-        document = hypotheses.of(work.settings).load(proposal.hypothesis.id).digest
+        ident = proposal.hypothesis.id
+        document = _or_gone(lambda: hypotheses.of(work.settings).load(ident).digest)
     return replace(
         old,
         challenger=_ref_now(work, old.challenger),
         champion=_ref_now(work, old.champion) if old.champion else None,
-        holdout_digest=snapshot.record.holdout_digest,
+        holdout_digest=holdout,
         policy_digest=policies.load(work.settings.policy(problem.name), problem).digest,
         hypothesis_digest=document,
-        verdict=manifest["verdict"],
-        bundle_digest=old.bundle_digest,
+        bundle_digest=bundle,
     )
+
+
+def _or_gone(digest: Callable[[], str]) -> str:
+    """A digest computed again; zeros when what it was taken over is gone or can't be read."""
+    try:
+        return digest()
+    except (WorkflowError, OSError, ValueError):
+        return GONE
 
 
 def _ref_now(work: Workspace, ref: VersionRef) -> VersionRef:
@@ -86,7 +99,7 @@ def _ref_now(work: Workspace, ref: VersionRef) -> VersionRef:
         version = work.registry.version(work.problem.name, ref.version)
         work.registry.model_path(version)
     except (NotFound, OutOfCustody):
-        return replace(ref, digest="0" * 64)
+        return replace(ref, digest=GONE)
     return version.ref
 
 
@@ -96,14 +109,14 @@ def smoke(work: Workspace, version: ModelVersion) -> None:
     work.say(f"version {version.version} loaded by digest and answered {rows} rows as at training")
 
 
-def _written(work: Workspace, proposal: Proposal) -> status.View:
+def _written(work: Workspace, proposal: Proposal) -> View:
     """The view of a decided proposal, with its pages and, once it is champion, its model card brought up to date."""
-    view = status.view(work, proposal)
+    shown = view(work, proposal)
     folder = work.settings.reports / "arena"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{proposal.id}.html").write_text(report.html(proposal, view.context), "utf-8")
-    (folder / f"{proposal.id}.md").write_text(report.markdown(proposal, view.context), "utf-8")
-    if proposal.effect == "applied":
+    (folder / f"{proposal.id}.html").write_text(report.html(proposal, shown.context), "utf-8")
+    (folder / f"{proposal.id}.md").write_text(report.markdown(proposal, shown.context), "utf-8")
+    if proposal.effect == "applied" and proposal.kind != "rollback":  # a rollback judges nothing: the card stays
         version = work.registry.version(proposal.problem, proposal.challenger.version)
         path = work.settings.model_cards / f"{proposal.problem}-v{version.version}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,4 +132,4 @@ def _written(work: Workspace, proposal: Proposal) -> status.View:
             caveats=[f"{name} was not measured: {why}" for name, why in card["missing"].items()],
         )
         path.write_text(text, "utf-8")
-    return view
+    return shown

@@ -15,7 +15,8 @@ from ds_workflow.domain.metrics import metric
 from ds_workflow.domain.outcome import OutcomeEntry
 from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import tables
-from ds_workflow.use_cases.arena import apply, compare, status
+from ds_workflow.use_cases.arena import apply, compare
+from ds_workflow.use_cases.arena.view import View, view
 from registry.errors import ChampionExists, NoChampion, NotFound
 from registry.records import Evidence, GateResult, HypothesisRef, ModelVersion, Outcome, Proposal, utc_text
 
@@ -30,7 +31,7 @@ OUTCOME: dict[str, Outcome] = {"pass": "supported", "fail": "refuted"}
 class Round:
     """What arena-propose wrote: one proposal, or several that share the error rate."""
 
-    views: tuple[status.View, ...]
+    views: tuple[View, ...]
     name: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,17 +59,17 @@ def propose(work: Workspace, versions: Sequence[int] = ()) -> Round:
     challengers = [work.registry.version(name, number) for number in numbers]
     label = f"R-{work.clock():%Y%m%dT%H%M%S%f}" if len(challengers) > 1 else ""
     found = [_one(work, challenger, champion, label=label, among=len(challengers)) for challenger in challengers]
-    return Round(tuple(status.view(work, proposal) for proposal in found), label)
+    return Round(tuple(view(work, proposal) for proposal in found), label)
 
 
-def bootstrap(work: Workspace, number: int, *, owner: str, approved_by: str, reason: str) -> status.View:
+def bootstrap(work: Workspace, number: int, *, owner: str, approved_by: str, reason: str) -> View:
     """Judge the first version by the absolute gates and, when they pass, appoint it by a named person's decision."""
     require_no_champion(work)
     challenger = work.registry.version(work.problem.name, number)
     judged = compare.judge(work, challenger, None, kind="bootstrap")
     proposal = _write(work, judged, challenger, kind="bootstrap", hypothesis=None, owner=owner)
     if proposal.verdict != "pass":
-        return status.view(work, proposal)
+        return view(work, proposal)
     return apply.approve(work, proposal.id, by=approved_by, reason=reason)
 
 
@@ -93,6 +94,11 @@ def _newest(work: Workspace) -> int:
 
 
 def _one(work: Workspace, challenger: ModelVersion, champion: ModelVersion, *, label: str, among: int) -> Proposal:
+    if challenger.lineage.hypothesis_id == BASELINE:
+        raise InvalidInput(
+            f"Version {challenger.version} is a baseline, which no hypothesis stands behind, so it can't challenge.",
+            hint="Train a candidate for a written hypothesis: 'train-candidate'.",
+        )
     store = hypotheses.of(work.settings)
     document = store.load(challenger.lineage.hypothesis_id)
     lock = work.registry.hypothesis_lock(work.problem.name, document.id)
@@ -206,6 +212,11 @@ def _summary(
     notes = [*judged.notes]
     if tested is not None:
         notes.append(f"The claim by itself: {OUTCOME.get(tested.status, 'inconclusive')}. {tested.note}")
+        if tested.status == "pass" and judged.evaluation.verdict != "pass":
+            open_ = sorted({g.name for g in judged.evaluation.gates if g.status != "pass"})
+            notes.append(
+                f"The claim holds, and yet this may not be promoted: the policy asks for more ({', '.join(open_)})."
+            )
     return {
         "order": list(dict.fromkeys([problem.primary_metric, *problem.metrics])),
         "overall": _cells(parts.get(OVERALL, {})),
@@ -223,6 +234,9 @@ def _summary(
             for name in problem.slices
         },
         "residuals": models.residuals_by_month(comparison.challenger, comparison.champion),
+        "residuals_title": "Mean signed error of the probability"
+        if problem.task == "binary"
+        else "Median signed error",
         "champion_trial": _trial(judged),
         "holdout": {
             "digest": record.holdout_digest,

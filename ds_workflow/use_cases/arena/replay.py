@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ds_workflow.adapters import evidence
-from ds_workflow.use_cases.arena.status import Checked
+from ds_workflow.use_cases.arena.view import Checked
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace

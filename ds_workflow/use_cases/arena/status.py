@@ -9,30 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ds_workflow.reports import proposal as report
 from ds_workflow.reports import tables
+from ds_workflow.use_cases.arena.view import Checked, View, view
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
     from registry.records import Custody, Proposal
-
-
-@dataclass(frozen=True)
-class View:
-    """One proposal, ready to be shown."""
-
-    proposal: Proposal
-    context: report.Context
-
-    def to_dict(self) -> dict[str, Any]:
-        """The document of `arena-show --json`."""
-        return report.to_json(self.proposal)
-
-    def text(self) -> str:
-        """For the terminal."""
-        return report.text(self.proposal, self.context)
-
-    def brief(self) -> str:
-        """For the terminal, after a decision."""
-        return report.brief(self.proposal, self.context)
 
 
 @dataclass(frozen=True)
@@ -103,7 +84,7 @@ def read(work: Workspace) -> Status:
     """The arena of the workspace's problem, newest proposal first."""
     from registry.records import utc_text
 
-    found = work.registry.status(work.settings.problem)
+    found = finished(work)
     return Status(
         problem=found.problem,
         registered_model=found.registered_model,
@@ -114,13 +95,15 @@ def read(work: Workspace) -> Status:
     )
 
 
-def view(work: Workspace, proposal: Proposal) -> View:
-    """A proposal with what its pages show around it."""
-    from registry.records import utc_text
+def finished(work: Workspace) -> Any:
+    """The registry's status, after finishing a decision that an interrupted command left half applied."""
+    found = work.registry.status(work.settings.problem)
+    if any(p.effect == "applying" for p in found.proposals):
+        from ds_workflow.use_cases.arena import apply
 
-    decisions = tuple(work.registry.decisions(proposal.id))
-    now = utc_text(work.clock())
-    return View(proposal, report.Context(problem_title=work.problem.title, decisions=decisions, now=now))
+        apply.reconcile(work)
+        found = work.registry.status(work.settings.problem)
+    return found
 
 
 def show(work: Workspace, proposal_id: str, *, html: Path | None = None, markdown: Path | None = None) -> View:
@@ -134,27 +117,8 @@ def show(work: Workspace, proposal_id: str, *, html: Path | None = None, markdow
     return found
 
 
-@dataclass(frozen=True)
-class Checked:
-    """What a check of the ledger or of a verdict found."""
-
-    ok: bool
-    checked: int
-    problems: tuple[str, ...]
-    what: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The document of `arena-verify --json` and `arena-replay --json`."""
-        return {"ok": self.ok, "checked": self.checked, "problems": list(self.problems)}
-
-    def text(self) -> str:
-        """For the terminal."""
-        if self.ok:
-            return f"{self.what}: {self.checked:,} checked, nothing wrong."
-        return "\n".join([f"{self.what}: {len(self.problems)} of {self.checked:,} wrong.", *self.problems])
-
-
 def verify(work: Workspace) -> Checked:
     """The chain of events, its head outside, and the pointer log."""
+    finished(work)
     found = work.registry.verify()
     return Checked(found.ok, found.checked, tuple(found.problems), "Events")

@@ -1,0 +1,30 @@
+"""Who earns over 50,000 dollars a year: the Adult table of the UCI repository.
+
+The face of this plug-in; nothing else of the folder is for outside use.
+"""
+
+from __future__ import annotations
+
+from ds_workflow.problems.adult_income.baseline import BaseRate
+from ds_workflow.problems.adult_income.cleaning import clean
+from ds_workflow.problems.adult_income.declaration import PROBLEM
+from ds_workflow.problems.adult_income.features import IncomeFeatures
+from ds_workflow.problems.adult_income.loader import load
+from ds_workflow.problems.adult_income.simulator import simulate
+
+__all__ = ["PROBLEM", "TRUSTED_TYPES", "clean", "featurizer", "load", "naive", "simulate"]
+
+TRUSTED_TYPES = (
+    "ds_workflow.problems.adult_income.baseline.BaseRate",
+    "ds_workflow.problems.adult_income.features.IncomeFeatures",
+)
+
+
+def featurizer(feature_set_version: str, *, seed: int) -> IncomeFeatures:
+    """The unfitted featurizer of that feature set; UnknownName lists the known ones. Nothing in it is drawn."""
+    return IncomeFeatures(PROBLEM.feature_set(feature_set_version).version)
+
+
+def naive() -> BaseRate:
+    """The unfitted naive baseline: the training share of class 1."""
+    return BaseRate()
