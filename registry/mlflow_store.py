@@ -6,6 +6,7 @@ go through its client. MLflow's aliases have no compare-and-set and no history: 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -397,7 +398,9 @@ def _dataset(told: Mapping[str, Any]) -> dict[str, Any]:
     if frame is None:
         told_only: Any = MetaDataset
         return dict(told_only(source=source, name=name, digest=digest).to_dict())
-    return dict(from_pandas(frame, source=source, name=name, digest=digest).to_dict())
+    told_of = dict(from_pandas(frame, source=source, name=name, digest=digest).to_dict())
+    # the frame is a sample for the schema's sake; the rows are those of the dataset
+    return told_of | {"profile": json.dumps({"num_rows": told.get("rows"), "sample_rows": len(frame)})}
 
 
 def _name(name: str) -> str:

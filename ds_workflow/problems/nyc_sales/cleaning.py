@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ds_workflow.errors import InvalidInput
+from ds_workflow.problems.nyc_sales import addresses
 from ds_workflow.problems.nyc_sales.source import BOROUGHS, REQUIRED
 
 SEGMENTS = ("SINGLE_FAMILY", "WALKUP", "ELEVATOR", "SMALL_MULTI")
@@ -43,23 +43,6 @@ DROP_REASONS = {
 IDENTITY = ("borough", "block", "lot", "address", "apartment_number", "sale_date", "sale_price")
 _SQUARE_FEET = ("land_square_feet", "gross_square_feet")
 _UNITS = ("residential_units", "commercial_units", "total_units")
-_STREET = {
-    "STREET": "ST",
-    "AVENUE": "AVE",
-    "ROAD": "RD",
-    "PLACE": "PL",
-    "BOULEVARD": "BLVD",
-    "DRIVE": "DR",
-    "LANE": "LN",
-    "COURT": "CT",
-    "PARKWAY": "PKWY",
-    "TERRACE": "TER",
-    "SQUARE": "SQ",
-    "EAST": "E",
-    "WEST": "W",
-    "NORTH": "N",
-    "SOUTH": "S",
-}
 
 
 def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -203,10 +186,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _street(address: pd.Series[Any], lot: pd.Series[Any]) -> list[str]:
-    short: dict[Any, str] = {}
-    for text in address.dropna().unique():
-        words = re.sub(r"[.'`]", "", str(text).upper().split(",")[0]).split()
-        short[text] = " ".join(re.sub(r"^(\d+)(ST|ND|RD|TH)$", r"\1", _STREET.get(w, w)) for w in words)
+    short = {text: addresses.street(str(text)) for text in address.dropna().unique()}
     known = address.map(short)
     streets: list[str] = known.where(known.notna() & (known != ""), lot).to_list()
     return streets
