@@ -70,11 +70,6 @@ class Workspace:
             people=self.people,
         )
 
-    @property
-    def store_uri(self) -> str:
-        """The address of this workspace's MLflow store."""
-        return f"sqlite:///{self.settings.store / 'mlflow.db'}"
-
     @cached_property
     def plugin(self) -> ModuleType:
         """The module of the problem at hand."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from ds_workflow.adapters import run_files
+from ds_workflow.adapters import models, run_files
+from ds_workflow.domain import health
 from ds_workflow.domain.comparison import Servability
+from ds_workflow.domain.health import Decay
 from ds_workflow.domain.leakage import Behaviour, LeakageReport, scan
 from ds_workflow.domain.metrics import Floats
 from ds_workflow.domain.problem import Problem
@@ -106,6 +109,12 @@ def behaviours(model: Pipeline, problem: Problem, rows: pd.DataFrame, history: p
 
 def _predict(model: Pipeline, rows: pd.DataFrame) -> Floats:
     return np.asarray(model.predict(rows), dtype=np.float64)
+
+
+def decay(run: Path, problem: Problem, *, seed: int) -> Decay:
+    """How the answers that a run recorded for its holdout fared on the newest of those rows."""
+    scored = models.read_scored(run / run_files.PREDICTIONS)
+    return health.decay(scored, problem.primary_metric, seed=seed, timeless=not problem.time_column)
 
 
 def drift_columns(names: Sequence[str], features: pd.DataFrame) -> pd.DataFrame:

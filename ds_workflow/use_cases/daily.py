@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ds_workflow import plugins
-from ds_workflow.adapters import models, policies, run_files, snapshots
-from ds_workflow.domain import health
+from ds_workflow.adapters import policies, probes, snapshots
 from ds_workflow.errors import InvalidInput, WorkflowError
 from ds_workflow.reports import tables
 from registry.errors import RegistryError
@@ -114,10 +113,8 @@ def _champion(work: Workspace) -> tuple[ModelVersion | None, Check]:
 
 
 def _performance(work: Workspace, champion: ModelVersion) -> Check:
-    scored = models.read_scored(work.registry.run_artifacts(champion) / run_files.PREDICTIONS)
-    found = health.decay(
-        scored, work.problem.primary_metric, seed=champion.lineage.seed, timeless=not work.problem.time_column
-    )
+    run = work.registry.run_artifacts(champion)
+    found = probes.decay(run, work.problem, seed=champion.lineage.seed)
     step = "" if found.status == "healthy" else "Read which segments decayed and write a hypothesis about it."
     return Check("performance", found.status, found.detail, step)
 

@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from ds_workflow.adapters import evidence, hypotheses, models, policies, run_files, service, snapshots, trial
-from ds_workflow.domain import health
+from ds_workflow.adapters import evidence, hypotheses, models, policies, probes, run_files, service, snapshots, trial
 from ds_workflow.domain.gates import evaluate
 from ds_workflow.errors import WorkflowError
 from ds_workflow.reports import release_report
@@ -281,13 +280,8 @@ def _fallback(walk: _Walk) -> Found:
 
 
 def _monitoring(walk: _Walk) -> Found:
-    scored = models.read_scored(walk.work.registry.run_artifacts(walk.champion) / run_files.PREDICTIONS)
-    found = health.decay(
-        scored,
-        walk.work.problem.primary_metric,
-        seed=walk.champion.lineage.seed,
-        timeless=not walk.work.problem.time_column,
-    )
+    run = walk.work.registry.run_artifacts(walk.champion)
+    found = probes.decay(run, walk.work.problem, seed=walk.champion.lineage.seed)
     status: Status = {"healthy": "pass", "unknown": "unknown"}.get(found.status, "fail")  # type: ignore[assignment]
     return status, found.detail, "Read the segments that decayed and write the next hypothesis."
 
