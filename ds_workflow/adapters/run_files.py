@@ -124,9 +124,14 @@ def read_json(path: Path) -> Any:
         raise InvalidInput(f"{path} can't be read: {error}") from error
 
 
-def write_json(path: Path, value: Any) -> None:
+def json_text(value: Any) -> str:
     """Sorted, indented JSON; NaN is refused."""
-    path.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False, default=str) + "\n", "utf-8")
+    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False, default=str) + "\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write it as `json_text`."""
+    path.write_text(json_text(value), "utf-8")
 
 
 def requirements() -> tuple[str, ...]:

@@ -49,9 +49,17 @@ def mitigations(content: Mapping[str, Any], *, strategies: Sequence[str]) -> lis
 
 
 def markdown(content: Mapping[str, Any], *, title: str, strategies: Sequence[str] = ()) -> str:
-    """The report of `Parity.to_dict()`."""
-    out = [f"# {title}", ""]
-    out += [
+    """The report of `Parity.to_dict()`, as a document of its own."""
+    return "\n".join([f"# {title}", "", *_lines(content, strategies, level="##")]) + "\n"
+
+
+def section(content: Mapping[str, Any], *, strategies: Sequence[str] = ()) -> str:
+    """The same as a section of a larger document: without a title, its headings one level deeper."""
+    return "\n".join(_lines(content, strategies, level="###")) + "\n"
+
+
+def _lines(content: Mapping[str, Any], strategies: Sequence[str], *, level: str) -> list[str]:
+    out = [
         f"{count(content['rows'])} holdout rows. Brackets hold {100 * content['level']:.0f} % intervals by resampling "
         f"clusters; groups of fewer than {content['minimum_rows']} rows are not measured.",
         "",
@@ -64,17 +72,21 @@ def markdown(content: Mapping[str, Any], *, title: str, strategies: Sequence[str
             by = {f["metric"]: f for f in mine if f["group"] == group}
             rows = count(by[names[0]]["rows"])
             cells.append([md(group), rows, *(_figure(by[n]) for n in names)])
-        out += [f"## By {column}", "", *md_table([column, "rows", *names], cells, align="lr" + "r" * len(names)), ""]
+        out += [
+            f"{level} By {column}",
+            "",
+            *md_table([column, "rows", *names], cells, align="lr" + "r" * len(names)),
+            "",
+        ]
         differences = [d for d in content["differences"] if d["column"] == column]
         if differences:
             body = [_difference(d) for d in differences]
             heads = ["difference", "groups", "high minus low", "interval", "by chance"]
             out += [*md_table(heads, body, align="llrrr"), ""]
-    out += ["## What to do", ""]
+    out += [f"{level} What to do", ""]
     said = mitigations(content, strategies=strategies)
     nothing = f"No difference between groups is above {content['limit']:g}."
-    out += [f"* {md(sentence)}" for sentence in said] or [nothing]
-    return "\n".join(out) + "\n"
+    return out + ([f"* {md(sentence)}" for sentence in said] or [nothing])
 
 
 def _figure(figure: Mapping[str, Any]) -> str:

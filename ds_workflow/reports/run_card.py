@@ -8,6 +8,8 @@ from typing import Any
 
 from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.scorecard import Scorecard
+from ds_workflow.reports import markup
+from ds_workflow.reports.annex import Annex
 from ds_workflow.reports.charts import Bar, BarGroup, grouped_bars, horizontal_bars
 from ds_workflow.reports.page import bullets, figure, page, section, table
 from ds_workflow.reports.tables import (
@@ -54,6 +56,7 @@ class RunCard:
     caveats: Sequence[str] = ()
     seconds: float | None = None
     primary: str = ""  # the metric that charts show first
+    annexes: Sequence[Annex] = ()  # further sections
 
 
 def of(
@@ -194,6 +197,10 @@ def markdown(card: RunCard) -> str:
         top = sorted(values.items(), key=lambda kv: (-abs(kv[1] or 0.0), kv[0]))[:20]
         out += ["", f"## {md(title)}", ""]
         out += md_table(["Feature", "Figure"], [[code(n), measure(v, unit)] for n, v in top], align="lr")
+    for annex in card.annexes:
+        out += ["", f"## {md(annex.title)}", "", annex.markdown.rstrip("\n")]
+        if annex.files:
+            out += ["", f"Stored with the run: {', '.join(code(name) for name in sorted(annex.files))}."]
     out += [
         "",
         "## Parameters",
@@ -244,11 +251,18 @@ def html(card: RunCard) -> str:
             f"Features: set {card.feature_set}, {len(card.features)} columns",
             f"<p>{', '.join(f'<code>{esc(f)}</code>' for f in card.features) or NOT_PROVIDED}</p>",
         ),
+        *(_annex(annex) for annex in card.annexes),
         section("Parameters", _pairs(card.params)),
         section("Environment", _pairs(card.environment)),
         section("Caveats", bullets(card.caveats) or f"<p>{NOT_PROVIDED}</p>"),
     ]
     return page(f"Run card: {card.title}", "\n".join(part for part in body if part))
+
+
+def _annex(annex: Annex) -> str:
+    charts = (figure(title, "", wide, slim) for title, wide, slim in annex.charts)
+    stored = f"<p>Stored with the run: {', '.join(f'<code>{esc(name)}</code>' for name in sorted(annex.files))}.</p>"
+    return section(annex.title, *charts, markup.html(annex.markdown), stored if annex.files else "")
 
 
 def _segment_charts(card: RunCard, heads: Sequence[str]) -> list[str]:

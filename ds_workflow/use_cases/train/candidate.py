@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from ds_workflow import plugins
 from ds_workflow.adapters import datasets, hypotheses, models, run_files, snapshots
-from ds_workflow.domain.parity import figures_of, parity
 from ds_workflow.domain.scorecard import Scorecard, scorecard
 from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.errors import InvalidInput, UnknownName
-from ds_workflow.reports import fairness, run_card
+from ds_workflow.reports import run_card
+from ds_workflow.use_cases.train import annexes
+from ds_workflow.use_cases.train.run import Run
 from registry.ports import RunRecord
 from registry.records import HypothesisLock, Lineage, SnapshotRecord, utc_text
 
 if TYPE_CHECKING:
-    from ds_workflow.domain.metrics import Scored
-    from ds_workflow.domain.problem import Problem
     from ds_workflow.domain.snapshot import Snapshot
     from ds_workflow.workspace import Workspace
 
@@ -254,10 +253,10 @@ def _train(
             environment=run_files.environment(work.commit),
             seconds=fit_seconds,
         )
-        for file, text in run_card.documents(written).items():
+        run = Run(problem, model, request.seed, train_rows, holdout, features, holdout_features, scored)
+        card_with_annexes = replace(written, annexes=tuple(annexes.written(run, folder)))
+        for file, text in run_card.documents(card_with_annexes).items():
             (folder / file).write_text(text, "utf-8")
-        if problem.groups:
-            _fairness(problem, scored, folder, seed=request.seed)
         version = work.registry.register(
             RunRecord(
                 name=request.run_name or f"{request.hypothesis_id} {request.strategy} {request.feature_set_version}",
@@ -294,15 +293,6 @@ def _train(
         problem=problem.name,
         primary=problem.primary_metric,
     )
-
-
-def _fairness(problem: Problem, scored: Scored, folder: Path, *, seed: int) -> None:
-    """Write how the groups of the problem's fairness columns are treated, for people and for later checks."""
-    found = parity(scored, problem.groups, figures_of(problem), seed=seed).to_dict()
-    run_files.write_json(folder / run_files.FAIRNESS, found)
-    title = f"How {problem.name} treats groups"
-    text = fairness.markdown(found, title=title, strategies=problem.strategies)
-    (folder / "fairness.md").write_text(text, "utf-8")
 
 
 def _lineage(
