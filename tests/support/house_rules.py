@@ -196,6 +196,20 @@ def room_mates_stay_apart(sources: list[Source]) -> Iterator[str]:
                     yield source.says(found.line, f"imports its neighbour {found.target}")
 
 
+def no_problem_by_name(sources: list[Source]) -> Iterator[str]:
+    """Nothing outside a problem's own plug-in asks which problem it is: a problem differs by what it declares."""
+    room = "ds_workflow.problems"
+    names = {s.module.split(".")[2] for s in sources if s.module.startswith(f"{room}.")}
+    for source in sources:
+        if within(source.module, room):
+            continue
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Compare | ast.MatchValue):
+                asked = names & {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)}
+                for name in sorted(asked):
+                    yield source.says(node.lineno, f"asks for the problem '{name}' by its name; declare the difference")
+
+
 def mlflow_in_one_file(sources: list[Source]) -> Iterator[str]:
     """Only registry/mlflow_store.py imports mlflow, at whatever place in a file."""
     for source in sources:
@@ -350,6 +364,7 @@ PRODUCT: tuple[Callable[[list[Source]], Iterator[str]], ...] = (
     strangers_by_floor,
     commands_import_late,
     room_mates_stay_apart,
+    no_problem_by_name,
     mlflow_in_one_file,
     one_small_door,
     the_face_of_the_registry,
