@@ -101,8 +101,7 @@ class Pair:
         v = _finite(values)
         _needs(f"of {len(v)} values in {len(clusters)} clusters", len(v) == len(clusters), "one cluster per value")
         _, code = np.unique(clusters, return_inverse=True)
-        events: Floats = np.bincount(code).astype(np.float64)
-        sums: Floats = np.bincount(code, weights=v)
+        sums, events = (np.bincount(code, weights=w).astype(np.float64) for w in (v, np.ones(len(v))))
         return cls.of(sums, events)
 
     @property
