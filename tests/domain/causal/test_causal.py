@@ -49,8 +49,8 @@ ESTIMATORS = {
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_the_known_effect_lies_in_the_interval_as_often_as_is_said(name: str) -> None:
-    """500 studies; of a true 95 % the count lies between 93 and 97 % with probability 0.96. Matching is by one neighbour:
-    with more, in groups this small, the far ones bias it by a fraction of its error."""
+    """500 studies; of a true 95 % the count lies between 93 and 97 % with probability 0.96. Matching is by one
+    neighbour: with more, in groups this small, the far ones bias it by a fraction of its error."""
     inside = 0
     for seed in range(500):
         low, high = ESTIMATORS[name](confounded(seed, 400)).interval
@@ -162,7 +162,7 @@ def test_difference_in_differences_is_the_fixed_effects_regression() -> None:
     frame["on"] = given.treated * (given.period >= 4)
     frame = frame.set_index(["u", "p"])
     oracle = PanelOLS(frame.y, frame[["on"]], entity_effects=True, time_effects=True).fit(
-        cov_type="clustered", cluster_entity=True, debiased=False, count_effects=False
+        cov_type="clustered", cluster_entity=True, debiased=False, auto_df=False, count_effects=False
     )
     assert found.estimate.value == approx(oracle.params["on"], rel=1e-8)
     assert found.estimate.standard_error == approx(oracle.std_errors["on"] * math.sqrt(80 / 79), rel=1e-6)
