@@ -1,0 +1,197 @@
+"""A new table beside a reference table, column by column: what the `drift` command reports.
+
+A column drifts when its PSI is above the threshold and a test at its number of rows says that chance does not explain
+it: Pearson's chi-square on the same bins, adjusted over the columns (Benjamini and Hochberg). PSI alone would
+alarm on most small tables, a p-value alone on every large one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ds_workflow.domain import two_samples
+from ds_workflow.domain.drift import Bins, profile, psi
+from ds_workflow.domain.multiplicity import benjamini_hochberg
+from ds_workflow.errors import InvalidInput
+
+MIN_ROWS = 50
+ALPHA = 0.05
+SHOWN = 10  # new or vanished categories named in the report
+IDENTIFIER_ROWS = 100  # a table this long in which every value differs holds names of rows, not a feature
+
+Status = Literal["drift", "stable", "unknown"]
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """One column. `expected_psi` is what no drift gives on average at these rows, `detectable_psi` what they would show
+    with power 0.8. `ks` and its p-value are of numbers only; `bins` are (label, reference share, new share)."""
+
+    kind: Literal["number", "category"]
+    status: Status
+    psi: float
+    expected_psi: float
+    detectable_psi: float | None
+    p_value: float
+    p_adjusted: float
+    jensen_shannon: float
+    ks: float | None
+    ks_p_value: float | None
+    n_reference: int
+    n_new: int
+    missing_reference: float
+    missing_new: float
+    new_categories: tuple[str, ...]
+    vanished_categories: tuple[str, ...]
+    bins: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True)
+class TableDrift:
+    """All columns. `skipped` says why a column was not compared."""
+
+    threshold: float
+    alpha: float
+    columns: Mapping[str, ColumnDrift]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """The columns that drift, the largest PSI first."""
+        found = [(c.psi, name) for name, c in self.columns.items() if c.status == "drift"]
+        return tuple(name for _, name in sorted(found, key=lambda f: (-f[0], f[1])))
+
+    @property
+    def status(self) -> Status:
+        """drift when any column drifts, unknown when one could not be judged (and none drifts)."""
+        if self.drifted:
+            return "drift"
+        return "unknown" if any(c.status == "unknown" for c in self.columns.values()) else "stable"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict file: threshold, overall_drift, features (name to PSI), details."""
+        return {
+            "threshold": self.threshold,
+            "overall_drift": bool(self.drifted),
+            "status": self.status,
+            "alpha": self.alpha,
+            "features": {name: c.psi for name, c in self.columns.items()},
+            "details": {name: asdict(c) for name, c in self.columns.items()},
+            "skipped": dict(self.skipped),
+        }
+
+
+def compare(
+    reference: pd.DataFrame,
+    new: pd.DataFrame,
+    *,
+    threshold: float = 0.2,
+    alpha: float = ALPHA,
+    minimum_rows: int = MIN_ROWS,
+) -> TableDrift:
+    """Every column of `reference` against the same column of `new`.
+
+    Raises InvalidInput for an empty table, a column that `new` lacks, numbers that became texts, a threshold not above
+    0. Identifiers, dates and columns without a single value are skipped, and said.
+    """
+    if not threshold > 0:
+        raise InvalidInput(f"The PSI threshold must be above 0, not {threshold:g}.", hint="0.2 is usual.")
+    for name, table in (("reference", reference), ("new table", new)):
+        if not len(table):
+            raise InvalidInput(f"The {name} has no rows, so there is nothing to compare.")
+    lost = [str(c) for c in reference.columns if c not in new.columns]
+    if lost:
+        raise InvalidInput(
+            f"The new table has no column {', '.join(lost)}.", hint="Both tables must carry the same columns."
+        )
+    skipped = {name: why for name in map(str, reference.columns) if (why := _no_feature(reference[name]))}
+    skipped |= {str(c): "not in the reference" for c in new.columns if c not in reference.columns}
+    kept = [str(c) for c in reference.columns if str(c) not in skipped]
+    if not kept:
+        raise InvalidInput("No column holds a feature that can be compared.", hint=f"Skipped: {skipped}.")
+    frozen = profile(reference[kept])
+    found = {name: _column(name, reference[name], new[name], frozen.features[name]) for name in kept}
+    adjusted = benjamini_hochberg([f["p_value"] for f in found.values()])
+    columns = {}
+    for (name, figures), p in zip(found.items(), adjusted, strict=True):
+        enough = min(figures["n_reference"], figures["n_new"]) >= minimum_rows
+        status: Status = "unknown"
+        if enough:
+            status = "drift" if figures["psi"] > threshold and p <= alpha else "stable"
+        level = alpha / len(kept)
+        occupied = figures.pop("occupied")
+        detectable = two_samples.detectable_psi(occupied, figures["n_reference"], figures["n_new"], alpha=level)
+        columns[name] = ColumnDrift(
+            status=status,
+            p_adjusted=float(p),
+            detectable_psi=None if np.isnan(detectable) else detectable,
+            **figures,
+        )
+    return TableDrift(threshold, alpha, columns, skipped)
+
+
+def _no_feature(values: pd.Series) -> str:
+    """Why a column of the reference is not compared, or ""."""
+    if values.isna().all():
+        return "no value in the reference"
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "a date: it moves by itself"
+    if len(values) >= IDENTIFIER_ROWS and not pd.api.types.is_float_dtype(values) and values.is_unique:
+        return "every value differs: a name of rows, not a feature"
+    return ""
+
+
+def _column(name: str, reference: pd.Series, new: pd.Series, bins: Bins) -> dict[str, Any]:
+    if bins.kind == "number" and not pd.api.types.is_numeric_dtype(new):
+        raise InvalidInput(
+            f"Column '{name}' holds numbers in the reference and texts in the new table.",
+            hint="Read both files in the same way, or leave the column out of both.",
+        )
+    old, counts = np.asarray(bins.counts, dtype=np.float64), bins.count(new)
+    test = two_samples.chi_square(old, counts)
+    occupied = int(np.count_nonzero((old > 0) | (counts > 0)))
+    ks = None
+    fresh: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+    if bins.kind == "number":
+        sides = [np.sort(s.dropna().to_numpy(dtype=np.float64)) for s in (reference, new)]
+        ks = two_samples.kolmogorov_smirnov(*sides) if all(len(s) for s in sides) else None
+    else:
+        before, after = (set(s.dropna().astype(str).unique()) for s in (reference, new))
+        fresh, vanished = (tuple(sorted(s))[:SHOWN] for s in (after - before, before - after))
+    return {
+        "kind": bins.kind,
+        "psi": psi(old, counts),
+        "expected_psi": (occupied - 1) * (1 / len(reference) + 1 / len(new)),
+        "occupied": occupied,
+        "p_value": test.p_value,
+        "jensen_shannon": two_samples.jensen_shannon(old, counts),
+        "ks": ks.statistic if ks else None,
+        "ks_p_value": ks.p_value if ks else None,
+        "n_reference": len(reference),
+        "n_new": len(new),
+        "missing_reference": float(reference.isna().mean()),
+        "missing_new": float(new.isna().mean()),
+        "new_categories": fresh,
+        "vanished_categories": vanished,
+        "bins": _shares(bins, old, counts),
+    }
+
+
+def _shares(bins: Bins, old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> tuple[tuple[str, float, float], ...]:
+    if bins.kind == "number":
+        inner = [
+            f"{low:.4g}" if high == np.nextafter(low, np.inf) else f"{low:.4g} to {high:.4g}"
+            for low, high in pairwise(bins.edges)
+        ]
+        labels = [f"below {bins.edges[0]:.4g}", *inner, f"{bins.edges[-1]:.4g} and more"] if bins.edges else ["any"]
+    else:
+        labels = [*bins.names, "other"]
+    rows = zip([*labels, "missing"], old / old.sum(), new / new.sum(), strict=True)
+    return tuple((label, float(a), float(b)) for label, a, b in rows if a > 0 or b > 0)
