@@ -9,6 +9,7 @@ from registry.errors import Conflict, EvidenceChanged, InvalidRecord, NotEligibl
 from registry.records import Decision, Evidence, ModelVersion, Proposal
 
 People = Mapping[str, Sequence[str]]
+ONLY_LOOK = {"viewer", "disabled"}
 
 
 def require_name(by: str) -> str:
@@ -39,9 +40,9 @@ def _roles(people: People, by: str) -> Sequence[str]:
 
 
 def require_declared(people: People, by: str) -> None:
-    """Once people are declared, only they take part."""
-    if people:
-        _roles(people, by)
+    """Once people are declared, only they take part; who only looks, or was disabled, does not."""
+    if people and (roles := set(_roles(people, by))) and roles <= ONLY_LOOK:
+        raise NotEligible(f"'{by}' is {' and '.join(sorted(roles))} here, and closes no proposal.")
 
 
 def require_approver(people: People, by: str, *, owner: str | None) -> bool:

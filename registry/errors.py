@@ -14,6 +14,7 @@ RegistryError
 │   ├── OutOfCustody        the alias is not where the pointer log says
 │   ├── NameTaken           the same name with other content
 │   └── ApplyFailed         the new champion did not load, match its digest or pass its smoke test
+├── LoginRefused        the name and the password don't fit, or were tried too often
 └── Unavailable         a store cannot be reached or is locked
 
 Every message says what happened, what is allowed and what to do next.
@@ -80,6 +81,14 @@ class NameTaken(Conflict):
 
 class ApplyFailed(Conflict):
     """The new version could not take its place; the old champion still serves."""
+
+
+class LoginRefused(RegistryError):
+    """Nobody is let in. `wait_seconds` is above 0 when there were too many tries."""
+
+    def __init__(self, message: str, *, hint: str = "", wait_seconds: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.wait_seconds = wait_seconds
 
 
 class Unavailable(RegistryError):

@@ -45,7 +45,8 @@ from registry.records import (
 class Registry(Reader):
     """Versions, proposals, decisions and the champion's pointer, over one version store and one ledger.
 
-    `people` maps declared names to roles; while it is empty the owner may approve and is stamped `self_approved`.
+    `people` maps declared names to roles; while it is empty the owner may approve and is stamped `self_approved`. It
+    is asked at every decision, so a live mapping is seen as it is then.
     `step_hook` is called with the name of each step of applying (see `registry.applying.STEPS`).
     """
 
@@ -61,7 +62,7 @@ class Registry(Reader):
     ) -> None:
         super().__init__(versions=versions, ledger=ledger)
         self._clock = clock
-        self._people: deciding.People = people or {}
+        self._people: deciding.People = {} if people is None else people
         self._expires_after = expires_after
         self._applier = Applier(versions, ledger, clock, step_hook)
 
@@ -201,9 +202,10 @@ class Registry(Reader):
                 self._supersede_others(approved, at)
             return self._applier.apply(approved, smoke)
 
-    def reject(self, proposal_id: str, *, by: str, reason: str) -> Proposal:
+    def reject(self, proposal_id: str, *, by: str, reason: str, seen_digest: str | None = None) -> Proposal:
         """Close an open proposal, whatever its verdict; the reason is required."""
         by, reason = deciding.require_name(by), deciding.require_reason(reason, "A rejection")
+        deciding.require_seen(self._ledger.proposal(proposal_id), seen_digest)
         deciding.require_declared(self._people, by)
         return self._close(proposal_id, "rejected", "reject", by, reason)
 

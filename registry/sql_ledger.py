@@ -1,29 +1,20 @@
-"""The ledger in SQL: one SQLite file now, another URL later.
-
-SQLite runs in WAL mode with foreign keys on, and every write is one `BEGIN IMMEDIATE`, so writers take turns and what
-one reads inside does not change under it. PostgreSQL takes an advisory lock for the same turn.
-"""
+"""The ledger in SQL: one SQLite file now, another URL later."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from registry import chain, refusals, sql_rows
 from registry import sql_schema as db
-from registry.errors import Conflict, InvalidRecord, Unavailable
+from registry.errors import Conflict, InvalidRecord
 from registry.files import file_lock
 from registry.records import (
     Decision,
-    Event,
     HoldoutUse,
     HypothesisLock,
     PointerMove,
@@ -32,117 +23,11 @@ from registry.records import (
     canonical_json,
     require_legal,
 )
+from registry.sql_store import WRITERS_TURN, SqlStore
 
-_WRITERS_TURN = 0x617265_6E61  # one key for every ledger's advisory locks
 
-
-class SqlLedger:
-    """Proposals, decisions, pointer moves and the event chain behind a SQLAlchemy URL.
-
-    `busy_seconds` is how long a write waits for another writer, `lease_seconds` how long applying waits for another
-    applying. Nothing is opened before the first use.
-    """
-
-    def __init__(self, url: str, *, busy_seconds: float = 20.0, lease_seconds: float = 60.0) -> None:
-        self._url = sa.make_url(url)
-        self._busy_seconds, self._lease_seconds = busy_seconds, lease_seconds
-        self._open = threading.local()
-
-    @staticmethod
-    def at(path: Path, *, busy_seconds: float = 20.0, lease_seconds: float = 60.0) -> SqlLedger:
-        """The ledger in a SQLite file, made on first use."""
-        return SqlLedger(f"sqlite:///{path}", busy_seconds=busy_seconds, lease_seconds=lease_seconds)
-
-    def close(self) -> None:
-        """Close what is open; the next use opens again."""
-        if (engine := self.__dict__.pop("_engine", None)) is not None:
-            engine.dispose()
-
-    # -- transactions --------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _engine(self) -> sa.Engine:
-        with self._translated():
-            if self._url.get_backend_name() != "sqlite":
-                return self._with_schema(sa.create_engine(self._url))
-            path = Path(str(self._url.database))
-            engine = sa.create_engine(self._url, connect_args={"timeout": self._busy_seconds})
-            sa.event.listen(engine, "connect", _prepare)
-            sa.event.listen(engine, "begin", _begin)
-            busy = f"Another process is creating {path}."
-            with file_lock(path.with_suffix(".lock"), seconds=self._busy_seconds, busy=busy):
-                return self._with_schema(engine)
-
-    def _with_schema(self, engine: sa.Engine) -> sa.Engine:
-        try:
-            if engine.dialect.name == "sqlite":
-                with engine.connect() as connection:  # the mode stays with the file
-                    connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
-            self._require_known(db.create(engine))
-        except BaseException:
-            engine.dispose()
-            raise
-        return engine
-
-    def _require_known(self, version: int) -> None:
-        if version != db.SCHEMA_VERSION:
-            raise Unavailable(
-                f"The ledger has schema version {version}; this release reads version {db.SCHEMA_VERSION}.",
-                hint="Use the release that wrote it, or a newer one.",
-            )
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OperationalError as error:
-            where = self._url.render_as_string(hide_password=True)
-            locked = "locked" in str(error.orig) or "busy" in str(error.orig)
-            if locked:
-                raise Unavailable(
-                    f"The ledger {where} stayed locked for {self._busy_seconds:g} s by another process.",
-                    hint="Nothing was written. End the process that holds it, then repeat the command.",
-                ) from error
-            raise Unavailable(
-                f"The ledger {where} can't be opened: {error.orig}.",
-                hint="Check that its folder exists and is writable.",
-            ) from error
-        except IntegrityError as error:
-            raise InvalidRecord(f"The ledger refuses this record: {error.orig}.") from error
-        except DatabaseError as error:
-            where = self._url.render_as_string(hide_password=True)
-            raise Unavailable(
-                f"The ledger {where} can't be read: {error.orig}.", hint="Restore the file from a backup."
-            ) from error
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing, serialised against every other writer; one inside another joins it."""
-        if getattr(self._open, "connection", None) is not None:
-            yield
-            return
-        engine = self._engine
-        with self._translated(), engine.connect().execution_options(writes=True) as connection, connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS_TURN)))
-            self._open.connection = connection
-            try:
-                yield
-            finally:
-                self._open.connection = None
-
-    @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        with self.transaction():
-            yield self._open.connection
-
-    def _rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
-        inside: sa.Connection | None = getattr(self._open, "connection", None)
-        if inside is not None:
-            return [dict(row._mapping) for row in inside.execute(query)]
-        engine = self._engine
-        with self._translated(), engine.connect() as connection:
-            return [dict(row._mapping) for row in connection.execute(query)]
+class SqlLedger(SqlStore):
+    """Proposals, decisions, pointer moves and the event chain."""
 
     @contextmanager
     def lease(self, problem: str) -> Iterator[None]:
@@ -151,11 +36,11 @@ class SqlLedger:
         if engine.dialect.name == "postgresql":
             with self._translated(), engine.connect() as connection:
                 key = sa.func.hashtext(problem)
-                connection.execute(sa.select(sa.func.pg_advisory_lock(_WRITERS_TURN % 2**31, key)))
+                connection.execute(sa.select(sa.func.pg_advisory_lock(WRITERS_TURN % 2**31, key)))
                 try:
                     yield
                 finally:
-                    connection.execute(sa.select(sa.func.pg_advisory_unlock(_WRITERS_TURN % 2**31, key)))
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(WRITERS_TURN % 2**31, key)))
             return
         path = Path(str(self._url.database))
         busy = f"Another process is applying a decision on {problem}."
@@ -315,37 +200,3 @@ class SqlLedger:
         query = db.holdout_uses.select().where(db.holdout_uses.c.holdout_digest == holdout_digest)
         rows = self._rows(query.order_by(db.holdout_uses.c.seq))
         return [HoldoutUse(**{name: row[name] for name in HoldoutUse.__dataclass_fields__}) for row in rows]
-
-    # -- the chain -----------------------------------------------------------------------------------------------
-
-    def add_event(self, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
-        """Append to the chain."""
-        with self._write():
-            return self._tell(at, kind, subject, body)
-
-    def events(self, *, after: int = 0, kind: str | None = None, subject: str | None = None) -> list[Event]:
-        """Oldest first, those numbered above `after`."""
-        query = db.events.select().where(db.events.c.seq > after).order_by(db.events.c.seq)
-        if kind is not None:
-            query = query.where(db.events.c.kind == kind)
-        if subject is not None:
-            query = query.where(db.events.c.subject == subject)
-        return [sql_rows.to_event(row) for row in self._rows(query)]
-
-    def _tell(self, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
-        last = self._rows(db.events.select().order_by(db.events.c.seq.desc()).limit(1))
-        previous = sql_rows.to_event(last[0]) if last else None
-        told = chain.next_event(previous, at=at, kind=kind, subject=subject, body=body)
-        self._open.connection.execute(db.events.insert().values(sql_rows.from_event(told)))
-        return told
-
-
-def _prepare(connection: Any, record: object) -> None:
-    connection.isolation_level = None  # the driver would begin late and not immediately; `_begin` does it
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -2,108 +2,79 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from ds_workflow.errors import InvalidInput, WorkflowError
+from ds_workflow.errors import WorkflowError
+from ds_workflow.use_cases.requests import Refused
 from ds_workflow.workspace import Workspace
 from registry.errors import RegistryError
-from serving import schemas
-from serving.champion import Served
-from serving.errors import status_of
+from serving.api import health, predict
+from serving.errors import body_of, status_of
+from serving.hub import Hub
 
-MAX_ROWS = 10_000
-MAX_BYTES = 20 * 1024 * 1024
+ROOMS = (predict, health)
+ABOUT = """Answers of the champions of one workspace.
+
+A champion changes only by an applied decision, and then without a restart. Every answer names the version that gave it
+and its digest."""
+_LOG = logging.getLogger(__name__)
 
 
 def create_app(work: Workspace | None = None) -> FastAPI:
     """The application on one workspace (default: the one the environment names)."""
-    work = work or Workspace.at()
-    problem = work.problem
-    served = Served(work)
-    app = FastAPI(title="Champion service", description=f"Predictions of the champion of {problem.name}.")
+    hub = Hub(work or Workspace.at())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        hub.start()
+        yield
+        await run_in_threadpool(hub.stop)
+
+    app = FastAPI(title="Champion service", description=ABOUT, version="1", lifespan=lifespan)
+    app.state.hub = hub
+    for room in ROOMS:
+        room.mount(app, hub)
+
+    def refused(request: Request, status: int, body: object, reason: str) -> JSONResponse:
+        hub.log.add(Refused(hub.clock(), request.url.path[:200], status, reason[:300]))
+        hub.metrics.requests.labels("refused", str(status)).inc()
+        headers = {"Retry-After": "1"} if status == 503 else None
+        return JSONResponse(body, status_code=status, headers=headers)
 
     @app.exception_handler(WorkflowError)
     @app.exception_handler(RegistryError)
-    async def known_error(_: Request, error: WorkflowError | RegistryError) -> JSONResponse:
-        body = {"errors": [{"row": None, "field": None, "sent": None, "allowed": error.hint, "message": str(error)}]}
-        return JSONResponse(body, status_code=status_of(error))
+    async def known_error(request: Request, error: WorkflowError | RegistryError) -> JSONResponse:
+        return refused(request, status_of(error), body_of(error), str(error))
 
-    @app.get("/health", response_model=schemas.Health, responses={503: {"model": schemas.Health}})
-    def health() -> Any:
-        """Which champion answers, and whether the pointer log agrees."""
-        try:
-            champion = served.get()
-        except (WorkflowError, RegistryError) as error:
-            status = "no champion" if status_of(error) == 503 else "unavailable"
-            return JSONResponse({"status": status, "models": [], "detail": str(error)}, status_code=503)
-        custody = work.registry.custody(problem.name).status
-        return {"status": "ok", "models": [{**champion.name, "custody": custody}]}
-
-    request_body = {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"type": "array", "items": schemas.row_schema(problem), "maxItems": MAX_ROWS},
-                "example": [schemas.example_row(problem)],
+    @app.exception_handler(RequestValidationError)
+    async def bad_request(request: Request, error: RequestValidationError) -> JSONResponse:
+        told = [
+            {
+                "row": None,
+                "field": ".".join(str(part) for part in found["loc"][1:]) or None,
+                "sent": None if found.get("input") is None else str(found["input"])[:200],
+                "allowed": None,
+                "message": str(found["msg"]),
             }
-        },
-    }
+            for found in error.errors()
+        ]
+        return refused(request, 400, {"errors": told}, told[0]["message"] or "")
 
-    @app.post(
-        "/predict",
-        response_model=schemas.Predictions,
-        response_model_exclude_none=True,
-        responses={400: {"model": schemas.BadRequest}, 413: {"model": schemas.BadRequest}, 503: {}},
-        openapi_extra={"requestBody": request_body},
-    )
-    async def predict(request: Request) -> Any:
-        """Predict a JSON list of rows; every bad field of every row is reported at once."""
-        body = await _body(request)
-        if body is None:
-            return _refusal(413, "body", f"more than {MAX_BYTES:,} bytes", f"at most {MAX_BYTES:,} bytes")
-        rows = _rows(body)
-        if len(rows) > MAX_ROWS:
-            return _refusal(413, "rows", len(rows), f"at most {MAX_ROWS:,} rows in one request")
-        champion = await run_in_threadpool(served.get)
-        predictions, errors = await run_in_threadpool(champion.predict, rows)
-        if errors:
-            return JSONResponse({"errors": [e.to_dict() for e in errors]}, status_code=400)
-        return {"model": champion.name, "predictions": predictions}
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        _LOG.exception("unforeseen at %r", request.url.path, exc_info=error)
+        message = "Something went wrong that this service did not foresee; its log has the details."
+        told = {"row": None, "field": None, "sent": None, "allowed": None, "message": message}
+        return refused(request, 500, {"errors": [told]}, f"{type(error).__name__}: {error}")
 
     return app
-
-
-async def _body(request: Request) -> bytes | None:
-    """The body, or None as soon as it is larger than allowed."""
-    received = bytearray()
-    async for chunk in request.stream():
-        received.extend(chunk)
-        if len(received) > MAX_BYTES:
-            return None
-    return bytes(received)
-
-
-def _rows(body: bytes) -> list[dict[str, Any]]:
-    """The rows of a request. Raises InvalidInput for what is not a JSON list of objects."""
-    try:
-        rows = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"The body is not valid JSON: {error}", hint="A JSON list of rows.") from error
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise InvalidInput(
-            "The body must be a JSON list of at least one row, each an object.", hint="A JSON list of rows."
-        )
-    return rows
-
-
-def _refusal(status: int, field: str, sent: object, allowed: str) -> JSONResponse:
-    error = {"row": None, "field": field, "sent": sent, "allowed": allowed, "message": f"{field}: {allowed}"}
-    return JSONResponse({"errors": [error]}, status_code=status)
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from serving.body import MAX_ROWS
 
 if TYPE_CHECKING:
     from ds_workflow.domain.problem import Column, Problem
@@ -21,52 +23,66 @@ class ModelName(BaseModel):
 
 
 class Prediction(BaseModel):
-    """A value with its interval, or a probability with its class."""
+    """A value with its interval, or a probability with its class. A bound that is unknown is null."""
 
     value: float | None = None
-    interval: tuple[float, float] | None = None
+    interval: tuple[float | None, float | None] | None = None
     probability: float | None = None
     label: int | None = None
 
 
 class Predictions(BaseModel):
-    """The answer to a batch, in the order of its rows."""
+    """The answer to a batch, in the order of its rows. `request_id` is what a label that comes later names."""
 
+    request_id: str
     model: ModelName
     predictions: list[Prediction]
 
 
 class BadField(BaseModel):
-    """One bad field of one row."""
+    """One bad field of one row; row and field are null where the request as a whole is meant."""
 
-    row: int
-    field: str
+    row: int | None
+    field: str | None
     sent: Any
-    allowed: str
+    allowed: str | None
     message: str
 
 
 class BadRequest(BaseModel):
-    """Every bad field of every row."""
+    """Every bad field (the first thousand of them), and the numbers of all bad rows."""
 
     errors: list[BadField]
+    bad_rows: list[int] = Field(default_factory=list)
 
 
 class ServedModel(BaseModel):
-    """A champion as /health shows it."""
+    """A champion as /health shows it. `way` is `compiled` or `pipeline`, and `why` says on what grounds; `behind` says
+    why the champion that was decided is not the one that answers."""
 
     problem: str
     version: int
     digest: str
     custody: str
+    way: str
+    why: str
+    behind: str = ""
 
 
 class Health(BaseModel):
-    """`status` is `ok`, or says why nothing is served."""
+    """`status` is `ok`, or says why nothing is served; `waiting` names champions that are not loaded yet."""
 
     status: str
     models: list[ServedModel]
     detail: str = ""
+    waiting: list[str] = Field(default_factory=list)
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": BadRequest, "description": "Something of the request can't be used."},
+    413: {"model": BadRequest, "description": "Too many rows, or too many bytes."},
+    503: {"model": BadRequest, "description": "No champion, or too much to do."},
+}
 
 
 def row_schema(problem: Problem) -> dict[str, Any]:
@@ -74,7 +90,7 @@ def row_schema(problem: Problem) -> dict[str, Any]:
     return {
         "type": "object",
         "title": f"{problem.name} row",
-        "properties": {c.name: _column(c) for c in problem.inputs},
+        "properties": {c.name: column_schema(c) for c in problem.inputs},
         "required": [c.name for c in problem.inputs if c.required],
         "additionalProperties": False,
     }
@@ -85,13 +101,28 @@ def example_row(problem: Problem) -> dict[str, Any]:
     return {c.name: c.example for c in problem.inputs if c.example is not None}
 
 
-def _column(column: Column) -> dict[str, Any]:
-    schema: dict[str, Any] = {"description": f"{column.description} {column.unit}".strip()}
-    schema["type"] = TYPES[column.kind] if column.required else [TYPES[column.kind], "null"]
+def rows_body(problem: Problem, *, most: int = MAX_ROWS) -> dict[str, Any]:
+    """The request body of a JSON list of rows."""
+    schema = {"type": "array", "items": row_schema(problem), "minItems": 1, "maxItems": most}
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": schema, "example": [example_row(problem)]}},
+    }
+
+
+def column_schema(column: Column) -> dict[str, Any]:
+    """The JSON Schema of one field."""
+    kind = TYPES[column.kind]
+    described = f"{column.description} {f'({column.unit})' if column.unit else ''}".strip()
+    schema: dict[str, Any] = {"description": described, "type": kind if column.required else [kind, "null"]}
+    if column.example is not None:
+        schema["examples"] = [column.example]
     if column.kind == "date":
         schema["format"] = "date"
-    if column.categories:
+    elif column.categories:
         schema["enum"] = [*column.categories] if column.required else [*column.categories, None]
+    elif kind == "string":
+        schema |= {"maxLength": 20_000} | ({"minLength": 1} if column.required else {})
     for name, value in (("minimum", column.minimum), ("maximum", column.maximum)):
         if value is not None:
             schema[name] = value

@@ -10,7 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from ds_workflow.workspace import Workspace
-from serving.app import MAX_ROWS, create_app
+from serving.app import create_app
+from serving.body import MAX_ROWS
 
 ROW: dict[str, Any] = {
     "sale_date": "2024-05-14",

@@ -1,0 +1,97 @@
+"""The written documents of a workspace: what there is, and the text of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ds_workflow.reports import markup
+from registry.errors import NotFound
+
+if TYPE_CHECKING:
+    from ds_workflow.workspace import Workspace
+
+SUFFIXES = (".md", ".html")
+_LARGEST = 5_000_000  # bytes that a page shows
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One shelf: where its documents lie below the workspace, what they are, and how to make one."""
+
+    name: str
+    title: str
+    folder: str
+    what: str
+    command: str
+
+
+KINDS = (
+    Kind("model_cards", "Model cards", "docs/model_cards", "One a version that was champion.", "arena-approve"),
+    Kind("arena", "Proposals", "reports/arena", "What a decision was taken on, as it was.", "arena-propose"),
+    Kind("releases", "Release checks", "reports/releases", "Five gates before a release.", "release-check"),
+    Kind("validation", "Validation", "docs/validation", "What an independent reader checks.", ""),
+    Kind("monitoring", "Monitoring", "docs/monitoring", "What is watched, and what was seen.", ""),
+    Kind("change", "Change process", "docs", "How a change becomes a champion.", ""),
+    Kind("decisions", "Decisions on the software", "docs/decisions", "Why it is built as it is.", ""),
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One file: `name` is relative to its shelf."""
+
+    kind: str
+    name: str
+    title: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A kind and its documents, newest name first."""
+
+    kind: Kind
+    documents: tuple[Document, ...]
+
+
+def shelves(work: Workspace) -> list[Shelf]:
+    """All kinds, also those that hold nothing yet."""
+    return [Shelf(kind, tuple(_documents(work, kind))) for kind in KINDS]
+
+
+def read(work: Workspace, kind: str, name: str) -> tuple[Document, str]:
+    """A document and its text. Only names that are listed are ever opened; NotFound for any other."""
+    for shelf in shelves(work):
+        for document in shelf.documents if shelf.kind.name == kind else ():
+            if document.name == name:
+                return document, document.path.read_text("utf-8", errors="replace")
+    raise NotFound(f"There is no document '{name[:80]}' of kind '{kind[:40]}'.", hint="The list shows what there is.")
+
+
+def html(text: str) -> str:
+    """Markdown as HTML; raw HTML in it is shown as text."""
+    return markup.boxed(text)
+
+
+def _documents(work: Workspace, kind: Kind) -> list[Document]:
+    folder = work.settings.root / kind.folder
+    if not folder.is_dir():
+        return []
+    found = []
+    for path in sorted(folder.iterdir(), reverse=True):
+        inside = path.resolve().is_relative_to(folder.resolve())
+        if path.suffix in SUFFIXES and path.is_file() and inside and path.stat().st_size <= _LARGEST:
+            found.append(Document(kind.name, path.name, _title(path), path))
+    return found
+
+
+def _title(path: Path) -> str:
+    """The first heading of a Markdown file; a page keeps its file's name."""
+    if path.suffix == ".md":
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            for line, _ in zip(stream, range(10), strict=False):
+                if line.startswith("# "):
+                    return line[2:].strip().replace("\\", "")
+    return path.name

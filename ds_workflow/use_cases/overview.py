@@ -1,0 +1,102 @@
+"""Where each problem stands, for the first page: champion, custody, open proposals, incidents, what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ds_workflow.errors import WorkflowError
+from registry.errors import RegistryError
+from registry.records import utc_text
+
+if TYPE_CHECKING:
+    from ds_workflow.workspace import Workspace
+    from registry.records import ModelVersion, PointerMove, Proposal, Status
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One problem on one day.
+
+    `custody` is in_custody, drifted, unknown or none. `step` is the thing to do next in words, `command` how to do it
+    in a terminal; `incidents` say what is wrong, each in a sentence.
+    """
+
+    problem: str
+    title: str
+    task: str
+    custody: str
+    detail: str
+    champion: ModelVersion | None
+    move: PointerMove | None
+    pending: tuple[Proposal, ...]  # open, with a verdict that can be approved
+    others: tuple[Proposal, ...]  # open, to be closed
+    versions: int
+    incidents: tuple[str, ...]
+    step: str
+    command: str
+
+
+def standing(work: Workspace) -> Standing:
+    """Where the workspace's problem stands now. What can't be read is an incident, never an end of the page."""
+    problem = work.problem
+    try:
+        status = work.registry.status(problem.name)
+        champion = _champion(work, status)
+        versions = len(work.registry.versions(problem.name))
+    except (RegistryError, WorkflowError, OSError) as error:
+        return Standing(problem.name, problem.title, problem.task, "unknown", str(error), None, None, (), (), 0,
+                        (str(error),), getattr(error, "hint", ""), "")  # fmt: skip
+    now = utc_text(work.clock())
+    live = [p for p in status.proposals if p.disposition == "open" and not p.expired(now)]
+    pending = tuple(p for p in live if p.verdict == "pass")
+    step, command = _next(problem.name, status, live)
+    return Standing(
+        problem=problem.name,
+        title=problem.title,
+        task=problem.task,
+        custody=status.custody.status,
+        detail=status.custody.detail,
+        champion=champion,
+        move=status.moves[-1] if status.moves else None,
+        pending=pending,
+        others=tuple(p for p in live if p.verdict != "pass"),
+        versions=versions,
+        incidents=tuple(_incidents(status)),
+        step=step,
+        command=command,
+    )
+
+
+def _champion(work: Workspace, status: Status) -> ModelVersion | None:
+    try:
+        return work.registry.champion(status.problem)
+    except RegistryError:
+        return None  # custody says so
+
+
+def _incidents(status: Status) -> list[str]:
+    found = []
+    if status.custody.status in ("drifted", "unknown"):
+        found.append(f"Custody is {status.custody.status}: {status.custody.detail}")
+    for p in status.proposals:
+        if p.effect in ("applying", "apply_failed"):
+            found.append(f"{p.id} was approved but is {p.effect.replace('_', ' ')}.")
+    return found
+
+
+def _next(name: str, status: Status, live: list[Proposal]) -> tuple[str, str]:
+    command = f"ds-workflow --problem {name}"
+    if status.custody.status == "none" and live:
+        return "Read which gates stand against the first champion, then train it otherwise.", ""
+    if status.custody.status == "none":
+        return "Freeze rows, then appoint the first champion.", (
+            f"{command} data-snapshot --dataset-version sim-v1 --simulate\n"
+            f"{command} bootstrap-champion --dataset-version sim-v1 --feature-set-version VERSION "
+            "--owner YOU --approved-by YOU"
+        )
+    if status.custody.status in ("drifted", "unknown"):
+        return "Find out who moved the champion; decisions are blocked until then.", f"{command} arena-status"
+    if any(p.verdict == "pass" for p in live):
+        return "Read the proposal and decide.", ""
+    return "Write the next hypothesis and train a candidate for it.", f"{command} hypothesis-new H-AREA-001 --owner YOU"

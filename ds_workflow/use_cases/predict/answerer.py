@@ -1,0 +1,157 @@
+"""A version as an answerer: loaded by digest, never by 'latest', and smoke-tested before it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ds_workflow import plugins
+from ds_workflow.adapters import models, run_files, scorer
+from ds_workflow.adapters.row_reader import reader
+from ds_workflow.domain.contract import BadRows, FieldError, parse_rows
+from ds_workflow.errors import InvalidInput, StateConflict
+from registry.errors import NoChampion
+from registry.records import ModelVersion, VersionRef
+
+if TYPE_CHECKING:
+    from ds_workflow.adapters.row_reader import Read, Rows
+    from ds_workflow.domain.problem import Problem
+    from ds_workflow.domain.quick import Answers, Score
+    from ds_workflow.workspace import Workspace
+
+Way = Literal["compiled", "pipeline"]
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """A loaded version: number and digest are pinned for as long as it lives.
+
+    `score` answers parsed rows; `way` says whether compiled or by the pipeline, and `why` on what grounds.
+    """
+
+    problem: Problem
+    version: ModelVersion
+    model: Any
+    score: Score
+    read: Read
+    way: Way
+    why: str
+
+    @property
+    def name(self) -> dict[str, Any]:
+        """What every answer carries."""
+        return {"problem": self.problem.name, "version": self.version.version, "digest": self.version.digest}
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which on a row is labelled 1."""
+        return float(getattr(self.model["model"], "threshold_", 0.5))
+
+    def parse(self, body: bytes, *, most: int | None = None) -> Rows:
+        """The rows of a JSON body. Raises BadRows, InvalidInput for what is no list of rows, TooMany beyond `most`."""
+        rows = self.read(body)
+        if rows is None or not rows:
+            rows, errors = parse_rows(self.problem, rows_of(body, most=most))
+            if errors:
+                raise BadRows(errors)
+        require_few(len(rows), most)
+        return rows
+
+    def predict(self, rows: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[FieldError]]:
+        """One prediction a row, or every bad field of every row and no prediction at all."""
+        parsed, errors = parse_rows(self.problem, rows)
+        return ([], errors) if errors else (self.shown(self.score(parsed)), [])
+
+    def warm_up(self) -> None:
+        """Answer the declared example once, so that no caller pays for what happens but once."""
+        example = {c.name: c.example for c in self.problem.inputs if c.example is not None}
+        self.predict([example])
+
+    def shown(self, answers: Answers) -> list[dict[str, Any]]:
+        """Answers as callers see them; a bound that is not finite is None."""
+        found: list[dict[str, Any]] = json.loads(self.json(answers))
+        return found
+
+    def json(self, answers: Answers) -> str:
+        """The same as JSON text."""
+        if self.problem.task == "binary":
+            line = self.threshold
+            parts = [f'{{"probability":{p!r},"label":{1 if p >= line else 0}}}' for p in answers.values]
+        elif answers.lower is None or answers.upper is None:
+            parts = [f'{{"value":{_number(v)}}}' for v in answers.values]
+        else:
+            together = zip(answers.values, answers.lower, answers.upper, strict=True)
+            parts = [f'{{"value":{_number(v)},"interval":[{_number(a)},{_number(b)}]}}' for v, a, b in together]
+        return f"[{','.join(parts)}]"
+
+
+class TooMany(InvalidInput):
+    """More rows than one request may bring."""
+
+    def __init__(self, rows: int, most: int) -> None:
+        super().__init__(f"{rows:,} rows were sent at once.", hint=f"at most {most:,} rows in one request")
+        self.rows = rows
+
+
+def _number(value: float) -> str:
+    return repr(value) if value - value == 0.0 else "null"  # infinity and NaN are no JSON
+
+
+def require_few(rows: int, most: int | None) -> None:
+    """Raise TooMany beyond `most` rows."""
+    if most is not None and rows > most:
+        raise TooMany(rows, most)
+
+
+def rows_of(body: bytes, *, most: int | None = None) -> list[dict[str, Any]]:
+    """The rows of a JSON body as they were sent. Raises InvalidInput for what is no list of rows."""
+    try:
+        rows = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"The body is not valid JSON: {error}", hint="A JSON list of rows.") from error
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise InvalidInput(
+            "The body must be a JSON list of at least one row, each an object.", hint="A JSON list of rows."
+        )
+    require_few(len(rows), most)
+    return rows
+
+
+def names() -> list[str]:
+    """Every problem that is installed, none of them imported."""
+    return plugins.names("problems")
+
+
+def champion_ref(work: Workspace) -> VersionRef | None:
+    """Who should answer by the pointer log, at the price of one look at it; None before the first applied decision."""
+    moves = work.registry.moves(work.problem.name)
+    return moves[-1].to_ref if moves else None
+
+
+def champion(work: Workspace) -> Answerer:
+    """Load the champion of the workspace's problem.
+
+    Raises NoChampion when none was ever applied; StateConflict when the alias is out of custody.
+    """
+    name = work.problem.name
+    version = work.registry.champion(name)
+    if version is None:
+        raise NoChampion(f"{name} has no champion yet.", hint="Run 'bootstrap-champion'.")
+    custody = work.registry.custody(name)
+    if custody.status != "in_custody":
+        raise StateConflict(f"The champion of {name} is {custody.status}: {custody.detail}", hint="See 'arena-status'.")
+    return load(work, version)
+
+
+def load(work: Workspace, version: ModelVersion) -> Answerer:
+    """Load a version by its digest and let it answer its stored rows again.
+
+    Raises OutOfCustody when its bytes are others, InvalidInput when it can't be read or answers otherwise.
+    """
+    model = models.read(work.registry.model_path(version))
+    run_files.smoke(model, work.registry.run_artifacts(version))
+    problem = work.problem
+    why = "nothing is compiled until it is proven"
+    return Answerer(problem, version, model, scorer.pipeline(problem, model), reader(problem), "pipeline", why)

@@ -1,0 +1,61 @@
+"""The console: pages for people, rendered by the server that also answers programs."""
+
+from __future__ import annotations
+
+import os
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.staticfiles import StaticFiles
+
+from ds_workflow.errors import InvalidInput
+from serving.web import arena, documents, frame, hypotheses, login, models, monitoring, overview, security, try_it
+from serving.web.frame import HERE, Console, Hub
+
+MLFLOW_URL = "http://127.0.0.1:5001"  # where 'mlflow-ui' starts it
+
+
+class Static(StaticFiles):
+    """Our own style sheet, pictures and the two vendored libraries; browsers ask again whether a file changed."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        """The file, with the security headers."""
+        answer = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        answer.headers["Cache-Control"] = "no-cache"
+        return frame.with_headers(answer)
+
+
+def mount(app: FastAPI, hub: Hub, *, reading: str | None = None, mlflow_url: str | None = None) -> None:
+    """Add the pages to an application.
+
+    `reading` says who may read without logging in: `loopback` (this machine alone; the default), `open` (everybody) or
+    `closed` (nobody); by default DS_WORKFLOW_READING says it. `mlflow_url` is where links into MLflow's pages lead
+    (DS_WORKFLOW_MLFLOW_URL). Deciding always needs a login. Raises InvalidInput for another word.
+    """
+    reading = reading or os.environ.get("DS_WORKFLOW_READING") or "loopback"
+    if reading not in security.READING:
+        raise InvalidInput(
+            f"DS_WORKFLOW_READING is '{reading}'; allowed are {', '.join(security.READING)}.",
+            hint="'loopback' opens the pages to this machine, 'closed' asks everybody to log in.",
+        )
+    url = (mlflow_url or os.environ.get("DS_WORKFLOW_MLFLOW_URL") or MLFLOW_URL).rstrip("/")
+    app.state.console = Console(hub, reading, url, frame.environment())
+    for room in (overview, arena, models, hypotheses, monitoring, try_it, documents, login):
+        app.include_router(room.router, include_in_schema=False)
+    app.mount("/static", Static(directory=HERE / "static"), name="static")
+    app.add_exception_handler(404, _not_found)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    """A page for a person, JSON for a program; a path that tries to climb stands in the access log."""
+    if not isinstance(error, HTTPException):
+        error = HTTPException(404, "There is no such page.")
+    wants_page = "text/html" in request.headers.get("accept", "")
+    climbs = ".." in request.url.path or "\\" in request.url.path or "\x00" in request.url.path
+    if not wants_page and not climbs:
+        return await http_exception_handler(request, error)
+    refused = security.Refused(
+        404, "request" if climbs else "", "There is no such page.", hint="Start at the overview."
+    )
+    return frame.with_headers(await run_in_threadpool(frame.failed, request, refused))
