@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,19 @@ class Design(BaseEstimator):  # type: ignore[misc]
                 columns.extend((place == i).astype(np.float64) for i in range(len(self.levels_[name])))
         return np.column_stack(columns) if columns else np.empty((len(X), 0))
 
+    def addends(self, coefficients: Floats) -> dict[str, Callable[[Any], float]]:
+        """For each feature, a function from its value in one row to what it adds to the row of `transform` times the
+        `coefficients` (terms,)."""
+        left = iter(coefficients.tolist())
+        found: dict[str, Callable[[Any], float]] = {}
+        for name in self.features_:
+            if name in self.numbers_:
+                scale = self.numbers_[name]
+                found[name] = _number_adds(scale, next(left), next(left) if scale["absent"] else 0.0)
+            else:
+                found[name] = _level_adds({level: next(left) for level in self.levels_[name]})
+        return found
+
     @property
     def terms(self) -> list[dict[str, str]]:
         """One entry per column: the `feature` it is made from, its name as `term`, what one step of it is as `per`."""
@@ -88,3 +103,17 @@ def _scale(values: Floats) -> dict[str, float]:
 
 def _text(values: pd.Series[Any]) -> pd.Series[Any]:
     return values.astype(object).where(values.notna(), MISSING).astype(str)
+
+
+def _number_adds(scale: dict[str, float], step: float, absent: float) -> Callable[[Any], float]:
+    median, mean, slope = scale["median"], scale["mean"], step / scale["deviation"]
+    instead = (median - mean) * slope + absent
+
+    def add(value: Any) -> float:
+        return (value - mean) * slope if value is not None and math.isfinite(value) else instead
+
+    return add
+
+
+def _level_adds(steps: dict[str, float]) -> Callable[[Any], float]:
+    return lambda value: steps.get(MISSING if value is None else str(value), 0.0)

@@ -32,11 +32,15 @@ class Conformal(BaseEstimator):  # type: ignore[misc]
 
     def reach(self, group: NDArray[Any], coverage: float) -> Floats:
         """Half the width in log target for every row of `group` (n,); infinite where too few errors are known."""
+        widths, other = self.widths(coverage)
+        return np.array([widths.get(str(name), other) for name in group], dtype=np.float64)
+
+    def widths(self, coverage: float) -> tuple[dict[str, float], float]:
+        """Half the width in log target by group, and that of every other group."""
         if not 0 < coverage < 1:
             raise InvalidInput(f"coverage must lie between 0 and 1, not {coverage}.")
         widths = {name: conformal_quantile(sizes, coverage) for name, sizes in self.groups_.items()}
-        other = conformal_quantile(self.everyone_, coverage)
-        return np.array([widths.get(str(name), other) for name in group], dtype=np.float64)
+        return widths, conformal_quantile(self.everyone_, coverage)
 
 
 def conformal_quantile(ordered: Floats, coverage: float) -> float:

@@ -1,9 +1,13 @@
-"""Logistic regression: the probability of class 1, and an odds ratio with its interval for every term."""
+"""Logistic regression: the probability of class 1, and an odds ratio with its intervals for every term.
+
+What answers is fitted with a ridge penalty, which steadies it and draws its ratios towards 1. The ratios for people
+come from a second fit without it, on the same standardised columns and rows; each stands beside the penalised one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from statistics import NormalDist
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +15,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ds_workflow.domain.odds import OddsRatios, Term, odds_ratios
 from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.quick import Answers, CompiledModel, FeatureRows
 from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.errors import InvalidInput
 from ds_workflow.strategies._boosted_classifier import (
@@ -63,7 +69,6 @@ class LogisticClassifier(BaseEstimator):  # type: ignore[misc]
         self.coefficients_ = np.asarray(fitted.coef_[0], dtype=np.float64)
         self.intercept_ = float(fitted.intercept_[0])
         self.centre_ = np.average(matrix, axis=0, weights=weight)
-        self.errors_ = self._errors(matrix, weight, float(settings["C"]))
         spread = self._by_feature((matrix - self.centre_) * self.coefficients_).std(axis=0)
         self.importances_ = spread / spread.sum() if spread.sum() > 0 else spread
         return self
@@ -74,25 +79,41 @@ class LogisticClassifier(BaseEstimator):  # type: ignore[misc]
         require(X, self.features)
         return self._probability(self.design_.transform(X))
 
+    def compiled(self, names: Sequence[str], *, coverage: float) -> CompiledModel:
+        """`predict` for few rows at a time, from features in the order `names`; there are no intervals."""
+        check_is_fitted(self, "coefficients_")
+        addends = self.design_.addends(self.coefficients_)
+        plan = [(names.index(name), addends[name]) for name in self.features]
+
+        def answer(rows: FeatureRows) -> Answers:
+            odds = [self.intercept_ + sum(add(row[at]) for at, add in plan) for row in rows.values]
+            return Answers(probability(np.array(odds, dtype=np.float64)).tolist())
+
+        return answer
+
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Coefficient times distance from the training mean, in log odds, one column per feature (the SHAP values of a
         linear model when features are taken as independent); with `expected_value_` they add up to a row's log odds."""
         values = self._by_feature((self.design_.transform(X) - self.centre_) * self.coefficients_)
         return pd.DataFrame(values, columns=list(self.features), index=X.index)
 
-    def odds_ratios(self, *, coverage: float = 0.95) -> pd.DataFrame:
-        """Columns term, feature, per, odds_ratio, lower, upper: one row per term; one step of it multiplies the odds.
+    def odds_ratios(self, X: pd.DataFrame, y: Any, *, clusters: Any = None, coverage: float = 0.95) -> OddsRatios:
+        """The ratio of every term of the design, fitted without a penalty on features X (n) and classes y (n,).
 
-        Wald intervals from the inverse of the penalised information; rows count as independent, and the penalty draws
-        ratios towards 1, so they describe this model rather than a population.
+        X and y are the rows that this model was fitted on; all weigh alike. Rows with one value of `clusters` (n,) may
+        be alike. One step of a number is one standard deviation; one of a category is from its most frequent level to
+        the term's. Raises InvalidInput as `domain.odds` does.
         """
         check_is_fitted(self, "coefficients_")
-        reach = NormalDist().inv_cdf(0.5 + coverage / 2) * self.errors_
-        return pd.DataFrame(self.design_.terms).assign(
-            odds_ratio=np.exp(self.coefficients_),
-            lower=np.exp(self.coefficients_ - reach),
-            upper=np.exp(self.coefficients_ + reach),
-        )[["term", "feature", "per", "odds_ratio", "lower", "upper"]]
+        require(X, self.features)
+        terms = [Term(t["term"], t["feature"], t["per"]) for t in self.design_.terms]
+        labels = None if clusters is None else np.asarray(clusters)
+        target = classes(y, len(X))
+        found = odds_ratios(self.design_.transform(X), target, terms=terms, clusters=labels, coverage=coverage)
+        shrunk = np.exp(self.coefficients_)
+        return replace(
+            found, terms=tuple(replace(t, penalised=float(r)) for t, r in zip(found.terms, shrunk, strict=True))
+        )
 
     @property
     def expected_value_(self) -> float:
@@ -113,14 +134,6 @@ class LogisticClassifier(BaseEstimator):  # type: ignore[misc]
         # Row by row sums: a matrix product may round one row by itself otherwise than among others.
         odds = np.einsum("nk,k->n", matrix, self.coefficients_) + self.intercept_
         return probability(odds)
-
-    def _errors(self, matrix: Floats, weight: Floats, strength: float) -> Floats:
-        p = self._probability(matrix)
-        with_one = np.column_stack([np.ones(len(matrix)), matrix])
-        information = (with_one * (weight * p * (1 - p))[:, None]).T @ with_one
-        penalty = np.append(0.0, np.full(matrix.shape[1], 1.0 / strength))
-        covariance = np.linalg.inv(information + np.diag(penalty))
-        return np.asarray(np.sqrt(np.diag(covariance))[1:], dtype=np.float64)
 
     def _by_feature(self, parts: Floats) -> Floats:
         place = {name: i for i, name in enumerate(self.features)}

@@ -6,7 +6,7 @@ is different there and does not start from nothing; a route with few rows, or on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.quick import Answers, CompiledModel, FeatureRows
 from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.errors import InvalidInput, UnknownName
 from ds_workflow.strategies import _tuning, global_model
@@ -95,6 +96,31 @@ class SegmentedRouter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 X.iloc[rows], coverage, answers=None if answers is None else answers[rows]
             )
         return lower, upper
+
+    def compiled(self, names: Sequence[str], *, coverage: float) -> CompiledModel:
+        """`predict` and `predict_interval` for few rows at a time, from features in the order `names`."""
+        check_is_fitted(self, "general_")
+        general = self.general_.compiled(names, coverage=coverage)
+        own = {name: model.compiled(names, coverage=coverage) for name, model in self.submodels_.items()}
+        tiers = [names.index(name) for name in self.keys[1:]]
+
+        def answer(rows: FeatureRows) -> Answers:
+            values = np.asarray(rows.values, dtype=np.float32)
+            routes: Sequence[str] = rows.groups
+            for at in tiers:
+                routes = [f"{route}/T{int(tier) + 1}" for route, tier in zip(routes, values[:, at], strict=True)]
+            places: dict[str, list[int]] = {}
+            for place, route in enumerate(routes):
+                places.setdefault(route if route in own else "", []).append(place)
+            out = np.empty((3, len(values)))
+            for route, where in places.items():
+                part = FeatureRows(values[where], [rows.groups[place] for place in where])
+                found = own.get(route, general)(part)
+                out[:, where] = found.values, found.lower or np.nan, found.upper or np.nan
+            value, lower, upper = out.tolist()
+            return Answers(value, lower, upper)
+
+        return answer
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Exact tree SHAP values in log target by the model of each row's route, one column per feature."""

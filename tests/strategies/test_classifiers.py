@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from ds_workflow import plugins
@@ -18,7 +17,6 @@ from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.errors import InvalidInput, LeakageRefused
 from ds_workflow.strategies._boosted_classifier import BoostedClassifier
 from ds_workflow.strategies._design import Design
-from ds_workflow.strategies.logistic_model import LogisticClassifier
 
 NYC = plugins.load("problems", "nyc_sales").PROBLEM
 FEATURES = ("age", "hours", "trade")
@@ -157,38 +155,6 @@ def test_a_weight_of_class_one_lifts_the_probabilities() -> None:
     )
     odds = np.log(heavy / (1 - heavy)) - np.log(plain / (1 - plain))
     assert odds.mean() == pytest.approx(np.log(5), abs=0.25)  # prior odds five times as high
-
-
-# --- odds ratios -----------------------------------------------------------------------------------------------------
-
-
-def test_odds_ratios_are_those_that_made_the_rows_and_their_intervals_cover() -> None:
-    """The log odds per standard deviation of age and of each trade against the most frequent one, over 60 samples."""
-    covered, tries = 0, 0
-    for seed in range(60):
-        X, y = people(1_500, seed=100 + seed)
-        model = LogisticClassifier(FEATURES, params={"C": 1e6}).fit(X, y)
-        table = model.odds_ratios(coverage=0.9).set_index("term")
-        reference = model.design_.reference_["trade"]
-        truths = {f"trade={t}": EFFECT[t] - EFFECT[reference] for t in TRADES if t != reference}
-        truths["age"] = 0.08 * X["age"].std(ddof=0)
-        for term, value in truths.items():
-            covered += table.loc[term, "lower"] <= np.exp(value) <= table.loc[term, "upper"]
-            tries += 1
-    assert stats.binomtest(covered, tries, 0.9).pvalue > 0.001
-
-
-def test_odds_ratios_of_a_two_by_two_table_are_woolfs() -> None:
-    """One flag: odds ratio ad/bc and standard error sqrt(1/a + 1/b + 1/c + 1/d) (Woolf 1955)."""
-    counts = {("yes", 1): 30, ("yes", 0): 20, ("no", 1): 40, ("no", 0): 110}
-    rows = [(flag, y) for (flag, y), n in counts.items() for _ in range(n)]
-    X, y = pd.DataFrame({"flag": [f for f, _ in rows]}), np.array([v for _, v in rows], dtype=float)
-    row = LogisticClassifier(("flag",), params={"C": 1e8}).fit(X, y).odds_ratios().iloc[0]
-    ratio, error = 30 * 110 / (20 * 40), np.sqrt(1 / 30 + 1 / 20 + 1 / 40 + 1 / 110)
-    assert row["per"] == "against no"
-    assert row["odds_ratio"] == pytest.approx(ratio, rel=1e-4)
-    assert row["lower"] == pytest.approx(ratio * np.exp(-1.959964 * error), rel=1e-3)
-    assert row["upper"] == pytest.approx(ratio * np.exp(1.959964 * error), rel=1e-3)
 
 
 def test_the_design_learns_from_training_rows_only() -> None:

@@ -22,7 +22,7 @@ def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     lost = [c for c in (*COLUMNS, SPLIT_COLUMN) if c not in raw]
     if lost:
         raise InvalidInput(f"The rows lack {', '.join(lost)}.", hint="Read them with this problem's loader.")
-    for column, known in {**CATEGORIES, "income": tuple(INCOME)}.items():
+    for column, known in {**CATEGORIES, "income": tuple(INCOME), SPLIT_COLUMN: (TRAIN, HOLDOUT)}.items():
         present = raw[column].dropna()
         strange = present[~present.isin(known)]
         if len(strange):

@@ -1,4 +1,5 @@
-"""Reading the UCI files: a folder with adult.data and adult.test, one of them alone, a zip of them, or a CSV copy."""
+"""Reading the UCI files: a folder with adult.data and adult.test, one of them alone, a zip of them, or a copy as CSV or
+parquet."""
 
 from __future__ import annotations
 
@@ -21,8 +22,9 @@ HINT = "Give the folder that holds adult.data and adult.test as the UCI reposito
 def load(path: Path, *, references: Sequence[Path] = ()) -> pd.DataFrame:
     """The published rows: COLUMNS as text or numbers, and `split`.
 
-    A folder or zip with both official files keeps the official split; of anything else `split` is missing, and cleaning
-    deals the rows. Raises InvalidInput naming file, line and column for whatever is no such table.
+    A folder or zip with both official files keeps the official split, and a copy the one in a column of that name; of
+    anything else `split` is missing, and cleaning deals the rows. Raises InvalidInput naming file, line and column for
+    whatever is no such table.
     """
     if references:
         raise InvalidInput("adult_income is one table; it takes no --reference.")
@@ -34,7 +36,9 @@ def load(path: Path, *, references: Sequence[Path] = ()) -> pd.DataFrame:
         raise InvalidInput(f"There is no file or folder {path}.", hint=HINT)
     if path.suffix.lower() == ".zip":
         return _official(_unzipped(path), str(path))
-    return _table(path.read_bytes(), path.name).assign(**{SPLIT_COLUMN: None})
+    if path.suffix.lower() == ".parquet":
+        return _parquet(path)
+    return _table(path.read_bytes(), path.name)
 
 
 def _official(parts: dict[str, bytes], where: str) -> pd.DataFrame:
@@ -79,11 +83,30 @@ def _table(content: bytes, name: str) -> pd.DataFrame:
             raise InvalidInput(f"{name}, line {number}: {fields} fields, {len(columns)} are wanted.", hint=HINT)
     joined = io.StringIO("\n".join(line for _, line in rows))
     table = pd.read_csv(joined, sep=separator, names=columns, dtype=str, skipinitialspace=True, keep_default_na=False)
-    table = table[list(COLUMNS)].apply(lambda c: c.str.strip())
+    return _typed(table, name, [f"line {number}" for number, _ in rows])
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    try:
+        cells = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        raise InvalidInput(f"{path.name} is not a whole parquet file: {error}", hint=HINT) from error
+    if cells.empty:
+        raise InvalidInput(f"{path.name} holds no rows.", hint=HINT)
+    cells = cells.set_axis(_columns([str(c) for c in cells.columns], path.name), axis="columns")
+    text = cells.astype("str").astype(object).where(cells.notna(), "").reset_index(drop=True)
+    return _typed(text, path.name, [f"row {number}" for number in range(1, len(text) + 1)])
+
+
+def _typed(text: pd.DataFrame, name: str, places: list[str]) -> pd.DataFrame:
+    """The declared columns of a table of text; `places` name its rows in messages."""
+    if SPLIT_COLUMN not in text:
+        text = text.assign(**{SPLIT_COLUMN: ""})
+    table = text[[*COLUMNS, SPLIT_COLUMN]].astype("str").apply(lambda c: c.str.strip())
     table = table.mask(table.isin(["?", ""]))
     table["income"] = table["income"].str.rstrip(".")
     for column in NUMBERS:
-        table[column] = _numbers(table[column], column, name, [number for number, _ in rows])
+        table[column] = _numbers(table[column], column, name, places)
     return table
 
 
@@ -106,8 +129,11 @@ def _separator(line: str) -> str:
 def _header(line: str, name: str) -> list[str] | None:
     """The columns that a first line names, or None when it is a row already. Raises InvalidInput on a part of them."""
     words = [w.strip().strip('"') for w in line.split(_separator(line))]
-    if re.fullmatch(r"\d+(\.\d+)?", words[0]):
-        return None
+    return None if re.fullmatch(r"\d+(\.\d+)?", words[0]) else _columns(words, name)
+
+
+def _columns(words: list[str], name: str) -> list[str]:
+    """The names of a header as the source's description has them. Raises InvalidInput when one is not there."""
     named = [re.sub(r"[^a-z0-9]+", "_", w.lower()).strip("_") for w in words]
     named = [ALIASES.get(w, w) for w in named]
     lost = [c for c in COLUMNS if c not in named]
@@ -116,12 +142,12 @@ def _header(line: str, name: str) -> list[str] | None:
     return named
 
 
-def _numbers(values: pd.Series[str], column: str, name: str, numbers: list[int]) -> pd.Series[float]:
+def _numbers(values: pd.Series[str], column: str, name: str, places: list[str]) -> pd.Series[float]:
     found = pd.to_numeric(values, errors="coerce")
     bad = (found.isna() & values.notna()).to_numpy().nonzero()[0]
     if len(bad):
         at = int(bad[0])
         raise InvalidInput(
-            f"{name}, line {numbers[at]}: column '{column}' holds {values.iloc[at]!r}, which is no number.", hint=HINT
+            f"{name}, {places[at]}: column '{column}' holds {values.iloc[at]!r}, which is no number.", hint=HINT
         )
     return found.astype("float64")

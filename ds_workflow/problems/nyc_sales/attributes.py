@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ds_workflow.domain.quick import SentRows
 from ds_workflow.errors import InvalidInput
 from ds_workflow.problems.nyc_sales import addresses
 from ds_workflow.problems.nyc_sales.cleaning import SEGMENT_OF
@@ -29,11 +32,84 @@ FAMILY_OF = {
     "01": HOUSE, "02": HOUSE, "03": HOUSE, "07": RENTAL, "08": RENTAL, "14": RENTAL,
     "12": CONDO, "13": CONDO, "15": CONDO, "16": CONDO, "09": COOP, "10": COOP, "17": COOP,
 }  # fmt: skip
+_FEW = 64  # texts: so few are hashed one by one, most of them known
+_EPOCH = date(1970, 1, 1).toordinal()
 DAYS = 1 << 15  # days since 1970 fit in 15 bits until 2059
 KM_PER_DEGREE = (84.4, 111.2)  # of longitude and latitude, at 40.7 degrees north
 CENTRE = (-73.95, 40.72)
 # Side of the squares, in km, that neighbouring sales are looked up by: houses are sparse, apartments dense.
 SQUARE_KM = np.array([0.5, 0.7, 0.3, 0.3])
+
+
+class Rows(Protocol):
+    """n cleaned rows, wherever they come from."""
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, name: object) -> bool: ...
+
+    def text(self, name: str) -> NDArray[Any]:
+        """A column as text, '' where it is missing."""
+        ...
+
+    def numbers(self, name: str) -> Floats:
+        """A column as numbers, NaN where it is missing."""
+        ...
+
+    def days(self) -> Integers:
+        """Days from 1970 to the sale."""
+        ...
+
+
+class TableRows:
+    """The rows of a table."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame.copy(deep=False)
+        self._frame.attrs = {}  # pandas would copy them at every look at a column
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._frame
+
+    def text(self, name: str) -> NDArray[Any]:
+        if name not in self._frame:
+            return np.full(len(self), "", dtype=object)
+        values = self._frame[name].to_numpy(dtype=object, na_value="")
+        return np.array([str(v).strip() for v in values], dtype=object)
+
+    def numbers(self, name: str) -> Floats:
+        if name not in self._frame:
+            return np.full(len(self), np.nan)
+        return np.array(self._frame[name].to_numpy(dtype=np.float64, na_value=np.nan))
+
+    def days(self) -> Integers:
+        return np.asarray(self._frame["sale_date"].to_numpy(dtype="datetime64[D]").astype(np.int64))
+
+
+class ParsedRows:
+    """The rows of a request, as the contract parses them."""
+
+    def __init__(self, rows: SentRows) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, name: object) -> bool:
+        return True  # the contract gives every column a value
+
+    def text(self, name: str) -> NDArray[Any]:
+        values = [row[name] for row in self._rows]
+        return np.array(["" if value is None else value.strip() for value in values], dtype=object)
+
+    def numbers(self, name: str) -> Floats:
+        return np.array([row[name] for row in self._rows], dtype=np.float64)
+
+    def days(self) -> Integers:
+        return np.array([row["sale_date"].toordinal() - _EPOCH for row in self._rows], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -71,15 +147,17 @@ class Places:
     @staticmethod
     def learn(rows: pd.DataFrame) -> Places:
         """The median coordinates of every block, ZIP code and borough of rows that have them."""
-        located = rows[np.isfinite(_numbers(rows, "latitude")) & np.isfinite(_numbers(rows, "longitude"))]
-        found = [located[["latitude", "longitude"]].groupby(keys).median() for keys in _place_keys(located)]
-        table = pd.concat(found) if len(located) else pd.DataFrame(np.empty((0, 2)))
-        table = table[~table.index.duplicated()].sort_index()
-        return Places(table.index.to_numpy(dtype=np.uint64), table.to_numpy(dtype=np.float64))
+        table = TableRows(rows)
+        located = rows[np.isfinite(table.numbers("latitude")) & np.isfinite(table.numbers("longitude"))]
+        keyed = _place_keys(TableRows(located))
+        found = [located[["latitude", "longitude"]].groupby(keys).median() for keys in keyed]
+        medians = pd.concat(found) if len(located) else pd.DataFrame(np.empty((0, 2)))
+        medians = medians[~medians.index.duplicated()].sort_index()
+        return Places(medians.index.to_numpy(dtype=np.uint64), medians.to_numpy(dtype=np.float64))
 
-    def fill(self, rows: pd.DataFrame) -> tuple[Floats, Floats]:
+    def fill(self, rows: Rows) -> tuple[Floats, Floats]:
         """Latitude and longitude of every row: its own, else its block's, ZIP code's, borough's, the city's centre."""
-        latitude, longitude = _numbers(rows, "latitude"), _numbers(rows, "longitude")
+        latitude, longitude = rows.numbers("latitude"), rows.numbers("longitude")
         lost = ~(np.isfinite(latitude) & np.isfinite(longitude))
         if lost.any():
             latitude[lost], longitude[lost] = CENTRE[1], CENTRE[0]
@@ -90,11 +168,11 @@ class Places:
         return latitude, longitude
 
 
-def _place_keys(rows: pd.DataFrame) -> tuple[Keys, Keys, Keys]:
-    borough, zip_code = hashed(_text(rows, "borough")), hashed(_text(rows, "zip_code"))
+def _place_keys(rows: Rows) -> tuple[Keys, Keys, Keys]:
+    borough, zip_code = hashed(rows.text("borough")), hashed(rows.text("zip_code"))
     one = np.ones_like(borough)
     return (
-        mixed(borough, _numbers(rows, "block").astype(np.int64).astype(np.uint64)),
+        mixed(borough, rows.numbers("block").astype(np.int64).astype(np.uint64)),
         mixed(zip_code, one, one),
         borough,
     )
@@ -106,23 +184,22 @@ def segments(asked: Homes) -> NDArray[Any]:
     return np.array([SEGMENT_OF[f"{code:02.0f}"] for code in codes], dtype=object)[inverse]
 
 
-def homes(rows: pd.DataFrame, places: Places) -> Homes:
+def homes(cleaned: pd.DataFrame | Rows, places: Places) -> Homes:
     """Cleaned rows (n) as arrays. Only category, date, borough, block and lot must be there.
 
     Raises InvalidInput when one of them is absent, or a category is not residential, or a date is out of range.
     """
+    rows: Rows = TableRows(cleaned) if isinstance(cleaned, pd.DataFrame) else cleaned
     for name in ("sale_date", "building_class_category", "borough", "block", "lot"):
         if name not in rows:
             raise InvalidInput(f"The rows have no column '{name}', which every price history is looked up by.")
-    rows = rows.copy(deep=False)
-    rows.attrs = {}  # pandas would copy them at every look at a column
-    day = rows["sale_date"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+    day = rows.days()
     if ((day < 0) | (day >= DAYS)).any():
         raise InvalidInput("sale_date must lie between 1970 and 2059.")
     code = _categories(rows)
     family = _each(code, lambda text: FAMILY_OF[text]).astype(np.int64)
-    address = _text(rows, "address")
-    named = _text(rows, "apartment_number")
+    address = rows.text("address")
+    named = rows.text("apartment_number")
     named = np.where(named == "", _each(address, addresses.inside), named)
     values = _values(rows, places) | _apartments(named)
     values["building_category"] = code.astype(np.float64)
@@ -135,29 +212,29 @@ def homes(rows: pd.DataFrame, places: Places) -> Homes:
     )
 
 
-def _values(rows: pd.DataFrame, places: Places) -> dict[str, Floats]:
+def _values(rows: Rows, places: Places) -> dict[str, Floats]:
     def log(name: str) -> Floats:
-        area = _numbers(rows, name)
+        area = rows.numbers(name)
         return np.log(np.where(area > 100, area, np.nan))  # fewer square feet than a room: not an area
 
     latitude, longitude = places.fill(rows)
     east = (longitude - CENTRE[0]) * KM_PER_DEGREE[0]
     north = (latitude - CENTRE[1]) * KM_PER_DEGREE[1]
-    gross, land, units = log("gross_square_feet"), log("land_square_feet"), _numbers(rows, "total_units")
+    gross, land, units = log("gross_square_feet"), log("land_square_feet"), rows.numbers("total_units")
     return {
         "log_gross_square_feet": gross,
         "log_land_square_feet": land,
         "log_floor_area_ratio": gross - land,
         "log_square_feet_per_unit": gross - np.log(np.maximum(np.nan_to_num(units, nan=1.0), 1.0)),
-        "year_built": _numbers(rows, "year_built"),
-        "residential_units": _numbers(rows, "residential_units"),
-        "commercial_units": _numbers(rows, "commercial_units"),
+        "year_built": rows.numbers("year_built"),
+        "residential_units": rows.numbers("residential_units"),
+        "commercial_units": rows.numbers("commercial_units"),
         "total_units": units,
-        "borough_code": _each(_text(rows, "borough"), _borough).astype(np.float64),
-        "building_class_code": _each(_text(rows, "building_class"), _class).astype(np.float64),
-        "block": _numbers(rows, "block"),
-        "lot": _numbers(rows, "lot"),
-        "zip": _each(_text(rows, "zip_code"), _zip).astype(np.float64),
+        "borough_code": _each(rows.text("borough"), _borough).astype(np.float64),
+        "building_class_code": _each(rows.text("building_class"), _class).astype(np.float64),
+        "block": rows.numbers("block"),
+        "lot": rows.numbers("lot"),
+        "zip": _each(rows.text("zip_code"), _zip).astype(np.float64),
         "km_east": east,
         "km_north": north,
         "km_northeast": east + north,
@@ -180,11 +257,11 @@ def _apartments(named: NDArray[Any]) -> dict[str, Floats]:
 
 
 def _keys(
-    rows: pd.DataFrame, code: NDArray[Any], family: Integers, street: NDArray[Any], named: NDArray[Any]
+    rows: Rows, code: NDArray[Any], family: Integers, street: NDArray[Any], named: NDArray[Any]
 ) -> dict[str, Keys]:
-    borough, hood = hashed(_text(rows, "borough")), hashed(_text(rows, "neighborhood"))
-    block, lot = (_numbers(rows, name).astype(np.int64).astype(np.uint64) for name in ("block", "lot"))
-    building_class = hashed(_text(rows, "building_class"))
+    borough, hood = hashed(rows.text("borough")), hashed(rows.text("neighborhood"))
+    block, lot = (rows.numbers(name).astype(np.int64).astype(np.uint64) for name in ("block", "lot"))
+    building_class = hashed(rows.text("building_class"))
     condo, coop = family == CONDO, family == COOP
     # Houses and rental buildings are parcels and share histories; condominiums and cooperatives have their own.
     kind = np.where(condo | coop, family, HOUSE).astype(np.uint64)
@@ -206,7 +283,7 @@ def _keys(
         "neighbourhood": mixed(hood, borough, group),
         "category": mixed(hood, borough, hashed(code)),
         "class": mixed(hood, borough, building_class),
-        "zip": mixed(hashed(_text(rows, "zip_code")), group),
+        "zip": mixed(hashed(rows.text("zip_code")), group),
         "borough": mixed(borough, group),
         "family": mixed(group),
         "stack": line,
@@ -217,7 +294,14 @@ def _keys(
 
 def hashed(text: NDArray[Any]) -> Keys:
     """A 64-bit hash of every text, the same on every machine and in every process."""
-    return np.asarray(pd.util.hash_array(text, categorize=len(text) > 1), dtype=np.uint64)
+    if len(text) <= _FEW:
+        return np.array([_hash(one) for one in text], dtype=np.uint64)
+    return np.asarray(pd.util.hash_array(text, categorize=True), dtype=np.uint64)
+
+
+@lru_cache(maxsize=1 << 16)
+def _hash(text: str) -> int:
+    return int(pd.util.hash_array(np.array([text], dtype=object), categorize=False)[0])
 
 
 def mixed(*parts: Keys) -> Keys:
@@ -246,27 +330,12 @@ def _class(text: str) -> float:
     return ord(text[0]) * 10.0 + (int(rest) if rest.isdigit() else sum(map(ord, rest)) % 10)
 
 
-def _categories(rows: pd.DataFrame) -> NDArray[Any]:
-    code = _each(_text(rows, "building_class_category"), lambda text: text[:2])
+def _categories(rows: Rows) -> NDArray[Any]:
+    code = _each(rows.text("building_class_category"), lambda text: text[:2])
     unknown = sorted({c for c in code if c not in FAMILY_OF})
     if unknown:
         raise InvalidInput(f"building_class_category {unknown[0]!r} isn't residential; known: {', '.join(FAMILY_OF)}.")
     return code
-
-
-def _text(rows: pd.DataFrame, name: str) -> NDArray[Any]:
-    """A column as text, '' where it is missing."""
-    if name not in rows:
-        return np.full(len(rows), "", dtype=object)
-    values = rows[name].to_numpy(dtype=object, na_value="")
-    return np.array([str(v).strip() for v in values], dtype=object)
-
-
-def _numbers(rows: pd.DataFrame, name: str) -> Floats:
-    """A column as numbers, NaN where it is missing."""
-    if name not in rows:
-        return np.full(len(rows), np.nan)
-    return np.array(rows[name].to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def _each(text: NDArray[Any], function: Callable[[str], Any]) -> NDArray[Any]:

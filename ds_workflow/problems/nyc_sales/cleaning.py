@@ -55,12 +55,16 @@ def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
 
     Zero square feet, zero or impossible years built, and zero units in all mean "not known" and become NaN.
     `price_tier` is the quartile of the price within these rows: for slicing a report only. Raises InvalidInput when a
-    column is absent or no row is left.
+    column is absent, a category has no number, or no row is left.
     """
     lacking = [name for name in REQUIRED if name not in raw]
     if lacking:
-        raise InvalidInput(f"Raw sales lack {', '.join(lacking)}; needed: {', '.join(REQUIRED)}.")
+        raise InvalidInput(
+            f"Raw sales lack {', '.join(lacking)}; needed: {', '.join(REQUIRED)}.",
+            hint="Read them with this problem's loader.",
+        )
     rows = raw.reset_index(drop=True)
+    _refuse_strange(rows["building_class_category"])
     code = rows["building_class_category"].astype("str").str.extract(r"^\s*(\d{1,2})\b", expand=False).str.zfill(2)
     price = rows["sale_price"].to_numpy(dtype=np.float64)
     lot_known = rows[["borough", "block", "lot"]].notna().all(axis=1).to_numpy()
@@ -82,11 +86,24 @@ def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         raise InvalidInput(
             f"None of the {len(raw):,} rows is a residential sale of at least ${MINIMUM_PRICE:,}: "
             + ", ".join(f"{n:,} {reason}" for reason, n in dropped.items() if n)
-            + "."
+            + ".",
+            hint="Give a file with residential sales.",
         )
     cleaned = _columns(rows)
     cleaned.attrs = dict(raw.attrs)
     return cleaned, dropped
+
+
+def _refuse_strange(categories: pd.Series[Any]) -> None:
+    """Every category of the source begins with its number, homes and all else alike; one without is another table's."""
+    present = categories.dropna().astype("str")
+    strange = present[~present.str.match(r"\s*(\d|$)")]
+    if len(strange):
+        raise InvalidInput(
+            f"Column building_class_category holds {strange.iloc[0]!r} ({len(strange):,} rows such), which does not "
+            f"begin with a number as the source's do. Homes are {', '.join(sorted(SEGMENT_OF))}.",
+            hint="Write the category as the source does, such as '02 TWO FAMILY DWELLINGS', or leave it empty.",
+        )
 
 
 def _once(rows: pd.DataFrame) -> pd.DataFrame:

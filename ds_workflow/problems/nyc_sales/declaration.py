@@ -14,7 +14,16 @@ _LEAK = "quartile of the sale price, so it is cut from the target"
 
 COLUMNS = (
     Column("sale_id", "text", "Id of the sale, a hash of what identifies it", nullable=False),
-    Column("sale_date", "date", "Day of the sale", required=True, nullable=False, example="2024-05-14"),
+    Column(
+        "sale_date",
+        "date",
+        "Day of the sale",
+        required=True,
+        nullable=False,
+        example="2024-05-14",
+        earliest="1970-01-01",
+        latest="2059-09-18",
+    ),
     Column(
         "sale_price", "number", "Price paid", "dollars", nullable=False, minimum=MINIMUM_PRICE, maximum=10_000_000_000
     ),

@@ -16,9 +16,19 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ds_workflow.domain.quick import CompiledFeatures, FeatureRows, SentRows
 from ds_workflow.errors import InvalidInput, UnknownName
 from ds_workflow.problems.nyc_sales import hedonics, price_tier
-from ds_workflow.problems.nyc_sales.attributes import Floats, Homes, Places, hashed, homes, mixed, segments
+from ds_workflow.problems.nyc_sales.attributes import (
+    Floats,
+    Homes,
+    ParsedRows,
+    Places,
+    hashed,
+    homes,
+    mixed,
+    segments,
+)
 from ds_workflow.problems.nyc_sales.feature_table import FEATURE_SETS, TIER
 from ds_workflow.problems.nyc_sales.hedonics import Hedonics
 from ds_workflow.problems.nyc_sales.market import LOOKED_UP, Market
@@ -72,10 +82,19 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "history_")
         asked = homes(rows, self._places())
-        values = self._values(asked)
-        if TIER in self._names():
-            values[TIER] = TierModel(self.tier_edges_, self.tier_blends_).predict(_stacked(values), asked.family)
-        return self._frame(rows, asked, values)
+        return self._frame(rows, asked, self._answered(asked))
+
+    def compiled(self) -> CompiledFeatures:
+        """`transform` for parsed rows, outside pandas: the same code on the same history."""
+        check_is_fitted(self, "history_")
+        names, places = self._names(), self._places()
+        self._ready()
+
+        def features(rows: SentRows) -> FeatureRows:
+            asked = homes(ParsedRows(rows), places)
+            return FeatureRows(_matrix(self._answered(asked), names), segments(asked).tolist())
+
+        return features
 
     def with_history(self, rows: pd.DataFrame, y: Any) -> PriceFeatures:
         """A copy that looks sales up among `rows` (n) with prices `y` (n,), keeping what was learned in training."""
@@ -136,6 +155,13 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             "season_cosine": np.cos(2 * np.pi * month / 12),
             "day_number": asked.day.astype(np.float64),
         }
+
+    def _answered(self, asked: Homes) -> dict[str, Floats]:
+        """All features of rows that are no training rows."""
+        values = self._values(asked)
+        if TIER in self._names():
+            values[TIER] = TierModel(self.tier_edges_, self.tier_blends_).predict(_stacked(values), asked.family)
+        return values
 
     def _frame(self, rows: pd.DataFrame, asked: Homes, values: Mapping[str, Floats]) -> pd.DataFrame:
         names = self._names()

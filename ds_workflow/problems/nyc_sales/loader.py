@@ -19,6 +19,8 @@ from ds_workflow.problems.nyc_sales.source import header_row, typed
 
 READABLE = (".csv", ".txt", ".xlsx", ".parquet", ".zip")
 _TITLE_ROWS = 40  # the header is looked for this far down
+_WHOLE = "Download or copy it again."
+_SOURCE = f"Give a file of the Department of Finance's sales, or a folder of them ({', '.join(READABLE)})."
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,15 @@ def load(path: Path, *, references: Sequence[Path] = ()) -> pd.DataFrame:
     if rows.empty:
         raise InvalidInput(
             f"{path} holds no sales{': all its tables are references' if places else ''}.",
-            hint=f"Give a file of sales, or a folder of them ({', '.join(READABLE)}).",
+            hint=_SOURCE,
         )
     for reference in references:
         for table in _tables(Path(reference)):
             if not geography.recognised(table.cells):
                 raise InvalidInput(
                     f"{table.where} is not a table of places: found {', '.join(map(str, table.cells.columns))}. "
-                    "Needed: borough, block, latitude, longitude; or zip_code, latitude, longitude."
+                    "Needed: borough, block, latitude, longitude; or zip_code, latitude, longitude.",
+                    hint="Give sales as the input, and tables of coordinates as references.",
                 )
             places.append((table.where, table.cells))
     rows, shares = geography.locate(rows, places)
@@ -76,24 +79,24 @@ def _tables(path: Path) -> Iterator[_Table]:
             p for p in sorted(path.iterdir()) if p.suffix.lower() in READABLE and not p.name.startswith((".", "~"))
         ]
         if not inside:
-            raise InvalidInput(f"The folder {path} holds no file that can be read ({', '.join(READABLE)}).")
+            raise InvalidInput(f"The folder {path} holds no file that can be read.", hint=_SOURCE)
         for file in inside:
             yield from _tables(file)
         return
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InvalidInput(f"{path} can't be read: {error.strerror}.") from error
+        raise InvalidInput(f"{path} can't be read: {error.strerror}.", hint="Check its permissions.") from error
     yield from _read(path.name, content)
 
 
 def _read(name: str, content: bytes) -> Iterator[_Table]:
     suffix = PurePath(name).suffix.lower()
     if suffix not in READABLE:
-        hint = "Save it as .xlsx or .csv." if suffix in (".xls", ".xlsb", ".ods") else ""
+        hint = "Save it as .xlsx or .csv." if suffix in (".xls", ".xlsb", ".ods") else _SOURCE
         raise InvalidInput(f"{name} is not of a readable kind; allowed: {', '.join(READABLE)}.", hint=hint)
     if not content.strip():
-        raise InvalidInput(f"{name} is empty.")
+        raise InvalidInput(f"{name} is empty.", hint=_WHOLE)
     if suffix == ".zip":
         yield from _unzip(name, content)
     elif suffix == ".parquet":
@@ -110,19 +113,19 @@ def _unzip(name: str, content: bytes) -> Iterator[_Table]:
             inside = [n for n in sorted(archive.namelist()) if PurePath(n).suffix.lower() in READABLE]
             inside = [n for n in inside if not n.startswith("__MACOSX")]
             if not inside:
-                raise InvalidInput(f"{name} holds no file that can be read ({', '.join(READABLE)}).")
+                raise InvalidInput(f"{name} holds no file that can be read.", hint=_SOURCE)
             for member in inside:
                 for table in _read(PurePath(member).name, archive.read(member)):
                     yield _Table(f"{name}:{table.where}", table.cells, table.first_row)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, RuntimeError, EOFError) as error:
-        raise InvalidInput(f"{name} is not a whole zip file: {error}.", hint="Download or copy it again.") from error
+        raise InvalidInput(f"{name} is not a whole zip file: {error}.", hint=_WHOLE) from error
 
 
 def _parquet(name: str, content: bytes) -> _Table:
     try:
         return _Table(name, pd.read_parquet(io.BytesIO(content)), 1)
     except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
-        raise InvalidInput(f"{name} is not a whole parquet file: {error}.") from error
+        raise InvalidInput(f"{name} is not a whole parquet file: {error}", hint=_WHOLE) from error
 
 
 def _xlsx(name: str, content: bytes) -> _Table:
@@ -138,7 +141,7 @@ def _xlsx(name: str, content: bytes) -> _Table:
     except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError, ValueError, IndexError) as error:
         raise InvalidInput(f"{name} is not a whole xlsx workbook: {error}.", hint="Save it again as .xlsx.") from error
     if not rows:
-        raise InvalidInput(f"The first sheet of {name} is empty.")
+        raise InvalidInput(f"The first sheet of {name} is empty.", hint="Put the sales on the first sheet.")
     at = header_row(rows[:_TITLE_ROWS])
     width = max((i + 1 for i, cell in enumerate(rows[at]) if cell is not None), default=0)
     header = [str(c) for c in rows[at][:width]]
@@ -174,7 +177,7 @@ def _csv(name: str, content: bytes) -> _Table:
                 skip_blank_lines=False,
             )
     except (csv.Error, pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise InvalidInput(f"{name} is not a regular csv table: {error}.") from error
+        raise InvalidInput(f"{name} is not a regular csv table: {error}.", hint=_WHOLE) from error
     except pd.errors.EmptyDataError:
         cells = pd.DataFrame(columns=list(range(len(top[at]))), dtype=str)
     return _Table(name, cells.set_axis(top[at], axis="columns"), ends[at] + 1)
@@ -187,4 +190,6 @@ def _decoded(name: str, content: bytes) -> str:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise InvalidInput(f"{name} is text in none of the encodings UTF-8, UTF-16 and Windows-1252; save it as UTF-8.")
+    raise InvalidInput(
+        f"{name} is text in none of the encodings UTF-8, UTF-16 and Windows-1252.", hint="Save it as UTF-8."
+    )

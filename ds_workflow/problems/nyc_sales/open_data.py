@@ -15,16 +15,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ds_workflow.errors import InvalidInput, WorkflowError
+from ds_workflow.errors import InvalidInput, SourceUnavailable
 
 PUBLIC_URL = "https://data.cityofnewyork.us/resource/w2pb-icbu.json"  # NYC Citywide Annualized Calendar Sales
 URL_VARIABLE = "DS_WORKFLOW_NYC_URL"
 TOKEN_VARIABLE = "NYC_OPEN_DATA_APP_TOKEN"  # noqa: S105 - the name of a variable, not a token
 _WAIT_AND_RETRY = (429, 500, 502, 503, 504)
-
-
-class SourceUnavailable(WorkflowError):
-    """The open-data service did not answer, or not in its own format."""
 
 
 @dataclass(frozen=True)

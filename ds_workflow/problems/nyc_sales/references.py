@@ -11,13 +11,14 @@ import pandas as pd
 from ds_workflow.errors import InvalidInput
 from ds_workflow.problems.nyc_sales.source import parse_boroughs, parse_numbers, rename
 
+_SALE = {"sale_price", "sale_date", "address", "lot"}
 _KEYS = {"block": ("borough", "block"), "zip": ("zip_code",)}
 
 
 def recognised(cells: pd.DataFrame) -> bool:
-    """Whether a table is a reference of places: coordinates, a key, and no sales."""
+    """Whether a table is a reference of places: coordinates, a key, and nothing of a sale."""
     names = set(rename(cells).columns)
-    return {"latitude", "longitude"} <= names and "sale_price" not in names and _kind(names) is not None
+    return {"latitude", "longitude"} <= names and not _SALE & names and _kind(names) is not None
 
 
 def _kind(names: set[str]) -> str | None:
@@ -64,5 +65,5 @@ def _table(where: str, cells: pd.DataFrame) -> pd.DataFrame:
     twice = table.duplicated(list(key))
     if twice.any():
         first = table.loc[twice, list(key)].iloc[0].to_dict()
-        raise InvalidInput(f"{where} gives two places for {first}; each key may stand once.")
+        raise InvalidInput(f"{where} gives two places for {first}; each key may stand once.", hint="Keep one of them.")
     return table

@@ -1,0 +1,246 @@
+"""Odds ratios: how much one step of a term multiplies the odds of class 1, the other terms held, and how sure that is.
+
+They come from a maximum-likelihood fit without a penalty, because a penalty draws every ratio towards 1 by an amount
+that no interval tells. Two intervals stand beside one another. Wald's, from the inverse of the observed information,
+takes every row for a fact of its own. The clustered one lets the rows of one cluster be alike in any way: the sandwich
+A^-1 B A^-1 with A the observed information and B the sum over clusters of the outer products of their summed scores
+(K.-Y. Liang and S. L. Zeger 1986, "Longitudinal data analysis using generalized linear models", Biometrika 73), times
+G / (G - 1) x (n - 1) / (n - k) for G clusters, n rows and k coefficients, read against Student's t with G - 1 degrees
+of freedom (A. C. Cameron and D. L. Miller 2015, "A practitioner's guide to cluster-robust inference", Journal of
+Human Resources 50). What a ratio tells is how groups of rows differ, not what a change would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ds_workflow.errors import InvalidInput
+
+Floats = NDArray[np.float64]
+
+FEW_CLUSTERS = 40  # Cameron and Miller: between 20 and 50 the clustered interval begins to be too short
+_MOST_STEPS = 40
+_SETTLED = 1e-9  # largest step of a coefficient, in its own standard error
+_ALIASED = 1e-10  # of a column's variance, what the columns before it leave unsaid
+_FARTHEST = 700.0  # log odds; beyond, a float64 ratio would be infinite
+
+ONE_CLASS = "all of its rows are of one class, so no finite ratio fits them best"
+ALIASED = "the terms above it already say it"
+CONSTANT = "it is the same in all rows"
+
+
+@dataclass(frozen=True)
+class Term:
+    """A column of a design: the `feature` it is made from, its own name, and what one step of it is (`per`)."""
+
+    term: str
+    feature: str
+    per: str
+
+
+@dataclass(frozen=True)
+class OddsRatio:
+    """One term's ratio per step with its clustered and its Wald interval; None, with the reason in `note`, where the
+    rows can't tell. `log_odds` is the coefficient, the errors are its standard errors. `penalised` is the ratio in the
+    model that answers, where that one was fitted with a penalty."""
+
+    term: str
+    feature: str
+    per: str
+    log_odds: float | None = None
+    error: float | None = None
+    clustered_error: float | None = None
+    ratio: float | None = None
+    interval: tuple[float, float] | None = None
+    wald: tuple[float, float] | None = None
+    penalised: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class OddsRatios:
+    """All terms of one fit on `rows` rows in `clusters` clusters (0: none were given, and `interval` is Wald's).
+    `coverage` is the level of the intervals; `intercept` the log odds where every column is 0."""
+
+    rows: int
+    clusters: int
+    coverage: float
+    intercept: float
+    terms: tuple[OddsRatio, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A maximum-likelihood fit: coefficients (k,), probabilities (n,), inverse observed information (k, k)."""
+
+    coefficients: Floats
+    probabilities: Floats
+    inverse: Floats
+
+
+def odds_ratios(
+    matrix: Floats,
+    target: Floats,
+    *,
+    terms: Sequence[Term],
+    clusters: NDArray[Any] | None = None,
+    coverage: float = 0.95,
+) -> OddsRatios:
+    """Odds ratios of the columns of `matrix` (n, p; no column of ones) for classes `target` (n,) of 0 and 1.
+
+    A column of flags whose rows are all of one class takes its rows with it, as its infinite coefficient would; a
+    column that is a sum of others before it is left out, as in R. Both are in the answer, with the reason instead of a
+    ratio. Raises InvalidInput when nothing is left to fit and where the classes can be told apart without fail.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    if not 0 < coverage < 1:
+        raise InvalidInput(f"A coverage lies between 0 and 1, and {coverage:g} does not.")
+    rows, columns, notes = _fittable(matrix, target)
+    if not len(rows) or target[rows].min() == target[rows].max():
+        raise InvalidInput("Odds ratios need rows of both classes, and there are none of one of them.")
+    X = np.column_stack([np.ones(len(rows)), matrix[rows][:, columns]])
+    fit = maximum_likelihood(X, target[rows])
+    errors = np.sqrt(np.diag(fit.inverse))
+    reach = float(ndtri(0.5 + coverage / 2))
+    wide, count, far = errors, 0, reach
+    if clusters is not None:
+        covariance, count = clustered_covariance(X, target[rows], fit, np.asarray(clusters)[rows])
+        wide, far = np.sqrt(np.diag(covariance)), float(stdtrit(count - 1, 0.5 + coverage / 2))
+    place = {column: i + 1 for i, column in enumerate(columns)}
+    found = []
+    for column, term in enumerate(terms):
+        if column not in place:
+            found.append(OddsRatio(term.term, term.feature, term.per, note=notes[column]))
+            continue
+        at = place[column]
+        middle, error, robust = (float(v[at]) for v in (fit.coefficients, errors, wide))
+        found.append(
+            OddsRatio(
+                term.term,
+                term.feature,
+                term.per,
+                log_odds=middle,
+                error=error,
+                clustered_error=robust if count else None,
+                ratio=float(np.exp(middle)),
+                interval=_interval(middle, far * robust),
+                wald=_interval(middle, reach * error),
+            )
+        )
+    return OddsRatios(len(rows), count, coverage, float(fit.coefficients[0]), tuple(found))
+
+
+def maximum_likelihood(X: Floats, target: Floats) -> Fit:
+    """Logistic regression without a penalty, by Newton's method, on X (n, k; its own column of ones included).
+
+    Raises InvalidInput when no finite coefficients fit best: some combination of columns tells the classes apart
+    without fail, or the columns depend on one another.
+    """
+    rate = float(np.clip(target.mean(), 1e-9, 1 - 1e-9))
+    beta = np.zeros(X.shape[1])
+    beta[0] = np.log(rate / (1 - rate))
+    likelihood = _log_likelihood(X, target, beta)
+    try:
+        for _ in range(_MOST_STEPS):
+            p = _sigmoid(X @ beta)
+            inverse = _inverse((X * (p * (1 - p))[:, None]).T @ X)
+            step = inverse @ (X.T @ (target - p))
+            size, trial = 1.0, likelihood
+            while size > 1e-4:  # a full step may overshoot far from the top
+                trial = _log_likelihood(X, target, beta + size * step)
+                if trial >= likelihood - 1e-9 * abs(likelihood):
+                    break
+                size /= 2
+            beta, likelihood = beta + size * step, trial
+            if float(np.max(np.abs(step) / np.sqrt(np.diag(inverse)))) < _SETTLED:
+                p = _sigmoid(X @ beta)
+                return Fit(beta, p, _inverse((X * (p * (1 - p))[:, None]).T @ X))
+    except np.linalg.LinAlgError:
+        pass  # weights of 0: probabilities ran to 0 and 1
+    raise InvalidInput(
+        "No finite odds ratios fit these rows best: a combination of terms tells the classes apart without fail.",
+        hint="Leave a feature out, or give more rows.",
+    )
+
+
+def clustered_covariance(X: Floats, target: Floats, fit: Fit, clusters: NDArray[Any]) -> tuple[Floats, int]:
+    """The covariance (k, k) of a fit's coefficients when rows of one cluster are alike, and the number of clusters.
+
+    Raises InvalidInput below two clusters, and when rows are not more than coefficients.
+    """
+    import pandas as pd
+
+    codes = pd.factorize(clusters, use_na_sentinel=False)[0]
+    count, (n, k) = int(codes.max()) + 1, X.shape
+    if count < 2 or n <= k:
+        raise InvalidInput(
+            f"A clustered interval needs at least 2 clusters and more rows than terms; got {count}, {n}."
+        )
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(count))
+    scores = np.add.reduceat((X * (target - fit.probabilities)[:, None])[order], starts, axis=0)
+    correction = count / (count - 1) * (n - 1) / (n - k)
+    return np.asarray(correction * fit.inverse @ (scores.T @ scores) @ fit.inverse, dtype=np.float64), count
+
+
+def _fittable(matrix: Floats, target: Floats) -> tuple[NDArray[np.int64], list[int], dict[int, str]]:
+    """Rows and columns that have a finite fit, and why the other columns have none."""
+    rows = np.ones(len(matrix), dtype=np.bool_)
+    notes: dict[int, str] = {}
+    flags = np.flatnonzero(((matrix == 0) | (matrix == 1)).all(axis=0))
+    looking = True
+    while looking:  # rows that go may leave another flag with one class
+        of_both = (rows @ matrix[:, flags]).round()
+        of_one = ((rows * target) @ matrix[:, flags]).round()
+        found = [int(j) for j in flags[(of_both > 0) & ((of_one == 0) | (of_one == of_both))] if j not in notes]
+        notes |= dict.fromkeys(found, ONE_CLASS)
+        rows &= ~(matrix[:, found] == 1).any(axis=1)
+        looking = bool(found)
+    kept = np.flatnonzero(rows)
+    columns: list[int] = []
+    centred = matrix[kept] - matrix[kept].mean(axis=0) if len(kept) else matrix[kept]
+    gram = centred.T @ centred
+    for j in range(matrix.shape[1]):
+        if j in notes:
+            continue
+        if np.ptp(matrix[kept, j]) == 0:
+            notes[j] = CONSTANT
+            continue
+        left = gram[j, j]
+        if columns:
+            left -= gram[j, columns] @ np.linalg.solve(gram[np.ix_(columns, columns)], gram[columns, j])
+        if left > _ALIASED * gram[j, j]:
+            columns.append(j)
+        else:
+            notes[j] = ALIASED
+    return kept, columns, notes
+
+
+def _interval(middle: float, reach: float) -> tuple[float, float]:
+    low, high = np.exp(np.clip([middle - reach, middle + reach], -_FARTHEST, _FARTHEST))
+    return float(low), float(high)
+
+
+def _inverse(information: Floats) -> Floats:
+    """The inverse of a positive definite matrix; LinAlgError when it is none."""
+    root = np.linalg.inv(np.linalg.cholesky(information))
+    return np.asarray(root.T @ root, dtype=np.float64)
+
+
+def _sigmoid(odds: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -500, 500))), dtype=np.float64)
+
+
+def _log_likelihood(X: Floats, target: Floats, beta: Floats) -> float:
+    odds = X @ beta
+    return float(np.sum(target * odds - np.logaddexp(0.0, odds)))
