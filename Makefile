@@ -72,8 +72,9 @@ format: install ## let ruff mend what it can
 bench: install ## every figure that README quotes, measured again
 	for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
-docs: install ## write docs/reference/cli.md from the commands themselves
+docs: install ## write docs/reference/cli.md and docs/data_dictionary from what they describe
 	$(BIN)/python -m ds_workflow.cli.reference docs/reference/cli.md
+	$(RUN) data-dictionary --all --out docs/data_dictionary
 
 constraints: ## resolve setup.cfg anew into constraints.txt (needs the registry)
 	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \

@@ -6,6 +6,7 @@ WorkflowError
 │   ├── IncompleteHypothesis    the written hypothesis is missing or not filled
 │   └── LeakageRefused      a feature or routing key is cut from the target
 ├── NotGreen            a check ran and is not green
+├── SourceUnavailable   a source of data outside did not answer, or not in its own format
 └── StateConflict       the state forbids what was asked (beside registry.errors.Conflict)
 
 Every message says what happened, what is allowed and what to do next. No exit code and no HTTP status here:
@@ -47,6 +48,10 @@ class LeakageRefused(InvalidInput):
 
 class NotGreen(WorkflowError):
     """A check ran and is not green."""
+
+
+class SourceUnavailable(WorkflowError):
+    """A source of data outside did not answer, or not in its own format."""
 
 
 class StateConflict(WorkflowError):

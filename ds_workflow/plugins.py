@@ -43,12 +43,21 @@ def require(group: str, name: str) -> None:
 
 @cache
 def load(group: str, name: str) -> ModuleType:
-    """The plug-in's module. Raises UnknownName with the known ones; our own name wins over an outsider's."""
+    """The plug-in's module; our own name wins over an outsider's. Raises UnknownName with the known ones, InvalidInput
+    for an outsider's that is broken."""
     require(group, name)
     own = _own(group)
     if name in own:
         return importlib.import_module(f"ds_workflow.{group}.{own[name]}")
-    loaded = _entry_points(group)[name].load()
+    point = _entry_points(group)[name]
+    try:
+        loaded = point.load()
+    except Exception as error:  # whatever a stranger's module raises, the user is told whose it is
+        raise InvalidInput(
+            f"The plug-in '{name}' of 'ds_workflow.{group}' ({point.value}) can't be imported: "
+            f"{type(error).__name__}: {error}",
+            hint="Mend or uninstall the package that brings it.",
+        ) from error
     if not isinstance(loaded, ModuleType):
         raise InvalidInput(f"The entry point '{name}' of 'ds_workflow.{group}' must name a module, not {loaded!r}.")
     return loaded

@@ -16,7 +16,7 @@ class Settings:
     """The folders of one workspace and the problem at hand.
 
     A workspace is a folder. What it does not hold of its own, the policies, is read from the checkout beside the
-    package, so that an empty folder is a working workspace.
+    package or from the plug-in, so that an empty folder is a working workspace.
     """
 
     root: Path
@@ -70,6 +70,24 @@ class Settings:
         return self.root / "config" / "people.yaml"
 
     def policy(self, problem: str) -> Path:
-        """The workspace's policy of a problem, or the one that ships with the checkout."""
+        """The policy of a problem: the workspace's own, else the checkout's, else the one that an outsider's plug-in
+        ships beside its module. Where there is none, the place in the workspace where it is looked for first."""
         own = self.root / "config" / "policies" / f"{problem}.yaml"
-        return own if own.exists() else CHECKOUT / "config" / "policies" / f"{problem}.yaml"
+        shipped = (CHECKOUT / "config" / "policies" / own.name, *_beside_plug_in(problem))
+        return next((path for path in (own, *shipped) if path.exists()), own)
+
+
+def _beside_plug_in(problem: str) -> tuple[Path, ...]:
+    """`<problem>.yaml` in the folder of the module that an entry point of that name names; the module itself is not
+    imported."""
+    from importlib import metadata, util
+
+    found = []
+    for point in metadata.entry_points(group="ds_workflow.problems", name=problem):
+        try:
+            spec = util.find_spec(point.module)
+        except ImportError:
+            continue  # whoever asks for the plug-in is told
+        if spec is not None and spec.origin:
+            found.append(Path(spec.origin).with_name(f"{problem}.yaml"))
+    return tuple(found)

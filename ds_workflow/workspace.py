@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,6 +22,7 @@ from ds_workflow.settings import CHECKOUT, Settings
 
 if TYPE_CHECKING:
     from ds_workflow.domain.problem import Problem
+    from registry.accounts_store import Accounts
     from registry.service import Registry
 
 # Read when an OpenMP library loads: threads that wait sleep instead of spinning. On two busy cores, spinning made the
@@ -36,6 +37,22 @@ def system_clock() -> datetime:
 
 def silent(_: str) -> None:
     """Progress that nobody reads."""
+
+
+class Declared(Mapping[str, Sequence[str]]):
+    """The declared people, asked again each time: a server sees who was added or disabled since it started."""
+
+    def __init__(self, ask: Callable[[], Mapping[str, Sequence[str]]]) -> None:
+        self._ask = ask
+
+    def __getitem__(self, name: str) -> Sequence[str]:
+        return self._ask()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ask())
+
+    def __len__(self) -> int:
+        return len(self._ask())
 
 
 @dataclass(frozen=True)
@@ -67,7 +84,7 @@ class Workspace:
             versions=MlflowStore(self.settings.store),
             ledger=SqlLedger.at(self.settings.store / "arena.db"),
             clock=self.clock,
-            people=self.people,
+            people=Declared(lambda: self.people),
         )
 
     @cached_property
@@ -81,9 +98,22 @@ class Workspace:
         declared: Problem = self.plugin.PROBLEM
         return declared
 
-    @cached_property
+    @property
     def people(self) -> Mapping[str, Sequence[str]]:
-        """Declared people and their roles; empty means solo mode."""
+        """Declared people and their roles as of now: config/people.yaml and the users; empty means solo mode."""
+        from registry import accounts
+
+        return accounts.merged(self._written_people(), self.accounts.listed())
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Users, sessions, tokens and the access log, in the ledger's database."""
+        from registry.accounts_store import Accounts
+
+        self.settings.store.mkdir(parents=True, exist_ok=True)
+        return Accounts(self.settings.store / "arena.db", clock=self.clock)
+
+    def _written_people(self) -> Mapping[str, Sequence[str]]:
         path = self.settings.people
         if not path.exists():
             return {}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ds_workflow.domain.snapshot import SnapshotRecord
 
 Say = Callable[[str], None]
-SIMULATED_ROWS = 40_000
+SIMULATED_ROWS = 40_000  # where the plug-in does not say SIMULATED_ROWS itself
 
 
 class Freezer(Protocol):
@@ -59,11 +59,12 @@ def prepare(
     source: Path | None = None,
     references: Sequence[Path] = (),
     simulate: bool = False,
-    rows: int = SIMULATED_ROWS,
+    rows: int | None = None,
     seed: int = 42,
     say: Say = _silent,
 ) -> Prepared:
-    """Read or simulate raw rows with the plug-in, and clean them.
+    """Read or simulate raw rows with the plug-in, and clean them. `rows` is for the simulator: without it, as many as
+    the plug-in's SIMULATED_ROWS says.
 
     Raises InvalidInput unless exactly one of `source` and `simulate` is given, and what the plug-in raises.
     """
@@ -77,6 +78,8 @@ def prepare(
     if source is None:
         if references:
             raise InvalidInput("References belong to rows of a file; simulated rows need none.")
+        if rows is None:
+            rows = int(getattr(plugin, "SIMULATED_ROWS", SIMULATED_ROWS))
         say(f"Simulating {rows:,} rows with seed {seed}")
         raw = plugin.simulate(rows=rows, seed=seed)
         origin, licence = f"simulated by {problem.name} ({rows:,} rows, seed {seed})", "simulated, no real rows"
@@ -110,17 +113,20 @@ def freeze(
     source: Path | None = None,
     references: Sequence[Path] = (),
     simulate: bool = False,
-    rows: int = SIMULATED_ROWS,
+    rows: int | None = None,
     seed: int = 42,
+    split: str = "",
     say: Say = _silent,
 ) -> SnapshotRecord:
-    """Prepare rows and freeze them in `store` under a name; raises as `prepare` and the store do."""
+    """Prepare rows and freeze them in `store` under a name; `split` is another method to cut the holdout by than the
+    declared one. Raises as `prepare`, `Problem.split_by` and the store do."""
+    problem: Problem = plugin.PROBLEM.split_by(split)
     ready = prepare(plugin, source=source, references=references, simulate=simulate, rows=rows, seed=seed, say=say)
     record = store.create(
-        plugin.PROBLEM,
+        problem,
         ready.rows,
         dataset_version,
-        source=ready.source,
+        source=f"{ready.source}; {split} split" if split else ready.source,
         licence=ready.licence,
         dropped=ready.dropped,
         created_at=created_at,

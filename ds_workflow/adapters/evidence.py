@@ -26,6 +26,7 @@ from ds_workflow.domain.gates import Evaluation, evaluate
 from ds_workflow.domain.leakage import Finding, LeakageReport
 from ds_workflow.domain.policy import Policy, Trial
 from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.stress import Strain, StressReport
 from ds_workflow.errors import InvalidInput
 
 MANIFEST, POLICY, FROZEN = "bundle.json", "policy.yaml", "frozen.parquet"
@@ -182,11 +183,13 @@ def _checks(checks: Checks) -> dict[str, Any]:
         "leakage": asdict(checks.leakage) if checks.leakage else None,
         "servability": asdict(checks.servability) if checks.servability else None,
         "drift": asdict(checks.drift) if checks.drift else None,
+        "stress": asdict(checks.stress) if checks.stress else None,
     }
 
 
 def _read_checks(content: Mapping[str, Any]) -> Checks:
     leakage, servability, drift = content["leakage"], content["servability"], content["drift"]
+    stress = content.get("stress")  # bundles of earlier policies hold none
     return Checks(
         leakage=LeakageReport(
             findings=tuple(Finding(**finding) for finding in leakage["findings"]),
@@ -199,6 +202,9 @@ def _read_checks(content: Mapping[str, Any]) -> Checks:
         else None,
         servability=Servability(**servability) if servability else None,
         drift=DriftReport({name: FeatureDrift(**f) for name, f in drift["features"].items()}) if drift else None,
+        stress=StressReport(**(stress | {"strains": tuple(Strain(**s) for s in stress["strains"])}))
+        if stress
+        else None,
     )
 
 

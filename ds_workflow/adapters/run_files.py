@@ -15,6 +15,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from ds_workflow.adapters import models
+from ds_workflow.domain.explanations import Explanations
 from ds_workflow.domain.metrics import Scored
 from ds_workflow.domain.problem import Problem
 from ds_workflow.errors import InvalidInput
@@ -26,7 +27,11 @@ IMPORTANCES = "feature_importances.csv"
 SHAP = "shap_summary.csv"
 ENVIRONMENT = "environment.json"
 FAIRNESS = "fairness.json"
-SHAP_ROWS, SMOKE_ROWS = 200, 20
+SHAP_LOCAL = "shap_local.json"
+PARTIAL_DEPENDENCE = "partial_dependence.json"
+STABILITY = "stability.json"
+REPRESENTATIVENESS = "representativeness.json"
+SHAP_ROWS, SMOKE_ROWS = 100, 20
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost-cpu", "mlflow", "skops", "scipy", "sqlalchemy")
 
 
@@ -50,7 +55,7 @@ def importances(model: Pipeline) -> pd.DataFrame:
 
 
 def shap_summary(model: Pipeline, features: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """Mean absolute SHAP value per feature on at most 200 rows, in the estimator's `contribution_unit`.
+    """Mean absolute SHAP value per feature on at most 100 rows, in the estimator's `contribution_unit`.
 
     For trees exact tree SHAP values (Lundberg et al. 2020), as the booster computes them.
     """
@@ -132,6 +137,20 @@ def json_text(value: Any) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Write it as `json_text`."""
     path.write_text(json_text(value), "utf-8")
+
+
+def explanations(folder: Path) -> Explanations:
+    """What a run's folder tells of why its model answers as it does: SHAP values of all features (mean absolute) and of
+    single rows, and partial dependence. For pages: `reports.explanations` draws it.
+
+    Raises InvalidInput when a file is gone or unreadable.
+    """
+    try:
+        table = pd.read_csv(folder / SHAP, keep_default_na=False)  # "null" is a word that a feature may be named
+        summary = {str(n): float(v) for n, v in table.itertuples(index=False, name=None)}
+        return Explanations.read(summary, read_json(folder / SHAP_LOCAL), read_json(folder / PARTIAL_DEPENDENCE))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"The explanations in {folder} can't be read: {error}", hint="Train it again.") from error
 
 
 def requirements() -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ds_workflow.domain import quality
-from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.problem import Problem, Split
 from ds_workflow.domain.quality import Check
 from ds_workflow.domain.snapshot import (
     Snapshot,
@@ -30,7 +31,7 @@ from ds_workflow.errors import InvalidInput, StateConflict, UnknownName, Workflo
 if TYPE_CHECKING:
     from ds_workflow.domain.snapshot import SnapshotRecord
 
-ROWS, MANIFEST = "rows.parquet", "manifest.json"
+ROWS, MANIFEST, SPLIT = "rows.parquet", "manifest.json", "split.json"
 
 
 class SnapshotStore:
@@ -54,7 +55,8 @@ class SnapshotStore:
         dropped: Mapping[str, int],
         created_at: datetime,
     ) -> SnapshotRecord:
-        """Freeze cleaned rows under a name, whole or not at all; returns the record.
+        """Freeze cleaned rows under a name, whole or not at all, the holdout cut as `problem.split` says, now and ever
+        after; returns the record.
 
         The same values under the same name again change nothing and return the first record. Raises StateConflict
         when the name stands for other values, InvalidInput when the rows break the declared schema or can't be split.
@@ -75,7 +77,7 @@ class SnapshotStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         building = Path(mkdtemp(prefix=".building-", dir=target.parent))
         try:
-            self._write(building, problem, frame, record)
+            self._write(building, problem, frame, record, now=created_at)
             building.chmod(0o755)
             try:
                 building.rename(target)
@@ -99,14 +101,17 @@ class SnapshotStore:
         return there
 
     @staticmethod
-    def _write(folder: Path, problem: Problem, frame: pd.DataFrame, record: SnapshotRecord) -> None:
+    def _write(
+        folder: Path, problem: Problem, frame: pd.DataFrame, record: SnapshotRecord, *, now: datetime
+    ) -> None:
         mask = holdout_mask(problem, frame)
-        found = quality.quality(problem, frame[~mask], frame[mask], record.dropped)
+        found = quality.quality(problem, frame[~mask], frame[mask], record.dropped, now=now)
         frame.attrs = {}
         frame.to_parquet(folder / ROWS, index=False)
         title = f"Quality of {record.problem} {record.dataset_version}"
         (folder / "quality.md").write_text(quality.to_markdown(title, found), encoding="utf-8")
         (folder / "quality.json").write_text(_json(found), encoding="utf-8")
+        (folder / SPLIT).write_text(_json(asdict(problem.split)), encoding="utf-8")
         (folder / MANIFEST).write_text(_json(to_plain(record)), encoding="utf-8")
 
     def record(self, problem: str, dataset_version: str) -> SnapshotRecord:
@@ -133,8 +138,9 @@ class SnapshotStore:
         path = self.folder(problem.name, dataset_version) / ROWS
         hint = "Restore the folder from a copy, or freeze the source again under a new name."
         try:
+            problem = self._as_split(problem, path.with_name(SPLIT))
             rows = conform(problem, pd.read_parquet(path))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise StateConflict(
                 f"The rows of snapshot '{dataset_version}' can't be read: {error}", hint=hint
             ) from error
@@ -154,7 +160,12 @@ class SnapshotStore:
                     hint=hint,
                 )
         train, holdout = (rows[m].reset_index(drop=True) for m in (~mask, mask))
-        return Snapshot(record, rows, train, holdout)
+        return Snapshot(record, rows, train, holdout, problem.split)
+
+    @staticmethod
+    def _as_split(problem: Problem, path: Path) -> Problem:
+        """The problem with the split that the snapshot was frozen with; one without a word of it has the declared."""
+        return replace(problem, split=Split(**json.loads(path.read_text("utf-8")))) if path.exists() else problem
 
     def check(
         self, problem: Problem, dataset_version: str, *, now: datetime, max_age_days: float | None = None

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from ds_workflow.adapters import models, probes, run_files
+from ds_workflow.adapters import models, probes, probes_stress, run_files
 from ds_workflow.domain import drift
 from ds_workflow.domain.alignment import Frozen
 from ds_workflow.domain.comparison import Checks, Comparison, Servability
 from ds_workflow.domain.metrics import Scored
-from ds_workflow.domain.policy import Policy
+from ds_workflow.domain.policy import GateSpec, Policy
 from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.snapshot import Snapshot
+from ds_workflow.domain.stress import StressReport
 from ds_workflow.errors import InvalidInput, StateConflict
 
 DRIFT_ROWS = 20_000
@@ -38,6 +38,20 @@ class Stored:
     seed: int
 
 
+class Shelf(Protocol):
+    """What knows where versions lie, and verifies their digests before it says so: the registry."""
+
+    def model_path(self, version: Any) -> Path: ...
+    def run_artifacts(self, version: Any) -> Path: ...
+
+
+def stored(shelf: Shelf, version: Any) -> Stored:
+    """Where a registered version lies on disk."""
+    line = version.lineage
+    model, run = shelf.model_path(version), shelf.run_artifacts(version)
+    return Stored(version.version, model, run, line.feature_set_version, line.seed)
+
+
 @dataclass(frozen=True)
 class Side:
     """One model's part of a comparison."""
@@ -46,8 +60,9 @@ class Side:
     checks: Checks
 
 
-def examine(stored: Stored, problem: Problem, snapshot: Snapshot) -> Side:
-    """Score one version on the holdout and try it: leakage, servability, drift of its inputs since training.
+def examine(stored: Stored, problem: Problem, snapshot: Snapshot, policy: Policy | None = None) -> Side:
+    """Score one version on the holdout and try it: leakage, servability, drift of its inputs since training, stress by
+    the metric that the policy names (without one: the primary metric, relative).
 
     Raises InvalidInput when it can't be loaded.
     """
@@ -58,7 +73,7 @@ def examine(stored: Stored, problem: Problem, snapshot: Snapshot) -> Side:
     rows = snapshot.rows
     model = models.with_history(fitted, rows, rows[problem.target].to_numpy(dtype=np.float64))
     features = model["features"].transform(snapshot.holdout)
-    scored = models.score(model, problem, snapshot.holdout, features=features)
+    scored = models.score(model, problem, snapshot.holdout, features=features, past=snapshot.train)
     names = list(model["model"].feature_names_)
     reference = _drift_reference(problem, snapshot, stored.seed)
     step = max(1, len(reference) // DRIFT_ROWS)
@@ -75,15 +90,32 @@ def examine(stored: Stored, problem: Problem, snapshot: Snapshot) -> Side:
         ),
         servability=_served(stored, fitted, problem, snapshot),
         drift=drift.compare(drift.profile(before), probes.drift_columns(names, features)),
+        stress=_stressed(model, problem, snapshot, scored, policy.stress_gate if policy else None, seed=stored.seed),
     )
     return Side(scored, checks)
 
 
+def _stressed(
+    model: Any, problem: Problem, snapshot: Snapshot, scored: Scored, gate: GateSpec | None, *, seed: int
+) -> StressReport:
+    return probes_stress.probe(
+        model,
+        problem,
+        snapshot.holdout,
+        scored,
+        known=snapshot.train[problem.target].to_numpy(dtype=np.float64),
+        metric_name=gate.metric if gate else problem.primary_metric,
+        unit=gate.unit if gate else "relative",
+        seed=seed,
+    )
+
+
 def _drift_reference(problem: Problem, snapshot: Snapshot, seed: int) -> pd.DataFrame:
     """The newest training rows, as many as the holdout has: the first years of a history are its warm-up, and features
-    of a history that has just begun differ from all later ones. Without time, as many at random."""
+    of a history that has just begun differ from all later ones. Where the holdout is not what came last, as many at
+    random."""
     train, size = snapshot.train, len(snapshot.holdout)
-    if problem.time_column or size >= len(train):
+    if snapshot.split.by_time or size >= len(train):
         return train.tail(size)
     return train.iloc[np.sort(np.random.default_rng(seed).permutation(len(train))[:size])]
 
@@ -106,14 +138,6 @@ def require_as_trained(stored: Stored, scored: Scored) -> None:
             f"Version {stored.version} scored again differs from what its run recorded; the data or the code changed.",
             hint="Train it again with this checkout.",
         )
-
-
-def naive(plugin: ModuleType, snapshot: Snapshot) -> Scored:
-    """The naive baseline's answers, fitted on the training rows."""
-    problem: Problem = plugin.PROBLEM
-    baseline = plugin.naive().fit(snapshot.train, snapshot.train[problem.target].to_numpy(dtype=np.float64))
-    answers = np.asarray(baseline.predict(snapshot.holdout), dtype=np.float64)
-    return replace(models.unanswered(problem, snapshot.holdout), prediction=answers)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from ds_workflow.errors import InvalidInput, NotGreen, StateConflict, WorkflowError
+from ds_workflow.errors import InvalidInput, NotGreen, SourceUnavailable, StateConflict, WorkflowError
 from ds_workflow.workspace import Workspace
 from registry.errors import Conflict, InvalidRecord, NotFound, RegistryError, Unavailable
 
@@ -25,6 +25,7 @@ EXIT: tuple[tuple[type[Exception], int], ...] = (
     (NotGreen, NOT_GREEN),
     (InvalidInput, BAD_INPUT),
     (StateConflict, CONFLICT),
+    (SourceUnavailable, UNAVAILABLE),
     (NotFound, BAD_INPUT),
     (InvalidRecord, BAD_INPUT),
     (Conflict, CONFLICT),
@@ -34,7 +35,7 @@ EXIT: tuple[tuple[type[Exception], int], ...] = (
     (PermissionError, UNAVAILABLE),
     (OSError, UNAVAILABLE),
 )
-SECTIONS = ("Every day", "Data", "Hypothesis", "Train", "Arena", "Release", "Serve and look")
+SECTIONS = ("Every day", "Data", "Hypothesis", "Train", "Arena", "Release", "Serve and look", "People")
 F = TypeVar("F", bound=Callable[..., Any])
 
 

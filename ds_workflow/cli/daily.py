@@ -18,11 +18,3 @@ def register(main: click.Group) -> None:
         result = daily.check(workspace())
         show(result.to_dict(), result.text)
         finish(result.status == "healthy")
-
-    @command(main, "problems", section="Every day", examples="problems")
-    def problems() -> None:
-        """List the problems: task, target, metrics, segments, data source, licence."""
-        from ds_workflow.use_cases import daily
-
-        found = daily.problems()
-        show(found, lambda: daily.problems_text(found))

@@ -31,15 +31,33 @@ data-snapshot --dataset-version dof-2024 --input sales.parquet --reference block
     )
     @click.option("--simulate", is_flag=True, help="Use the problem's seeded simulator instead of a file.")
     @click.option("--seed", default=42, show_default=True, help="Seed of the simulator.")
-    @click.option("--rows", default=40_000, show_default=True, help="Rows to simulate.")
+    @click.option("--rows", type=int, help="Rows to simulate (default: what the problem needs, mostly 40,000).")
+    @click.option(
+        "--split",
+        default="",
+        help="Cut the holdout by this method (chronological, ordered, stratified, hash) instead of the problem's own.",
+    )
     def data_snapshot(
-        dataset_version: str, source: Path | None, references: tuple[Path, ...], simulate: bool, seed: int, rows: int
+        dataset_version: str,
+        source: Path | None,
+        references: tuple[Path, ...],
+        simulate: bool,
+        seed: int,
+        rows: int | None,
+        split: str,
     ) -> None:
         """Clean the source and freeze it under a name."""
         from ds_workflow.use_cases import data
 
         made = data.snapshot(
-            workspace(), dataset_version, source=source, references=references, simulate=simulate, seed=seed, rows=rows
+            workspace(),
+            dataset_version,
+            source=source,
+            references=references,
+            simulate=simulate,
+            seed=seed,
+            rows=rows,
+            split=split,
         )
         show(made.to_dict(), made.text)
 
@@ -51,13 +69,19 @@ data-snapshot --dataset-version dof-2024 --input sales.parquet --reference block
         found = data.listed(workspace())
         show([s.to_dict() for s in found], lambda: data.table(found))
 
-    @command(main, "data-check", section="Data", examples="data-check --dataset-version sim-v1")
+    @command(
+        main,
+        "data-check",
+        section="Data",
+        examples="data-check --dataset-version sim-v1\ndata-check --max-age-days 90",
+    )
     @click.option("--dataset-version", help="The snapshot to check (default: the newest).")
-    def data_check(dataset_version: str | None) -> None:
+    @click.option("--max-age-days", type=click.FloatRange(min=0), help="Freshness: how old the newest row may be.")
+    def data_check(dataset_version: str | None, max_age_days: float | None) -> None:
         """Check a snapshot against the data contract: schema, ranges, duplicates, digest, freshness."""
         from ds_workflow.use_cases import data
 
-        result = data.check(workspace(), dataset_version)
+        result = data.check(workspace(), dataset_version, max_age_days=max_age_days)
         show(result.to_dict(), result.text)
         finish(result.ok)
 
@@ -65,14 +89,22 @@ data-snapshot --dataset-version dof-2024 --input sales.parquet --reference block
         main,
         "data-fetch",
         section="Data",
-        examples="data-fetch --out sales.csv --from 2024-01-01 --to 2024-12-31",
+        examples="""data-fetch --out sales.csv --from 2024-01-01 --to 2024-12-31
+--problem credit_card_fraud data-fetch --out creditcard.csv""",
     )
     @click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write.")
-    @click.option("--from", "first", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day, inclusive.")
-    @click.option("--to", "last", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Last day, inclusive.")
+    @click.option(
+        "--from",
+        "first",
+        type=click.DateTime(["%Y-%m-%d"]),
+        help="First day, inclusive; where the source has days.",
+    )
+    @click.option(
+        "--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day, inclusive; where the source has days."
+    )
     def data_fetch(out: Path, first: Any, last: Any) -> None:
         """Fetch the problem's real source; an interrupted fetch goes on where it stopped."""
         from ds_workflow.use_cases import data
 
-        result = data.fetch(workspace(), out, first=first.date(), last=last.date())
+        result = data.fetch(workspace(), out, first=first and first.date(), last=last and last.date())
         show(result, f"{result['rows']:,} rows of {result['source']} are in {result['path']}.")

@@ -70,6 +70,9 @@ def faults_of(given: Mapping[str, Scored], frozen: Frozen | None) -> tuple[GateR
             moved = int(np.count_nonzero(scored.groups[group] != ordered[first_role].groups[group]))
             if moved:
                 found.append(invalid(f"{role} has another {group} than {first_role} in {moved} rows."))
+        heavier = int(np.count_nonzero(scored.weights != ordered[first_role].weights))
+        if heavier:
+            found.append(invalid(f"{role} has another weight than {first_role} in {heavier} rows."))
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """How good probabilities of class 1 are: ranking, calibration, and decisions at a threshold.
 
-Truth is 0 or 1, the prediction the probability of 1; rows with equal predictions are never told apart by chance.
+Truth is 0 or 1, the prediction the probability of 1; rows with equal predictions are never told apart by chance. Where
+rows have weights, every share is one of the population they stand for.
 
 * Ranking figures (areas, recall at a false-positive rate) are functions of the running weights of positives and
   negatives down the distinct predictions, so a resample costs one pass over rows sorted once.
@@ -85,8 +86,9 @@ def _no_negative(s: Scored) -> str:
 def _ranked(name: str, title: str, of_ranking: Callable[[Floats, Floats], Floats], *, unit: str = "score") -> Metric:
     def compute(s: Scored) -> float:
         order, starts = ranking(s.prediction)
-        truth = s.truth[order][None, :]
-        return float(of_ranking(running(truth, starts), running(1.0 - truth, starts))[0])
+        weight = s.weights[order]
+        positive = (s.truth[order] * weight)[None, :]
+        return float(of_ranking(running(positive, starts), running(weight - positive, starts))[0])
 
     return Metric(name, title, compute, True, unit, "ranking", of_ranking=of_ranking, undefined=_one_class)
 
@@ -109,15 +111,24 @@ def _surprise(s: Scored) -> Floats:
     return np.asarray(np.where(s.truth == 1, -np.log(p), -np.log1p(-p)), dtype=np.float64)
 
 
-def bin_of(prediction: Floats, *, bins: int = BINS) -> NDArray[np.int64]:
-    """The equal-mass bin of every prediction, shape (n,), from 0 for the lowest; equal predictions share one."""
-    edges = np.unique(np.quantile(prediction, np.arange(1, bins) / bins))
-    return np.asarray(np.searchsorted(edges, prediction, side="right"), dtype=np.int64)
+def bin_of(prediction: Floats, *, bins: int = BINS, weight: Floats | None = None) -> NDArray[np.int64]:
+    """The equal-mass bin of every prediction, shape (n,), from 0 for the lowest; equal predictions share one. With
+    `weight` (n,) the mass is that of the weights."""
+    at = np.arange(1, bins) / bins
+    cuts = np.quantile(prediction, at) if weight is None else _weighted_quantile(prediction, weight, at)
+    return np.asarray(np.searchsorted(np.unique(cuts), prediction, side="right"), dtype=np.int64)
+
+
+def _weighted_quantile(values: Floats, weight: Floats, at: Floats) -> Floats:
+    """The values at which the running share of weight first reaches `at`."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weight[order]) / weight.sum()
+    return np.asarray(values[order][np.minimum(np.searchsorted(reached, at), len(values) - 1)], dtype=np.float64)
 
 
 def _calibration_sums(s: Scored) -> Floats:
     """One column per bin: truth minus prediction of its rows."""
-    place = bin_of(s.prediction)
+    place = bin_of(s.prediction, weight=s.weight)
     rows = np.zeros((len(s), BINS))
     rows[np.arange(len(s)), place] = s.truth - s.prediction
     return rows
@@ -147,7 +158,8 @@ def _summed(
     undefined: Callable[[Scored], str] | None = None,
 ) -> Metric:
     def compute(s: Scored) -> float:
-        return float(of_sums(np.array([float(len(s))]), sums(s).sum(axis=0, keepdims=True))[0])
+        rows, weight = sums(s), s.weights
+        return float(of_sums(np.array([weight.sum()]), (rows * weight[:, None]).sum(axis=0, keepdims=True))[0])
 
     return Metric(name, title, compute, greater, "share", "sums", sums=sums, of_sums=of_sums, undefined=undefined)
 

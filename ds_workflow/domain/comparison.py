@@ -23,6 +23,7 @@ from ds_workflow.domain.policy import Policy
 from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.resample import Ask, Cell, Floats, bounds, codes, draw
 from ds_workflow.domain.scorecard import group_values, measure, rows_of
+from ds_workflow.domain.stress import StressReport
 from ds_workflow.errors import InvalidInput
 from registry.records import GateResult
 
@@ -51,6 +52,7 @@ class Checks:
     leakage: LeakageReport | None = None
     servability: Servability | None = None
     drift: DriftReport | None = None
+    stress: StressReport | None = None
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ def decay(
         return Decay("healthy", f"{m.name} {m(scored):.4f}; the rows have no time, only a newer snapshot could differ.")
     if scored.time is None:
         return Decay("unknown", "The scored rows carry no time.")
+    held = int((scored.time.max() - scored.time.min()) / np.timedelta64(1, "D")) + 1
+    recent_days = min(recent_days, held // 2)  # a holdout of one month is told by its halves
     cut = scored.time.max() - np.timedelta64(recent_days, "D")
     recent = scored.time > cut
     new, old = scored.take(recent), scored.take(~recent)

@@ -35,7 +35,11 @@ from ds_workflow.errors import IncompleteHypothesis, UnknownName
 
 GOOD_AT_A_POINT = {
     "bias": "it is best at 0, so it can get worse in both directions",
-    "interval_coverage": "it is best at its nominal level, so it can get worse in both directions",
+    **dict.fromkeys(
+        ("interval_coverage", "coverage_80", "coverage_95"),
+        "it is best at its nominal level, so it can get worse in both directions",
+    ),
+    "volume_bias": "it is best at 0, so it can get worse in both directions",
 }
 
 _FIELDS = ("id", "title", "owner", "problem", "parent", "change_type", "claim", "guardrails", "plan")

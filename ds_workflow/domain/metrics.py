@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ds_workflow.domain import classification
+from ds_workflow.domain import classification, forecasting
 from ds_workflow.domain.scored import Floats, Metric, Scored, mean_of, median_of
 from ds_workflow.errors import InvalidInput, UnknownName
 
@@ -112,6 +112,7 @@ METRICS: dict[str, Metric] = {
             needs=INTERVAL,
         ),
         *classification.METRICS,
+        *forecasting.METRICS,
     )
 }
 

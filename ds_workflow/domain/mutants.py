@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from ds_workflow.domain.classification import GROUP
 from ds_workflow.domain.comparison import Checks, Comparison, Servability
 from ds_workflow.domain.drift import DriftReport, FeatureDrift
+from ds_workflow.domain.forecasting import BUSY, VOLUME
 from ds_workflow.domain.gates import build, evaluate
 from ds_workflow.domain.leakage import Finding, LeakageReport
 from ds_workflow.domain.metrics import Scored
 from ds_workflow.domain.policy import Policy, Trial
 from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.stress import KINDS, Strain, StressReport
 from ds_workflow.errors import InvalidInput
 from registry.records import GateStatus
 
@@ -46,7 +48,7 @@ def ruined(scored: Scored, rows: NDArray[np.int64]) -> Scored:
     other = np.random.default_rng(_SHUFFLE_SEED).permutation(rows)
     prediction[rows] = 2.0 * scored.prediction[other]
     bands = {}
-    for name, factor in (("lower", 4.0), ("upper", 8.0)):
+    for name, factor in (("lower", 4.0), ("upper", 8.0), ("lower95", 3.0), ("upper95", 10.0)):
         band = getattr(scored, name)
         if band is not None:
             band = band.copy()
@@ -187,6 +189,24 @@ def _served(**fields: object) -> Change:
     return change
 
 
+def _strained(kind: str, **fields: object) -> Change:
+    """One limited stress of the kind came out otherwise."""
+
+    def change(c: Comparison) -> Comparison:
+        report = c.challenger_checks.stress
+        strains = () if report is None else report.strains
+        first = next((s for s in strains if s.kind == kind and s.limited), None)
+        changed = tuple(replace(s, **fields) if s is first else s for s in strains)  # type: ignore[arg-type]
+        return _checks(stress=None if report is None else replace(report, strains=changed))(c)
+
+    return change
+
+
+def _untried(c: Comparison) -> Comparison:
+    report = c.challenger_checks.stress
+    return _checks(stress=None if report is None else replace(report, strains=()))(c)
+
+
 def _tie(c: Comparison) -> Comparison:
     return c.changed(challenger=c.champion)
 
@@ -248,6 +268,15 @@ GATE_MUTANTS: Mapping[str, tuple[Mutant, ...]] = {
         Mutant("speed not a number", _served(p95_ms=float("nan"))),
         Mutant("serving not tried", _checks(servability=None)),
     ),
+    "stress": (
+        Mutant("a missing column costs too much", _strained("missing", loss=1e6)),
+        Mutant("a corrupted column costs too much", _strained("corrupted", loss=1e6)),
+        Mutant("answers not finite under stress", _strained("missing", wrong="1 of 1000 answers are NaN or infinite")),
+        Mutant("a loss that was not measured", _strained("corrupted", loss=None, error=None)),
+        Mutant("a loss that can't be told from its tolerance", _strained("missing", error=1e6), ("inconclusive",)),
+        Mutant("no stress tried", _untried),
+        Mutant("no stress report", _checks(stress=None)),
+    ),
 }
 
 
@@ -281,6 +310,13 @@ def escapes(comparison: Comparison, *, kind: Trial = "promotion") -> dict[str, t
     return found
 
 
+def _unstrained(policy: Policy) -> StressReport:
+    """Every kind of stress was tried and cost nothing."""
+    gate = policy.stress_gate
+    found = tuple(Strain(kind, f"a {kind} column", 1000, True, "", 0.1, 0.0, 0.001) for kind in KINDS)
+    return StressReport(gate.metric if gate else "", gate.unit if gate else "", 1000, 0.1, found)
+
+
 def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = True) -> Comparison:
     """A comparison of seeded numbers that a sound policy lets pass: the challenger errs by 5 %, the champion by 8 %,
     the naive baseline by 60 %; every segment is major; clusters of two rows; nothing drifts, leaks or fails to serve.
@@ -301,6 +337,8 @@ def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = Tru
     }
     if columns:
         groups[GROUP] = groups[columns[0]]
+    if problem.series is not None:
+        groups[VOLUME] = np.full(n, BUSY, dtype=object)
     binary = problem.task == "binary"
     truth = (rng.random(n) < _CLASS_SHARE).astype(np.float64) if binary else np.exp(rng.normal(13.0, 0.8, n))
     row_id = np.array([f"r{i:07d}" for i in range(n)], dtype=object)
@@ -315,13 +353,19 @@ def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = Tru
         prediction = truth * np.exp(rng.normal(0.0, noise, n))
         half = 1.2816 * noise  # an 80 % interval
         lower, upper = prediction * np.exp(-half), prediction * np.exp(half)
-        return Scored(row_id, truth, prediction, lower, upper, groups)
+        answers = Scored(row_id, truth, prediction, lower, upper, groups)
+        if problem.series is None:
+            return answers
+        wide = 1.96 * noise
+        ends = {"lower95": prediction * np.exp(-wide), "upper95": prediction * np.exp(wide)}
+        return replace(answers, scale=0.1 * truth, **ends)
 
     still = FeatureDrift(psi=0.001, expected=0.001, p_value=0.5, p_adjusted=0.5, reference_rows=n, rows=n)
     checks = Checks(
         LeakageReport((), ("contract", "dependence")),
         Servability(loaded=True, equal=True, finite=True, p95_ms=1.0, rows=10),
         DriftReport({"a feature": still}),
+        _unstrained(policy),
     )
     if fairness_rows > n:
         still = replace(still, rows=fairness_rows, reference_rows=fairness_rows)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Literal, cast
 
 from ds_workflow.domain.metrics import metric
+from ds_workflow.domain.stress import KINDS as STRESSES
 from ds_workflow.errors import InvalidInput
 from registry.records import digest_of
 
@@ -34,6 +35,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "no_new_fairness_alerts": ("tolerances", "minimum_rows"),
     "leakage": (),
     "servability": ("maximum_p95_ms",),
+    "stress": ("metric", "unit", "tolerances"),
 }
 # what compares with a champion has no meaning where there is none
 _NEEDS_CHAMPION = ("weighted_improvement", "one_of", "max_drop")
@@ -53,7 +55,7 @@ class Alternative:
 @dataclass(frozen=True)
 class GateSpec:
     """One gate as the policy declares it. `thresholds` holds a number per trial it applies to, in `unit`;
-    `tolerances` the same by metric (fairness)."""
+    `tolerances` the same by metric (fairness) or by kind of stress."""
 
     name: str
     kind: str
@@ -121,6 +123,11 @@ class Policy:
     def drift_gate(self) -> GateSpec | None:
         """The gate on drifting inputs, if there is one."""
         return next((g for g in self.gates if g.kind == "no_new_drift_alerts"), None)
+
+    @property
+    def stress_gate(self) -> GateSpec | None:
+        """The gate on requests that go wrong, if there is one."""
+        return next((g for g in self.gates if g.kind == "stress"), None)
 
     def gate(self, name: str) -> GateSpec:
         """The gate of that name."""
@@ -249,7 +256,7 @@ def _trials(part: _Part) -> tuple[Trial, ...]:
 def _limits(kind: str, unit: str, metric_unit: str) -> tuple[float, float]:
     """The range in which a threshold of that unit has a meaning: 2 for '2 %' is refused, and so is 5 for '5 %'."""
     if unit == "relative":
-        return (0.0, 0.99 if kind != "max_drop" else 1.0)
+        return (0.0, 1.0 if kind in ("max_drop", "stress") else 0.99)
     return (0.0, 1.0) if metric_unit in _BOUNDED else (0.0, 1e12)
 
 
@@ -272,6 +279,12 @@ def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
         wanted = ("relative", "absolute") if kind not in ("floor", "ceiling") else (metric(named).unit,)
         unit = part.choice("unit", wanted)
         over = part.choice("over", OVER) if "over" in KINDS[kind] else "overall"
+        if kind == "stress":
+            by_kind = part.part("tolerances")
+            by_kind.keys(*(k for k in STRESSES if k != "season" or k in by_kind.content))  # rows may have no season
+            _, high = _limits(kind, unit, metric(named).unit)
+            tolerances = {k: by_kind.per_trial(k, trials, low=0.0, high=high) for k in by_kind.content}
+            return GateSpec(name, kind, trials, named, unit, tolerances=tolerances)
         if kind in ("floor", "ceiling") and metric(named).greater_is_better != (kind == "floor"):
             better = "floor" if metric(named).greater_is_better else "ceiling"
             raise InvalidInput(f"{part.path}: '{named}' wants a {better}, not a {kind}.")

@@ -6,14 +6,17 @@ It checks itself when it is made, so a wrong declaration never reaches a trainin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
+from ds_workflow.domain.costs import Costs
+from ds_workflow.domain.forecasting import Series
 from ds_workflow.domain.metrics import metric
 from ds_workflow.errors import InvalidInput, LeakageRefused, UnknownName
 
 Task = Literal["regression", "binary", "forecast"]
 Kind = Literal["number", "integer", "category", "text", "date"]
+SplitMethod = Literal["chronological", "given", "hash", "ordered", "stratified", "last_month"]
 Availability = Literal["request", "as_of", "learned", "after_outcome"]
 
 
@@ -22,7 +25,7 @@ class Column:
     """A column of the cleaned rows, as the data contract and the prediction schema know it.
 
     `required` says whether a prediction request must carry it. `categories` closes the list of allowed values
-    (empty: open); `minimum` and `maximum` bound numbers, both inclusive.
+    (empty: open); `minimum` and `maximum` bound numbers, `earliest` and `latest` dates (YYYY-MM-DD), all inclusive.
     """
 
     name: str
@@ -35,6 +38,8 @@ class Column:
     maximum: float | None = None
     categories: tuple[str, ...] = ()
     example: str | float | int | None = None
+    earliest: str = ""
+    latest: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,26 @@ class FeatureSet:
 class Split:
     """How the holdout is frozen. `chronological`: the last `holdout_share` of the rows in time, cut at a day boundary.
     `given`: as the column `split` says. `hash`: the clusters whose hashed name falls below `holdout_share`, for rows
-    without time; a cluster is never on both sides, and a row keeps its side when others come or go."""
+    without time; a cluster is never on both sides, and a row keeps its side when others come or go. `ordered`: the last
+    `holdout_share` of the rows by the numbers in column `by`, for rows that have an order but no dates; equal numbers
+    are never on both sides. `stratified`: of the clusters with and of those without a row of class 1, the same
+    `holdout_share`, dealt by hashed names; a cluster is never on both sides, but other rows may move it. `last_month`:
+    the last calendar month that the rows reach into, whatever its share."""
 
-    method: Literal["chronological", "given", "hash"] = "chronological"
+    method: SplitMethod = "chronological"
     holdout_share: float = 0.2
+    by: str = ""
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(SplitMethod):
+            raise UnknownName("split method", self.method, get_args(SplitMethod))
+        if self.method == "ordered" and not self.by:
+            raise InvalidInput("An ordered split needs to know by which column.")
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the holdout is what came last."""
+        return self.method in ("chronological", "ordered", "last_month")
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,9 @@ class Problem:
     offset_feature: str = ""  # an as-of feature that estimates the log target: a booster may start from it
     derived: tuple[str, ...] = ()  # columns that follow from others: the featurizer adds them to a request
     split: Split = field(default_factory=Split)
+    weight_column: str = ""  # how many rows of the population a row stands for; "": itself alone
+    costs: Costs | None = None  # what decisions cost, where that is known
+    series: Series | None = None  # of a forecast: how its rows stand in time
 
     def __post_init__(self) -> None:
         known = {f.name for f in self.features}
@@ -115,17 +139,43 @@ class Problem:
                     raise LeakageRefused(f"{self.name}: '{name}' can't be a feature: it is known after the outcome.")
         if self.offset_feature:
             self.feature(self.offset_feature)
-        if not self.time_column and self.split.method == "chronological":
-            raise InvalidInput(f"{self.name}: a chronological split needs a time column; choose 'given' or 'hash'.")
+        if not self.time_column and self.split.method in ("chronological", "last_month"):
+            raise InvalidInput(
+                f"{self.name}: a {self.split.method} split needs a time column; choose 'given' or 'hash'."
+            )
+        for name in filter(None, (self.split.by, self.weight_column)):
+            self.column(name)
+        of_two = {
+            "a stratified split": self.split.method == "stratified",
+            "weights of rows": bool(self.weight_column),
+            "costs of decisions": self.costs is not None,
+        }
+        for what, declared in of_two.items():
+            if declared and self.task != "binary":
+                raise InvalidInput(f"{self.name}: {what} can be declared for two classes only, not for a {self.task}.")
+        self._check_series()
         if self.primary_metric not in self.metrics:
             raise InvalidInput(f"{self.name}: the primary metric '{self.primary_metric}' is not among its metrics.")
         for name in self.metrics:
             metric(name)
 
+    def _check_series(self) -> None:
+        if (self.task == "forecast") != (self.series is not None):
+            raise InvalidInput(f"{self.name}: a forecast, and nothing else, declares the series that its rows form.")
+        if self.series is not None:
+            self.column(self.series.column)
+            self.feature(self.series.naive_feature)
+
     @property
     def groups(self) -> tuple[str, ...]:
         """The columns whose groups are treated alike or not: the fairness columns, else the sensitive ones."""
         return self.fairness_columns or self.sensitive
+
+    def split_by(self, method: str) -> Problem:
+        """The same problem with its holdout frozen by another method, in the same share; "" changes nothing.
+
+        Raises UnknownName for an unknown method, InvalidInput for one that these rows don't allow."""
+        return replace(self, split=replace(self.split, method=method)) if method else self  # type: ignore[arg-type]
 
     def refuse_leak(self, name: str, *, role: str = "a feature") -> None:
         """Raise LeakageRefused when `name` may never be an input, with the reason."""
@@ -156,6 +206,11 @@ class Problem:
             if column.name == name:
                 return column
         raise UnknownName("column", name, (c.name for c in self.columns))
+
+    @property
+    def order_column(self) -> str:
+        """What rows are put in order by: their time, else the numbers of an ordered split; "" where they have none."""
+        return self.time_column or self.split.by
 
     @property
     def inputs(self) -> tuple[Column, ...]:

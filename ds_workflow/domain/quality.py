@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from ds_workflow.domain.contract import allowed
 from ds_workflow.domain.problem import Column, Problem
+from ds_workflow.domain.representativeness import MOVED, of_rows
 
 SHIFT_LIMIT = 0.10  # half the sum of |share in holdout - share in training| over segments
 
@@ -74,8 +75,11 @@ def _violation(problem: Problem, rows: pd.DataFrame, column: Column, bad: Any, r
     return Violation(column.name, int(bad.sum()), str(rows[problem.row_id].iloc[first]), shown, rule)
 
 
-def quality(problem: Problem, train: pd.DataFrame, holdout: pd.DataFrame, dropped: Mapping[str, int]) -> dict[str, Any]:
-    """What quality.json holds: columns (missing, distinct, range), duplicates, drops, segments in both parts.
+def quality(
+    problem: Problem, train: pd.DataFrame, holdout: pd.DataFrame, dropped: Mapping[str, int], *, now: datetime
+) -> dict[str, Any]:
+    """What quality.json holds: the checks of the data contract as of `now`, columns (missing, distinct, range),
+    duplicates, drops, segments in both parts, and how far every column moved between them.
 
     Shares are of rows; `shift` is the total variation distance between the segment shares of both parts.
     """
@@ -89,6 +93,8 @@ def quality(problem: Problem, train: pd.DataFrame, holdout: pd.DataFrame, droppe
         "violations": [str(v) for v in violations(problem, rows)],
         "segments": _segments(problem, train, holdout),
         "shift": shift(problem, train, holdout),
+        "representativeness": of_rows(problem, train, holdout).to_dict(),
+        "checks": [asdict(c) for c in checks(problem, train, holdout, now=now, max_age_days=None)],
     }
 
 
@@ -214,7 +220,9 @@ def to_markdown(title: str, content: Mapping[str, Any]) -> str:
         "",
     ]
     lines += ["## Dropped by cleaning", "", "| reason | rows |", "|---|---:|"]
-    lines += [f"| {reason} | {n:,} |" for reason, n in content["dropped"].items()] or ["| nothing | 0 |"]
+    lines += [f"| {_inert(reason)} | {n:,} |" for reason, n in content["dropped"].items()] or ["| nothing | 0 |"]
+    lines += ["", "## The data contract", "", "| check | status | found |", "|---|---|---|"]
+    lines += [f"| {c['name']} | {c['status']} | {_inert(c['detail'])} |" for c in content["checks"]]
     lines += [
         "",
         "## Columns",
@@ -236,10 +244,23 @@ def to_markdown(title: str, content: Mapping[str, Any]) -> str:
         train, holdout = (f"{s[f'{part}_rows']:,} | {s[f'{part}_share']:.1%}" for part in ("train", "holdout"))
         lines.append(f"| {name} | {train} | {holdout} |")
     lines += ["", f"Distance between the shares: {content['shift']:.3f} (limit {SHIFT_LIMIT:g}).", ""]
+    lines += ["| column | population stability index | by chance | moved |", "|---|---:|---:|---|"]
+    for s in content["representativeness"]["shifts"]:
+        moved = ("as expected" if s["trending"] else "yes") if s["moved"] else "no"
+        lines.append(f"| {_inert(s['name'])} | {s['psi']:.4f} | {s['expected']:.4f} | {moved} |")
+    lines += ["", f"Moved: an index above {MOVED:g} that is not chance (adjusted over the columns).", ""]
     lines += [f"Rows that repeat another in everything but the id: {content['duplicates']:,}.", ""]
     lines += ["## Against the declaration", ""]
-    lines += [f"- {v}" for v in content["violations"]] or ["All rows keep it."]
+    lines += [f"- {_inert(v)}" for v in content["violations"]] or ["All rows keep it."]
     return "\n".join(lines) + "\n"
+
+
+def _inert(text: str) -> str:
+    """On one line, and no end of a table's cell; a value of a stranger's row can't start anything."""
+    flat = " ".join(text.split())
+    for sign in "\\`*_[]<>|":
+        flat = flat.replace(sign, f"\\{sign}")
+    return flat
 
 
 def _cell(value: Any) -> str:

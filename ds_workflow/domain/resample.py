@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import exp, factorial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -135,6 +136,8 @@ class _Sums:
             rows = metric.per_row(scored)[:, None]
         else:
             raise InvalidInput(f"The metric '{metric.name}' has form '{metric.form}' but names neither sums nor rows.")
+        if scored.weight is not None:
+            rows = rows * scored.weight[:, None]
         self.columns = np.stack([np.bincount(local, weights=c, minlength=clusters) for c in rows.T], axis=1)
 
     def take(self, weights: Weights, sums: Floats, total: Floats) -> Floats:
@@ -148,12 +151,15 @@ class _Order:
     def __init__(self, scored: Scored, local: Ints) -> None:
         order, self.starts = ranking(scored.prediction)
         self.local, self.truth = local[order], scored.truth[order].astype(np.float32)
+        self.weight = None if scored.weight is None else scored.weight[order]
         self._of: Weights | None = None
         self._made: tuple[Floats, Floats] | None = None
 
     def take(self, weights: Weights) -> tuple[Floats, Floats]:
         if self._made is None or self._of is not weights:
-            mine = np.take(weights, self.local, axis=1)
+            mine: NDArray[np.floating[Any]] = np.take(weights, self.local, axis=1)
+            if self.weight is not None:  # no whole numbers any more, so float64 from here on
+                mine = mine * self.weight
             positive = mine * self.truth
             self._made = (running(positive, self.starts), running(mine - positive, self.starts))
             self._of = weights
@@ -216,7 +222,8 @@ class _Prepared:
         self.keys = [ask.key for ask in cell.asks]
         orders: dict[int, _Order] = {}
         self.figures = [_figure(ask, local, len(touched), orders) for ask in cell.asks]
-        rows = np.bincount(local, minlength=len(touched)).astype(np.float64)[:, None]
+        weight = cell.asks[0].scored.weight if cell.asks else None
+        rows = np.bincount(local, weights=weight, minlength=len(touched)).astype(np.float64)[:, None]
         columns = np.concatenate([rows, *(f.columns for f in self.figures)], axis=1)
         whole = np.all(columns == np.round(columns), axis=0) & (np.abs(columns).sum(axis=0) < _EXACT)
         self.whole, self.parts = np.flatnonzero(whole), np.flatnonzero(~whole)

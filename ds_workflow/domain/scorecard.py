@@ -1,18 +1,87 @@
-"""How good one model is: every metric, overall, by segment and by slice."""
+"""How good one model is: every metric, overall, by segment and by slice, and how sure that is.
+
+Intervals are percentile bounds of a cluster bootstrap (rows of one cluster rise and fall together), moved so that the
+draws' median is the figure: a figure that chance alone pushes away from 0, such as a calibration error or a gap between
+groups, is pushed once more by every resample, and its plain percentiles may lie beside it. What pushed the figure
+itself they do not take back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ds_workflow.domain.metrics import Metric, Scored, metric
+from ds_workflow.domain.resample import Ask, Cell, bounds, codes, draw
 from ds_workflow.errors import InvalidInput
 
 Figures = Mapping[str, float]
+Interval = tuple[float, float]
+LEVEL = 0.95
+RESAMPLES = 600
+# A ranking costs a pass over all rows for each resample: no more rows than these in all, nor fewer resamples.
+RANKED_ROWS, RANKED_RESAMPLES = 10_000_000, 300
+WHOLE_RESAMPLES = 100  # where a metric must be computed on the resampled rows themselves
+FEW_CLUSTERS = 30
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals of level `level` from `resamples` resamples of `clusters` clusters: of every figure `overall`, and of
+    the `primary` metric by segment. A figure whose resamples often leave nothing to measure has none."""
+
+    level: float
+    resamples: int
+    clusters: int
+    primary: str
+    overall: Mapping[str, Interval]
+    segments: Mapping[str, Interval]
+
+    @property
+    def words(self) -> str:
+        """How they were made, in a sentence."""
+        few = f" With fewer than {FEW_CLUSTERS} clusters they are rough." if self.clusters < FEW_CLUSTERS else ""
+        return (
+            f"{100 * self.level:.0f} % intervals: cluster bootstrap, {self.resamples:,} resamples of "
+            f"{self.clusters:,} clusters.{few}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "level": self.level,
+            "resamples": self.resamples,
+            "clusters": self.clusters,
+            "primary": self.primary,
+            "overall": {name: list(ends) for name, ends in self.overall.items()},
+            "segments": {name: list(ends) for name, ends in self.segments.items()},
+        }
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any]) -> Intervals:
+        """What `to_dict` wrote."""
+        pairs = {part: {k: (low, high) for k, (low, high) in content[part].items()} for part in ("overall", "segments")}
+        return Intervals(
+            content["level"],
+            content["resamples"],
+            content["clusters"],
+            content["primary"],
+            pairs["overall"],
+            pairs["segments"],
+        )
+
+    def flat(self) -> dict[str, float]:
+        """One level: `mdape.lo`, `mdape.hi`, `segment.WALKUP.mdape.lo` and so on."""
+        named = {**self.overall, **{f"segment.{s}.{self.primary}": ends for s, ends in self.segments.items()}}
+        return {
+            f"{name}.{end}": value
+            for name, ends in named.items()
+            for end, value in zip(("lo", "hi"), ends, strict=True)
+        }
 
 
 @dataclass(frozen=True)
@@ -22,6 +91,7 @@ class Scorecard:
     `overall` maps metric to value. `segments` maps a segment to its metrics and `rows`; `slices` maps a slice's name
     to the same by value. `missing` says which figures could not be measured at all and why, as
     {"interval_coverage": reason, "segment.WALKUP.r2": reason}: they stand nowhere else and have no default.
+    `intervals` are there once `with_intervals` made them.
     """
 
     rows: int
@@ -29,6 +99,7 @@ class Scorecard:
     segments: Mapping[str, Figures]
     slices: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    intervals: Intervals | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON, keys as the fields."""
@@ -38,6 +109,7 @@ class Scorecard:
             "segments": {name: dict(figures) for name, figures in self.segments.items()},
             "slices": {name: {v: dict(f) for v, f in values.items()} for name, values in self.slices.items()},
             "missing": dict(self.missing),
+            "intervals": self.intervals.to_dict() if self.intervals else None,
         }
 
     def flat(self) -> dict[str, float]:
@@ -117,3 +189,48 @@ def scorecard(
     lost_overall = {name for name in missing if "." not in name}
     missing = {k: v for k, v in missing.items() if "." not in k or k.rsplit(".", 1)[1] not in lost_overall}
     return Scorecard(len(scored), overall, groups[segment], {name: groups[name] for name in slices}, missing)
+
+
+def with_intervals(card: Scorecard, scored: Scored, *, primary: str, seed: int, segment: str = "segment") -> Scorecard:
+    """The card with intervals of all its overall figures, and of `primary` by segment, from one pass of resamples.
+
+    `scored` are the rows that the card was made of; they carry the group `cluster`.
+    """
+    clusters, count = codes(scored.groups["cluster"])
+    asks = [Ask(("", name), metric(name), scored) for name in card.overall]
+    cells = [Cell(clusters, tuple(asks))]
+    figures = {("", name): value for name, value in card.overall.items()}
+    for value in card.segments:
+        if primary in card.segments[value]:
+            index = rows_of(scored, segment, value)
+            cells.append(Cell(clusters[index], (Ask((value, primary), metric(primary), scored.take(index)),)))
+            figures[(value, primary)] = card.segments[value][primary]
+    resamples = _affordable({ask.metric.form for ask in asks}, len(scored))
+    draws = draw(cells, clusters=count, resamples=resamples, seed=seed)
+    found = {key: about(figure, draws[key]) for key, figure in figures.items()}
+    made = Intervals(
+        LEVEL,
+        resamples,
+        count,
+        primary,
+        {name: ends for (place, name), ends in found.items() if not place and ends is not None},
+        {place: ends for (place, _), ends in found.items() if place and ends is not None},
+    )
+    return replace(card, intervals=made)
+
+
+def _affordable(forms: set[str], rows: int) -> int:
+    if "whole" in forms:
+        return WHOLE_RESAMPLES
+    most = RANKED_ROWS // max(rows, 1) if "ranking" in forms else RESAMPLES
+    return min(RESAMPLES, max(RANKED_RESAMPLES, most))
+
+
+def about(figure: float, draws: Any, *, level: float = LEVEL) -> Interval | None:
+    """The interval of `level` about a figure with bootstrap draws of shape (b,), moved as the module's text says; None
+    when a resample in a hundred or more left nothing to measure."""
+    ends = bounds(draws, alpha=(1 - level) / 2)
+    if ends is None:
+        return None
+    moved = figure - float(np.nanmedian(draws))
+    return ends[0] + moved, ends[1] + moved

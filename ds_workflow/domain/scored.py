@@ -17,6 +17,9 @@ from ds_workflow.errors import InvalidInput
 
 Floats = NDArray[np.float64]
 
+# the arrays of Scored that may be None
+OPTIONAL = ("lower", "upper", "time", "weight", "lower95", "upper95", "scale")
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -24,7 +27,9 @@ class Scored:
 
     `truth` and `prediction` have shape (n,): prices, or 0/1 and the probability of 1. `lower` and `upper` are the
     prediction interval or None. `groups` maps a name (segment, price_tier, cluster, sex) to an (n,) array of text.
-    `time` is datetime64[D] or None.
+    `time` is datetime64[D] or None. `weight` says how many rows of the population a row stands for, or None where each
+    stands for itself. Forecasts: `lower95` and `upper95` are a wider interval, `scale` is the error that the seasonal
+    naive made on training rows of the same series, see `forecasting.yardstick`.
     """
 
     row_id: NDArray[Any]
@@ -34,6 +39,10 @@ class Scored:
     upper: Floats | None = None
     groups: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     time: NDArray[Any] | None = None
+    weight: Floats | None = None
+    lower95: Floats | None = None
+    upper95: Floats | None = None
+    scale: Floats | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(a) for a in self._arrays()}
@@ -41,11 +50,16 @@ class Scored:
             raise InvalidInput(f"Scored rows of unequal lengths were given: {sorted(lengths)}.")
 
     def _arrays(self) -> list[NDArray[Any]]:
-        optional = [a for a in (self.lower, self.upper, self.time) if a is not None]
+        optional = [a for a in (getattr(self, name) for name in OPTIONAL) if a is not None]
         return [self.row_id, self.truth, self.prediction, *optional, *self.groups.values()]
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @property
+    def weights(self) -> Floats:
+        """`weight`, or a 1 for every row, shape (n,)."""
+        return np.ones(len(self)) if self.weight is None else self.weight
 
     def take(self, index: NDArray[Any]) -> Scored:
         """The same table on the rows of `index` (positions or a boolean mask), in that order."""
@@ -54,10 +68,8 @@ class Scored:
             row_id=self.row_id[index],
             truth=self.truth[index],
             prediction=self.prediction[index],
-            lower=None if self.lower is None else self.lower[index],
-            upper=None if self.upper is None else self.upper[index],
             groups={name: values[index] for name, values in self.groups.items()},
-            time=None if self.time is None else self.time[index],
+            **{name: None if (a := getattr(self, name)) is None else a[index] for name in OPTIONAL},
         )
 
 
@@ -135,5 +147,9 @@ def mean_of(
     unit: str = "share",
     needs: tuple[str, ...] = (),
 ) -> Metric:
-    """A metric that is the mean of a figure per row."""
-    return Metric(name, title, lambda s: float(np.mean(per_row(s))), greater, unit, "mean", per_row, needs=needs)
+    """A metric that is the mean of a figure per row, each with its row's weight."""
+
+    def compute(s: Scored) -> float:
+        return float(np.mean(per_row(s)) if s.weight is None else np.average(per_row(s), weights=s.weight))
+
+    return Metric(name, title, compute, greater, unit, "mean", per_row, needs=needs)

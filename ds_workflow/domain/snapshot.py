@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ds_workflow.domain.problem import Column, Problem
+from ds_workflow.domain.problem import Column, Problem, Split
 from ds_workflow.errors import InvalidInput
 from registry.records import SnapshotRecord, canonical_json, utc_text
 
@@ -35,6 +35,7 @@ __all__ = [
     "from_plain",
     "hashed_holdout",
     "holdout_mask",
+    "stratified_holdout",
     "to_plain",
 ]
 
@@ -45,12 +46,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A verified snapshot: all rows in time order, and its two parts."""
+    """A verified snapshot: all rows in time order, and its two parts, dealt as `split` says."""
 
     record: SnapshotRecord
     rows: pd.DataFrame
     train: pd.DataFrame
     holdout: pd.DataFrame
+    split: Split
 
 
 def check_name(dataset_version: str) -> str:
@@ -65,7 +67,8 @@ def check_name(dataset_version: str) -> str:
 
 
 def conform(problem: Problem, rows: pd.DataFrame) -> pd.DataFrame:
-    """The declared columns in their declared order and one dtype per kind, sorted by time then row id.
+    """The declared columns in their declared order and one dtype per kind, sorted by time (or what orders rows that
+    have no dates) then row id.
 
     Numbers and integers become float64 (as in a prediction request), dates datetime64[us], the others text. Raises
     InvalidInput for a missing or undeclared column, a value of another type, and an id that is absent or given twice.
@@ -86,7 +89,7 @@ def conform(problem: Problem, rows: pd.DataFrame) -> pd.DataFrame:
     if not ids.is_unique:
         again = ids[ids.duplicated()].iloc[0]
         raise InvalidInput(f"{problem.name}: '{problem.row_id}' {again!r} stands on more than one row.")
-    order = [problem.time_column, problem.row_id] if problem.time_column else [problem.row_id]
+    order = [problem.order_column, problem.row_id] if problem.order_column else [problem.row_id]
     return frame.sort_values(order, kind="stable").reset_index(drop=True)
 
 
@@ -136,7 +139,9 @@ def holdout_mask(problem: Problem, rows: pd.DataFrame) -> NDArray[np.bool_]:
     """Which of the conformed rows are the holdout.
 
     Chronological: everything from one day on, the day whose share is nearest to the declared one (the earlier of
-    two equally near). Given: where SPLIT_COLUMN says so. Hash: see `hashed_holdout`, by cluster.
+    two equally near). Given: where SPLIT_COLUMN says so. Hash: see `hashed_holdout`, by cluster. Ordered: everything
+    from one number of the split's column on, found likewise. Stratified: see `stratified_holdout`. Last month:
+    everything from the first day of the newest row's calendar month on.
     Raises InvalidInput when one side would be empty.
     """
     if problem.split.method == "given":
@@ -145,21 +150,51 @@ def holdout_mask(problem: Problem, rows: pd.DataFrame) -> NDArray[np.bool_]:
         mask = (rows[SPLIT_COLUMN] == HOLDOUT).to_numpy(dtype=bool)
     elif problem.split.method == "hash":
         mask = hashed_holdout(rows[problem.cluster_column], problem.split.holdout_share)
+    elif problem.split.method == "stratified":
+        target = rows[problem.target].to_numpy(dtype=np.float64)
+        mask = stratified_holdout(rows[problem.cluster_column], target, problem.split.holdout_share)
+    elif problem.split.method == "ordered":
+        mask = _last(problem, problem.split.by, rows[problem.split.by].to_numpy(dtype=np.float64), "numbers")
+    elif problem.split.method == "last_month":
+        month = rows[problem.time_column].to_numpy(dtype="datetime64[M]")
+        mask = month == month.max()  # a row without a day would make the maximum NaT, and the mask empty
     else:
         day = rows[problem.time_column].to_numpy(dtype="datetime64[D]")
-        if np.isnat(day).any():
-            raise InvalidInput(f"{problem.name}: {int(np.isnat(day).sum()):,} rows have no '{problem.time_column}'.")
-        days, counts = np.unique(day, return_counts=True)
-        share = np.cumsum(counts[::-1])[::-1] / len(day)
-        if len(days) < 2:
-            raise InvalidInput(f"All rows of {problem.name} are of {days[0]}; a chronological split needs two days.")
-        first = days[1:][np.abs(share[1:] - problem.split.holdout_share).argmin()]
-        mask = day >= first
+        mask = _last(problem, problem.time_column, day, "days")
     if mask.all() or not mask.any():
         raise InvalidInput(
             f"The split of {problem.name} leaves its {'training' if mask.all() else 'holdout'} part empty."
         )
     return np.asarray(mask, dtype=np.bool_)
+
+
+def _last(problem: Problem, column: str, at: NDArray[Any], what: str) -> NDArray[np.bool_]:
+    """The last rows by their place `at` (n,), cut between two different places, the nearest to the declared share."""
+    if pd.isna(at).any():
+        raise InvalidInput(f"{problem.name}: {int(pd.isna(at).sum()):,} rows have no '{column}'.")
+    places, counts = np.unique(at, return_counts=True)
+    share = np.cumsum(counts[::-1])[::-1] / len(at)
+    if len(places) < 2:
+        raise InvalidInput(
+            f"All rows of {problem.name} are of {places[0]}; a {problem.split.method} split needs two {what}."
+        )
+    first = places[1:][np.abs(share[1:] - problem.split.holdout_share).argmin()]
+    return np.asarray(at >= first, dtype=np.bool_)
+
+
+def stratified_holdout(names: pd.Series[Any], target: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+    """Which rows (n,) fall into a holdout that holds `share` of the names with a row of class 1 in `target` (n,), and
+    `share` of the other names, each rounded: those whose CRC-32 come first. The order of rows does not matter."""
+    codes, distinct = pd.factorize(names.astype(str))
+    has_one = np.zeros(len(distinct), dtype=np.bool_)
+    has_one[codes[target == 1]] = True
+    hashed = np.array([zlib.crc32(name.encode()) for name in distinct], dtype=np.int64)
+    order = np.lexsort([np.asarray(distinct, dtype=object).astype(str), hashed])  # names settle equal hashes
+    inside = np.zeros(len(distinct), dtype=np.bool_)
+    for stratum in (has_one, ~has_one):
+        members = order[stratum[order]]
+        inside[members[: round(share * len(members))]] = True
+    return np.asarray(inside[codes], dtype=np.bool_)
 
 
 def hashed_holdout(names: pd.Series[Any], share: float) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from ds_workflow.reports.svg import BOLD, NARROW, Axis, Canvas, factor_of, fit, grid, text_width, unit_words, whisker
@@ -71,12 +71,16 @@ def forest_plot(
     lines: Sequence[Line] = (),
     width: int = 760,
     styled: bool = True,
+    ratio: bool = False,
 ) -> str:
     """Estimates with their intervals on one axis, one row each, with the figures printed beside them.
 
     `lines` are drawn dashed and named above the plot (a margin, a nominal value); with `difference` a solid line stands
-    at 0. `sides` names what lies left and right of it.
+    at 0. `sides` names what lies left and right of it. With `ratio` the estimates are ratios above 0: the axis is
+    logarithmic and the solid line stands at 1.
     """
+    if ratio:
+        difference, lines = False, [Line(math.log(line.value), line.label) for line in lines]
     narrow = width < NARROW
     figures = [typographic(measure(r.estimate, unit, difference=difference)) for r in rows]
     spans = [typographic(span(r.interval, unit, difference=difference)) if r.interval else "" for r in rows]
@@ -92,14 +96,15 @@ def forest_plot(
     pitch, top = (58 if narrow else 38), 12 + 17 * len(lines) + (6 if lines else 0)
     bottom = top + pitch * max(len(rows), 1) + 4
     height = bottom + (54 if any(sides) else 40)
-    zero = [Line(0.0, "no difference")] if difference else []
     left, right = (label_room, width - side_room) if not narrow else (24.0, width - 24.0)
-    axis = Axis.over(_bounds(rows, [*lines, *zero]), left=left, right=right, factor=factor_of(unit), pad=0.04)
+    drawn = [_logs(row) for row in rows] if ratio else list(rows)
+    zero = [Line(0.0, "no difference")] if difference or ratio else []
+    axis = _axis(_bounds(drawn, [*lines, *zero]), factor_of(unit), ratio=ratio, left=left, right=right)
     canvas = Canvas(width, height, plain(title), plain(desc or _forest_words(rows, unit, difference=difference)))
 
     grid(canvas, axis, top=top, bottom=bottom, signed=difference)
     _sides(canvas, axis, sides, unit_words(unit, difference=difference), bottom)
-    if difference:
+    if zero:
         canvas.line(axis.at(0), top - 4, axis.at(0), bottom, "zero")
     for k, line in enumerate(lines):
         x, y = axis.at(line.value), 12.0 + 17 * k
@@ -112,7 +117,13 @@ def forest_plot(
     for k, row in enumerate(rows):
         y = top + pitch * k + pitch / 2
         figure = figures[k] if finite(row.estimate) is not None else "no figure"
-        _draw(canvas, axis, row, y + 4 if narrow else y, hint=f"{row.label}: {figure} {spans[k]} {row.status}".strip())
+        _draw(
+            canvas,
+            axis,
+            drawn[k],
+            y + 4 if narrow else y,
+            hint=f"{row.label}: {figure} {spans[k]} {row.status}".strip(),
+        )
         if narrow:
             word = float(width) if not row.status else width - 18 - text_width(words[k], 11.5)
             canvas.text(0, y - 12, fit(row.label, word - 20, BOLD), "b halo", full=row.label)
@@ -127,6 +138,19 @@ def forest_plot(
             canvas.text(x, y + 12, spans[k], "s", anchor="end")
             _status(canvas, x + 12, y + 4, row.status, words[k])
     return canvas.render(styled=styled)
+
+
+def _axis(shown: Sequence[float], factor: float, *, ratio: bool, left: float, right: float) -> Axis:
+    if ratio:
+        return Axis.of_ratios(shown, left=left, right=right)
+    return Axis.over(shown, left=left, right=right, factor=factor, pad=0.04)
+
+
+def _logs(row: ForestRow) -> ForestRow:
+    """The row with natural logs of its estimate and interval."""
+    estimate, ends = finite(row.estimate), pair(row.interval)
+    logs = (math.log(ends[0]), math.log(ends[1])) if ends else None
+    return replace(row, estimate=None if estimate is None else math.log(estimate), interval=logs)
 
 
 def _sides(canvas: Canvas, axis: Axis, sides: tuple[str, str], unit: str, bottom: float) -> None:

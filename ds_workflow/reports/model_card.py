@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ds_workflow.domain.problem import Problem
-from ds_workflow.reports.run_card import metric_text
+from ds_workflow.domain.scorecard import Intervals
+from ds_workflow.reports.run_card import interval_text, metric_text
 from ds_workflow.reports.tables import NOT_PROVIDED, code, count, md, md_table, metric_title
 from registry.records import ModelVersion, Proposal, SnapshotRecord
 
@@ -24,6 +25,7 @@ def markdown(
     dataset: SnapshotRecord | None = None,
     proposal: Proposal | None = None,
     caveats: Sequence[str] = (),
+    intervals: Intervals | None = None,
 ) -> str:
     """The card as Markdown. All metrics and segments of the problem are listed, measured or not.
 
@@ -59,22 +61,27 @@ def markdown(
     source, licence = (dataset.source, dataset.licence) if dataset else ("", "")
     out += ["", f"Source: {md(source) or NOT_PROVIDED}. Licence: {md(licence) or NOT_PROVIDED}."]
     out += ["", "## Metrics on the holdout", ""]
-    out += md_table(
-        ["Metric", "Figure"],
-        [[md(metric_title(n)), metric_text(n, metrics.get(n))] for n in dict.fromkeys([*problem.metrics, *metrics])],
-        align="lr",
-    )
+    ends = intervals.overall if intervals else {}
+    figures = [
+        [md(metric_title(n)), metric_text(n, metrics.get(n)), md(interval_text(n, ends.get(n))) or NOT_PROVIDED]
+        for n in dict.fromkeys([*problem.metrics, *metrics])
+    ]
+    out += md_table(["Metric", "Figure", "Interval"], figures, align="lrr")
+    out += ["", md(intervals.words)] if intervals else []
     out += ["", f"## By segment ({code(problem.segment_column)})", ""]
     rows = [
         [
             md(s),
             count((segment_rows or {}).get(s)),
             *(metric_text(m, (segments or {}).get(s, {}).get(m)) for m in problem.metrics),
+            md(interval_text(problem.primary_metric, (intervals.segments if intervals else {}).get(s))) or NOT_PROVIDED,
         ]
         for s in dict.fromkeys([*problem.segments, *(segments or {})])
     ]
-    out += md_table(["Segment", "Rows", *map(md, problem.metrics)], rows, align="l" + "r" * (len(problem.metrics) + 1))
+    heads = ["Segment", "Rows", *map(md, problem.metrics), f"Interval of {md(problem.primary_metric)}"]
+    out += md_table(heads, rows, align="l" + "r" * len(heads))
     out += ["", "## Fairness", "", _fairness(problem, proposal)]
+    out += ["", "## Under stress", "", _stress(proposal)]
     out += ["", "## Decision", "", _decision(proposal)]
     out += ["", "## Caveats", "", *([f"- {md(c)}" for c in caveats] or [NOT_PROVIDED])]
     return "\n".join(out) + "\n"
@@ -105,6 +112,12 @@ def _fairness(problem: Problem, proposal: Proposal | None) -> str:
         groups = ", ".join(problem.fairness_columns or problem.sensitive)
         return f"{NOT_PROVIDED}{f' (groups declared: {md(groups)})' if groups else ''}"
     return " ".join(f"{md(g.name)}: {g.status}. {md(g.note)}".strip() for g in found)
+
+
+def _stress(proposal: Proposal | None) -> str:
+    """What requests that go wrong do to the answers: missing and corrupted values, another season."""
+    found = [g for g in (proposal.gates if proposal else ()) if "stress" in g.name]
+    return " ".join(f"{md(g.name)}: {g.status}. {md(g.note)}".strip() for g in found) or NOT_PROVIDED
 
 
 def _decision(proposal: Proposal | None) -> str:

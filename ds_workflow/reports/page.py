@@ -34,7 +34,7 @@ TONES: dict[str, tuple[str, str]] = {
 
 _VARIABLES_LIGHT = (
     "--ink:#1c2430;--soft:#566070;--line:#dde3ea;--paper:#fff;--ground:#f5f7fa;--wait:#0b63c5;"
-    "--good:#17713a;--bad:#b92c28;--unsure:#8a5a00;--off:#66707f;"
+    "--good:#17713a;--bad:#b92c28;--unsure:#8a5a00;--off:#5d6775;"
     "--good-bg:#e7f5ec;--bad-bg:#fcebea;--unsure-bg:#fdf3dc;--wait-bg:#e6f0fc;--off-bg:#eef1f5"
 )
 _VARIABLES_DARK = (

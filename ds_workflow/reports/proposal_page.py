@@ -75,7 +75,7 @@ def _head(p: Proposal, context: Context) -> str:
             reason,
             f'<p class="soft">{esc(new)} against {esc(old)} ({esc(view.reference(p))}). Owner: {esc(p.owner)}.</p>',
             _tiles(p),
-            f'<div class="next">{steps}</div>',
+            f'<div class="next">{steps}</div>' if steps else "",
             "</div>",
         ]
     )

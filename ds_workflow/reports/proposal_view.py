@@ -54,7 +54,8 @@ class Context:
     """What a report says beside the proposal itself; every text here may come from a stranger and is escaped.
 
     `now` (UTC text as in records) lets an open proposal whose time is over read as expired. `decisions` are those of
-    this proposal, oldest first. `command` is how a reader starts the workflow.
+    this proposal, oldest first. `command` is how a reader starts the workflow; empty on a page with
+    forms of its own.
     """
 
     problem_title: str = ""
@@ -317,7 +318,9 @@ def would_change(proposal: Proposal) -> list[str]:
 
 
 def next_commands(proposal: Proposal, context: Context) -> list[tuple[str, str]]:
-    """(what for, command) in the order a reader would want them; empty when nothing is left to do."""
+    """(what for, command) in the order a reader would want them; none for a page that has forms instead."""
+    if not context.command:
+        return []
     start = f"{context.command} --problem {shlex.quote(proposal.problem)}"
     which = f"--proposal-id {shlex.quote(proposal.id)}"
     reject = ("close it, with the reason", f"{start} arena-reject {which} --rejected-by NAME --reason 'WHY'")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from ds_workflow.reports.charts import Bar, BarGroup, grouped_bars, horizontal_b
 from ds_workflow.reports.page import bullets, figure, page, section, table
 from ds_workflow.reports.tables import (
     NOT_PROVIDED,
+    Interval,
     code,
     count,
     esc,
@@ -24,6 +25,7 @@ from ds_workflow.reports.tables import (
     metric_unit,
     number,
     plain,
+    span,
     text_table,
     typographic,
 )
@@ -56,6 +58,9 @@ class RunCard:
     caveats: Sequence[str] = ()
     seconds: float | None = None
     primary: str = ""  # the metric that charts show first
+    intervals: Mapping[str, Interval] = field(default_factory=dict)  # of overall metrics
+    segment_intervals: Mapping[str, Interval] = field(default_factory=dict)  # of the primary metric
+    interval_words: str = ""  # how they were made
     annexes: Sequence[Annex] = ()  # further sections
 
 
@@ -119,6 +124,9 @@ def of(
         caveats=[problem.limits, *unmeasured] if problem.limits else unmeasured,
         seconds=seconds,
         primary=problem.primary_metric,
+        intervals=card.intervals.overall if card.intervals else {},
+        segment_intervals=card.intervals.segments if card.intervals else {},
+        interval_words=card.intervals.words if card.intervals else "",
     )
 
 
@@ -140,6 +148,10 @@ def summary(
     """The few lines a terminal shows after training: the version, its figures overall and by segment."""
     names = list(card.overall)
     table_rows = [["all rows", count(card.rows), *(metric_text(n, card.overall[n]) for n in names)]]
+    made = card.intervals
+    for end, word in enumerate(("from", "to")) if made else ():
+        ends = [metric_text(n, made.overall[n][end]) if made and n in made.overall else "" for n in names]
+        table_rows.append([f"  {word}", "", *ends])
     table_rows += [
         [s, count(f.get("rows")), *(metric_text(n, f.get(n)) for n in names)] for s, f in card.segments.items()
     ]
@@ -150,6 +162,7 @@ def summary(
         f"  digest {digest}",
         "",
         *text_table(["holdout", "rows", *names], table_rows, align="l" + "r" * (len(names) + 1)),
+        *([f"  from, to: {plain(made.words)}"] if made else []),
         *(f"  {plain(name)} was not measured: {plain(why)}" for name, why in card.missing.items()),
     ]
     return "\n".join(out)
@@ -159,6 +172,11 @@ def metric_text(name: str, value: Any) -> str:
     """A metric's figure in its unit; NOT PROVIDED when it was not measured."""
     text = measure(value, "" if name in _BARE else metric_unit(name))
     return NOT_PROVIDED if text == "n/a" else text
+
+
+def interval_text(name: str, interval: Any) -> str:
+    """A metric's interval in its unit; empty without one."""
+    return span(interval, "" if name in _BARE else metric_unit(name)) if interval else ""
 
 
 def _said(value: Any) -> str:
@@ -183,14 +201,15 @@ def markdown(card: RunCard) -> str:
     out += ["", f"## Features: set {md(card.feature_set)}, {len(card.features)} columns", ""]
     out += [", ".join(code(f) for f in card.features) or NOT_PROVIDED]
     out += ["", "## Metrics on the holdout", ""]
-    out += md_table(
-        ["Metric", "Figure"], [[md(metric_title(n)), metric_text(n, v)] for n, v in card.metrics.items()], align="lr"
-    )
+    figures = [[md(metric_title(n)), metric_text(n, v), *_interval(card, n, md)] for n, v in card.metrics.items()]
+    ends = ["Interval"] if card.intervals else []
+    out += md_table(["Metric", "Figure", *ends], figures, align="lrr")
+    out += ["", md(card.interval_words)] if card.interval_words else []
     if card.segments:
         heads = _segment_heads(card)
         rows = [
-            [md(s), count(card.segment_rows.get(s)), *(metric_text(h, figures.get(h)) for h in heads)]
-            for s, figures in card.segments.items()
+            [md(s), count(card.segment_rows.get(s)), *(_of_segment(card, s, h, md) for h in heads)]
+            for s in card.segments
         ]
         out += ["", "## By segment", "", *md_table(["Segment", "Rows", *map(md, heads)], rows, align="l" + "r" * 9)]
     for title, unit, values in _ranked(card):
@@ -213,6 +232,17 @@ def markdown(card: RunCard) -> str:
     return "\n".join(out) + "\n"
 
 
+def _interval(card: RunCard, name: str, safe: Callable[[object], str]) -> list[str]:
+    """The cell of a metric's interval, where the card has a column of them."""
+    return [safe(interval_text(name, card.intervals.get(name)))] if card.intervals else []
+
+
+def _of_segment(card: RunCard, segment: str, name: str, safe: Callable[[object], str]) -> str:
+    """A segment's figure, the primary metric's with its interval."""
+    ends = interval_text(name, card.segment_intervals.get(segment)) if name == card.primary else ""
+    return f"{metric_text(name, card.segments[segment].get(name))} {safe(ends)}".rstrip()
+
+
 def _ranked(card: RunCard) -> list[tuple[str, str, Mapping[str, float | None]]]:
     parts = [(f"Feature importances ({card.importance_kind})", "", card.importances)]
     parts.append(("Mean absolute SHAP value", card.shap_unit, card.shap))
@@ -228,17 +258,14 @@ def html(card: RunCard) -> str:
     """The card as a page: no script, nothing fetched."""
     heads = _segment_heads(card)
     segments = [
-        [esc(s), count(card.segment_rows.get(s)), *(esc(typographic(metric_text(h, f.get(h)))) for h in heads)]
-        for s, f in card.segments.items()
+        [esc(s), count(card.segment_rows.get(s)), *(typographic(_of_segment(card, s, h, esc)) for h in heads)]
+        for s in card.segments
     ]
-    tiles = "".join(
-        f'<div class="tile"><div class="name">{esc(typographic(metric_title(n)))}</div>'
-        f"<b>{esc(typographic(metric_text(n, v)))}</b></div>"
-        for n, v in list(card.metrics.items())[:8]
-    )
+    tiles = "".join(_tile(card, n, v) for n, v in list(card.metrics.items())[:8])
+    words = f'<p class="soft small">{esc(card.interval_words)}</p>' if card.interval_words else ""
     body = [
         f'<div class="head wait"><div class="eyebrow">Run card · {esc(card.run_id)}</div><h1>{esc(card.title)}</h1>'
-        f'<div class="tiles">{tiles}</div></div>',
+        f'<div class="tiles">{tiles}</div>{words}</div>',
         section("What was run", _pairs({**card.facts, "seconds": card.seconds})),
         section("Data", _pairs(card.data)),
         section(
@@ -259,6 +286,12 @@ def html(card: RunCard) -> str:
     return page(f"Run card: {card.title}", "\n".join(part for part in body if part))
 
 
+def _tile(card: RunCard, name: str, value: float | None) -> str:
+    ends = "".join(f'<div class="was">{typographic(e)}</div>' for e in _interval(card, name, esc) if e)
+    title, figure = esc(typographic(metric_title(name))), esc(typographic(metric_text(name, value)))
+    return f'<div class="tile"><div class="name">{title}</div><b>{figure}</b>{ends}</div>'
+
+
 def _annex(annex: Annex) -> str:
     charts = (figure(title, "", wide, slim) for title, wide, slim in annex.charts)
     stored = f"<p>Stored with the run: {', '.join(f'<code>{esc(name)}</code>' for name in sorted(annex.files))}.</p>"
@@ -268,8 +301,13 @@ def _annex(annex: Annex) -> str:
 def _segment_charts(card: RunCard, heads: Sequence[str]) -> list[str]:
     out = []
     for metric in ([card.primary] if card.primary in heads else []) + [h for h in heads if h != card.primary][:1]:
+        sure = card.segment_intervals if metric == card.primary else {}
         groups = [
-            BarGroup(s, (Bar(f.get(metric)),), f"{count(card.segment_rows[s])} rows" if s in card.segment_rows else "")
+            BarGroup(
+                s,
+                (Bar(f.get(metric), sure.get(s)),),
+                f"{count(card.segment_rows[s])} rows" if s in card.segment_rows else "",
+            )
             for s, f in card.segments.items()
         ]
         title = f"{metric_title(metric)}, by segment"

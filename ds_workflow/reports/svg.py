@@ -94,7 +94,8 @@ def nice_step(width: float, wanted: int) -> float:
 class Axis:
     """A linear scale from data to pixels, with nice ticks that cover the data.
 
-    `factor` turns data into what is printed (100 for shares); ticks are nice in the printed unit.
+    `factor` turns data into what is printed (100 for shares); ticks are nice in the printed unit. With `logarithmic`
+    the data are natural logs, and their ratios are printed.
     """
 
     low: float
@@ -104,6 +105,7 @@ class Axis:
     right: float
     factor: float = 1.0
     decimals: int = 0
+    logarithmic: bool = False
 
     @staticmethod
     def over(
@@ -124,13 +126,29 @@ class Axis:
         ticks = tuple(round(k * step, decimals + 2) / factor for k in range(first, last + 1))
         return Axis(ticks[0], ticks[-1], ticks, left, right, factor, decimals)
 
+    @staticmethod
+    def of_ratios(logs: Iterable[float], *, left: float, right: float, room: float = 62.0) -> Axis:
+        """The axis over natural logs of ratios; its ticks are powers of one ratio on both sides of 1, the smallest of
+        some common ones that leaves `room` pixels for a label."""
+        known = [v for v in map(finite, logs) if v is not None] or [0.0]
+        for ratio in (1.1, 1.25, 1.5, 2.0, 4.0, 10.0, 100.0, 1e4):
+            step = math.log(ratio)
+            first, last = math.floor(min(known) / step + 1e-9), math.ceil(max(known) / step - 1e-9)
+            first, last = (first, last) if last > first else (-1, 1)
+            if (right - left) / (last - first) >= room:
+                break
+        ticks = tuple(k * step for k in range(first, last + 1))
+        return Axis(ticks[0], ticks[-1], ticks, left, right, logarithmic=True)
+
     def at(self, value: float) -> float:
         """The pixel of `value`, held inside the axis."""
         held = min(max(value, self.low), self.high)
         return self.left + (held - self.low) / (self.high - self.low) * (self.right - self.left)
 
     def label(self, tick: float, *, signed: bool = False) -> str:
-        """The tick as printed: all ticks of an axis carry the same decimals."""
+        """The tick as printed: all ticks of a linear axis carry the same decimals."""
+        if self.logarithmic:
+            return f"{math.exp(tick):.3g}"
         text = f"{self.factor * tick:{'+' if signed else ''},.{self.decimals}f}"
         return typographic(text.lstrip("+-") if float(text.replace(",", "")) == 0 else text)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ds_workflow import plugins
 from ds_workflow.adapters import policies, probes, snapshots
 from ds_workflow.errors import InvalidInput, WorkflowError
 from ds_workflow.reports import tables
@@ -179,35 +178,3 @@ def _incidents(work: Workspace) -> Check:
             "Run 'arena-status': it finishes the promotion or says what is wrong.",
         )
     return Check("incidents", "healthy", "no promotion is unfinished")
-
-
-def problems() -> list[dict[str, Any]]:
-    """Every problem that is installed."""
-    declared = [plugins.load("problems", name).PROBLEM for name in plugins.names("problems")]
-    return [
-        {
-            "name": p.name,
-            "title": p.title,
-            "task": p.task,
-            "target": p.target,
-            "metrics": list(p.metrics),
-            "segments": list(p.segments),
-            "sensitive": list(p.sensitive),
-            "feature_sets": [fs.version for fs in p.feature_sets],
-            "strategies": list(p.strategies),
-            "source": p.source,
-            "licence": p.licence,
-        }
-        for p in declared
-    ]
-
-
-def problems_text(found: list[dict[str, Any]]) -> str:
-    """For the terminal."""
-    body = [
-        [p["name"], p["task"], p["target"], ", ".join(p["metrics"]), ", ".join(p["feature_sets"]), p["source"]]
-        for p in found
-    ]
-    return "\n".join(
-        tables.text_table(["problem", "task", "target", "metrics", "feature sets", "source"], body, limit=36)
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -56,9 +57,12 @@ def snapshot(
     references: Sequence[Path],
     simulate: bool,
     seed: int,
-    rows: int,
+    rows: int | None = None,
+    split: str = "",
 ) -> Frozen:
-    """Read or simulate rows, clean them and freeze them under a name that never changes its meaning."""
+    """Read or simulate rows, clean them and freeze them under a name that never changes its meaning.
+
+    `split` is another method to cut the holdout by than the one that the problem declares."""
     store = snapshots.SnapshotStore(work.settings.data)
     record = datasets.freeze(
         store,
@@ -70,6 +74,7 @@ def snapshot(
         simulate=simulate,
         rows=rows,
         seed=seed,
+        split=split,
         say=work.say,
     )
     work.registry.record_snapshot(record)
@@ -131,11 +136,12 @@ class Checked:
         return "\n".join([*lines, *tables.text_table(["status", "check", "detail"], rows, limit=90)])
 
 
-def check(work: Workspace, dataset_version: str | None) -> Checked:
-    """Check a snapshot (default: the newest) against the data contract."""
+def check(work: Workspace, dataset_version: str | None, *, max_age_days: float | None = None) -> Checked:
+    """Check a snapshot (default: the newest) against the data contract; beyond `max_age_days` rows are not fresh."""
     store = snapshots.SnapshotStore(work.settings.data)
     name = dataset_version or _newest(store, work.problem.name)
-    return Checked(work.problem.name, name, tuple(store.check(work.problem, name, now=work.clock())))
+    found = store.check(work.problem, name, now=work.clock(), max_age_days=max_age_days)
+    return Checked(work.problem.name, name, tuple(found))
 
 
 def _newest(store: snapshots.SnapshotStore, problem: str) -> str:
@@ -145,12 +151,21 @@ def _newest(store: snapshots.SnapshotStore, problem: str) -> str:
     return found[-1].dataset_version
 
 
-def fetch(work: Workspace, out: Path, *, first: date, last: date) -> dict[str, Any]:
-    """Fetch the problem's real source into a file; goes on where an interrupted fetch stopped."""
+def fetch(work: Workspace, out: Path, *, first: date | None = None, last: date | None = None) -> dict[str, Any]:
+    """Fetch the problem's real source into a file; goes on where an interrupted fetch stopped.
+
+    A source of many days is fetched from `first` to `last`, both included; one that comes whole takes no days.
+    """
     if not hasattr(work.plugin, "fetch"):
         raise InvalidInput(
             f"{work.problem.name} can't be fetched by this command.",
             hint=f"Its source is: {work.problem.source}. Download it and give it to 'data-snapshot --input'.",
         )
-    rows = work.plugin.fetch(out, first=first, last=last, progress=work.say)
+    by_days = "first" in inspect.signature(work.plugin.fetch).parameters
+    if by_days and (first is None or last is None):
+        raise InvalidInput(f"{work.problem.name} is fetched day by day.", hint="Give --from and --to.")
+    if not by_days and not (first is None and last is None):
+        raise InvalidInput(f"{work.problem.name} is fetched whole.", hint="Leave --from and --to out.")
+    days = {"first": first, "last": last} if by_days else {}
+    rows = work.plugin.fetch(out, **days, progress=work.say)
     return {"problem": work.problem.name, "source": work.problem.source, "rows": rows, "path": str(out)}

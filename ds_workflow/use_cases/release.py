@@ -12,7 +12,18 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from ds_workflow.adapters import evidence, hypotheses, models, policies, probes, run_files, service, snapshots, trial
+from ds_workflow.adapters import (
+    evidence,
+    fitting,
+    hypotheses,
+    models,
+    policies,
+    probes,
+    run_files,
+    service,
+    snapshots,
+    trial,
+)
 from ds_workflow.domain.gates import evaluate
 from ds_workflow.errors import WorkflowError
 from ds_workflow.reports import release_report
@@ -207,16 +218,9 @@ def _replay(walk: _Walk) -> Found:
 def _trial(walk: _Walk) -> Found:
     version, registry, problem = walk.champion, walk.work.registry, walk.work.problem
     policy = policies.load(walk.work.settings.policy(problem.name), problem)
-    line = version.lineage
-    stored = trial.Stored(
-        version.version,
-        registry.model_path(version),
-        registry.run_artifacts(version),
-        line.feature_set_version,
-        line.seed,
-    )
-    side = trial.examine(stored, problem, walk.snapshot)
-    ring = trial.Ring(problem, policy, walk.snapshot, line.seed, side, trial.naive(walk.work.plugin, walk.snapshot))
+    side = trial.examine(trial.stored(registry, version), problem, walk.snapshot, policy)
+    naive = fitting.naive(walk.work.plugin, walk.snapshot.train, walk.snapshot.holdout)
+    ring = trial.Ring(problem, policy, walk.snapshot, version.lineage.seed, side, naive)
     found = evaluate(ring.against(side), kind="champion_trial")
     if found.verdict == "inconclusive":
         open_ = sorted({g.name for g in found.gates if g.status == "inconclusive"})

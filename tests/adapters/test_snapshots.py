@@ -198,7 +198,7 @@ def test_a_snapshot_comes_back_whole(store: SnapshotStore) -> None:
     assert len(again.holdout) == record.holdout_rows
     assert digest(PROBLEM, again.holdout) == record.holdout_digest
     assert sorted(p.name for p in store.folder("toy", "v1").iterdir()) == [
-        "manifest.json", "quality.json", "quality.md", "rows.parquet",
+        "manifest.json", "quality.json", "quality.md", "rows.parquet", "split.json",
     ]  # fmt: skip
     assert [p.name for p in store.folder("toy", "v1").parent.iterdir()] == ["v1"]  # no leavings
 

@@ -126,6 +126,13 @@ def mapping() -> dict[str, Any]:
                 },
                 "leakage": {"kind": "leakage", "applies_to": every},
                 "servable": {"kind": "servability", "maximum_p95_ms": 100, "applies_to": every},
+                "stress": {
+                    "kind": "stress",
+                    "metric": "mdape",
+                    "unit": "relative",
+                    "tolerances": {"missing": 0.5, "corrupted": 0.5, "season": 0.3},
+                    "applies_to": every,
+                },
             },
         }
     )

@@ -209,7 +209,7 @@ def test_the_champions_trial_judges_the_champion(healthy: Comparison) -> None:
     assert evaluate(healthy, kind="champion_trial").verdict == "pass"
     spoiled = replace(healthy, champion_checks=Checks())
     trial = evaluate(spoiled, kind="champion_trial")
-    assert {g.name for g in trial.gates if g.status == "fail"} == {"drift", "leakage", "servable"}
+    assert {g.name for g in trial.gates if g.status == "fail"} == {"drift", "leakage", "servable", "stress"}
     leaked = mutants.GATE_MUTANTS["leakage"][0].change(healthy)
     assert evaluate(leaked, kind="champion_trial").verdict == "pass"  # the challenger's leak is not the champion's
     with pytest.raises(InvalidInput, match="no champion"):

@@ -60,7 +60,10 @@ FLOORS: dict[str, Floor] = {
     "ds_workflow.settings": Floor(("ds_workflow.errors",)),
     "registry.mlflow_store": Floor(("registry",), frozenset({"mlflow"})),
     "registry.sql_ledger": Floor(("registry",), frozenset({"sqlalchemy"})),
+    "registry.sql_store": Floor(("registry",), frozenset({"sqlalchemy"})),  # the database under sql_ledger
     "registry.sql_schema": Floor(("registry",), frozenset({"sqlalchemy"})),  # the tables of sql_ledger
+    "registry.accounts_store": Floor(("registry",), frozenset({"sqlalchemy"})),
+    "registry.accounts_schema": Floor(("registry",), frozenset({"sqlalchemy"})),
     "registry": Floor(("registry",)),
 }
 

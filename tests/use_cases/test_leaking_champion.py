@@ -105,7 +105,7 @@ def test_the_scan_finds_it_by_name_by_order_and_by_behaviour(leaky: tuple[Worksp
     (leakage,) = judged.champion_trial.of("leakage")
     assert leakage.status == "fail"
     assert "price_tier" in leakage.note
-    found = trial.examine(compare._stored(work, version), work.problem, judged.snapshot).checks.leakage
+    found = trial.examine(trial.stored(work.registry, version), work.problem, judged.snapshot).checks.leakage
     assert found is not None
     assert {finding.kind for finding in found.findings} >= {"contract", "ordinal", "behaviour"}
     assert found.strength["price_tier"] > 0.98, "a quartile orders the target perfectly"
@@ -136,4 +136,4 @@ def test_bootstrap_refuses_it(champion_workspace: Path, tmp_path: Path, leaky: t
     work, version = leaky
     judged = compare.judge(work, version, None, kind="bootstrap")
     assert judged.evaluation.verdict == "fail"
-    assert {g.name for g in judged.evaluation.gates if g.status == "fail"} == {"leakage", "servability"}
+    assert {g.name for g in judged.evaluation.gates if g.status == "fail"} == {"leakage", "servability", "stress_tolerance"}

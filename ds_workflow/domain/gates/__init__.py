@@ -7,7 +7,7 @@
     │   ├── Bound                   floors and ceilings
     │   └── BeatsNaive
     └── evidence gates      read a report
-        ├── SegmentsComplete  NoNewDriftAlerts  NoNewFairnessAlerts  Leakage  Servable
+        ├── SegmentsComplete  NoNewDriftAlerts  NoNewFairnessAlerts  Leakage  Servable  StressTolerance
 
 `evaluate(comparison, kind=...)` asks all gates of a trial and gives one verdict.
 """
@@ -22,6 +22,7 @@ from ds_workflow.domain.gates.evidence import (
     Servable,
 )
 from ds_workflow.domain.gates.statistical import BeatsNaive, Bound, MaxDrop, WeightedImprovement
+from ds_workflow.domain.gates.stress import StressTolerance
 
 __all__ = [
     "BeatsNaive",
@@ -36,6 +37,7 @@ __all__ = [
     "SegmentsComplete",
     "Servable",
     "StatisticalGate",
+    "StressTolerance",
     "WeightedImprovement",
     "build",
     "claim",

@@ -16,6 +16,7 @@ from ds_workflow.domain.gates.evidence import (
     Servable,
 )
 from ds_workflow.domain.gates.statistical import BeatsNaive, Bound, MaxDrop, OneOf, WeightedImprovement, improvement
+from ds_workflow.domain.gates.stress import StressTolerance
 from ds_workflow.domain.policy import GateSpec, Policy, Trial
 from ds_workflow.errors import InvalidInput
 from registry.records import GateResult, Verdict
@@ -75,6 +76,9 @@ def _gate(spec: GateSpec, trial: Trial) -> Gate:  # noqa: PLR0911 - one line per
             return Leakage(spec.name)
         case "servability":
             return Servable(spec.name, spec.threshold(trial))
+        case "stress":
+            limits = tuple((kind, by_trial[trial]) for kind, by_trial in (spec.tolerances or {}).items())
+            return StressTolerance(spec.name, spec.metric, spec.unit, limits)
     raise InvalidInput(f"No gate is of kind '{spec.kind}'.")
 
 

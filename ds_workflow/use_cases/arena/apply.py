@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ds_workflow.adapters import evidence, hypotheses, models, policies, run_files, snapshots
+from ds_workflow.domain.scorecard import Intervals
 from ds_workflow.errors import WorkflowError
 from ds_workflow.reports import model_card
 from ds_workflow.reports import proposal as report
@@ -20,24 +21,28 @@ if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
 
 
-def approve(work: Workspace, proposal_id: str, *, by: str, reason: str = "") -> View:
-    """Approve a proposal and promote its challenger; every digest it binds is computed again first."""
+def approve(work: Workspace, proposal_id: str, *, by: str, reason: str = "", seen_digest: str | None = None) -> View:
+    """Approve a proposal and promote its challenger; every digest it binds is computed again first.
+
+    `seen_digest` is the evidence that the person looked at; EvidenceChanged when it is not the proposal's.
+    """
     reconcile(work)
     work.say("computing every digest that the approval binds, again")
     decided = work.registry.approve(
         proposal_id,
         by=by,
         reason=reason,
+        seen_digest=seen_digest,
         recheck=lambda proposal: recheck(work, proposal),
         smoke=lambda version: smoke(work, version),
     )
     return _written(work, decided)
 
 
-def reject(work: Workspace, proposal_id: str, *, by: str, reason: str) -> View:
+def reject(work: Workspace, proposal_id: str, *, by: str, reason: str, seen_digest: str | None = None) -> View:
     """Reject a proposal; the champion stays."""
     reconcile(work)
-    return _written(work, work.registry.reject(proposal_id, by=by, reason=reason))
+    return _written(work, work.registry.reject(proposal_id, by=by, reason=reason, seen_digest=seen_digest))
 
 
 def roll_back(work: Workspace, *, to: int | None, by: str, reason: str) -> View:
@@ -130,6 +135,7 @@ def _written(work: Workspace, proposal: Proposal) -> View:
             dataset=work.registry.snapshot(proposal.problem, version.lineage.dataset_version),
             proposal=proposal,
             caveats=[f"{name} was not measured: {why}" for name, why in card["missing"].items()],
+            intervals=Intervals.from_dict(card["intervals"]) if card.get("intervals") else None,
         )
         path.write_text(text, "utf-8")
     return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ds_workflow.adapters import evidence, policies, run_files, snapshots, trial
+from ds_workflow.adapters import evidence, fitting, policies, run_files, snapshots, trial
 from ds_workflow.domain.comparison import Checks, Comparison
 from ds_workflow.domain.gates import Evaluation, evaluate
 from ds_workflow.errors import StateConflict
@@ -49,10 +49,10 @@ def judge(
             hint="Train it again on this snapshot.",
         )
     work.say(f"scoring the challenger, version {challenger.version}, on {len(snapshot.holdout):,} frozen rows")
-    stored = _stored(work, challenger)
-    first = trial.examine(stored, problem, snapshot)
+    stored = trial.stored(work.registry, challenger)
+    first = trial.examine(stored, problem, snapshot, policy)
     trial.require_as_trained(stored, first.scored)
-    naive = trial.naive(work.plugin, snapshot)
+    naive = fitting.naive(work.plugin, snapshot.train, snapshot.holdout)
     ring = trial.Ring(problem, used, snapshot, challenger.lineage.seed, first, naive)
     notes: tuple[str, ...] = ()
     reference, champion_trial = "champion" if champion else "naive baseline", None
@@ -60,7 +60,7 @@ def judge(
         comparison = ring.against(None)
     else:
         work.say(f"scoring the champion, version {champion.version}, on the same rows")
-        comparison = ring.against(trial.examine(_stored(work, champion), problem, snapshot))
+        comparison = ring.against(trial.examine(trial.stored(work.registry, champion), problem, snapshot, policy))
         work.say(f"asking the gates ({used.resamples:,} paired resamples by {problem.cluster_column})")
         if not comparison.faults:
             champion_trial = evaluate(comparison, kind="champion_trial")
@@ -85,17 +85,6 @@ def judge(
     return Judged(comparison, evaluation, policy, snapshot, bundle, reference, champion_trial, notes)
 
 
-def _stored(work: Workspace, version: ModelVersion) -> trial.Stored:
-    """Where a version lies; the registry verifies its digest before it says so."""
-    return trial.Stored(
-        version.version,
-        work.registry.model_path(version),
-        work.registry.run_artifacts(version),
-        version.lineage.feature_set_version,
-        version.lineage.seed,
-    )
-
-
 def _disqualified(found: Evaluation) -> bool:
     """Failed or invalid; an inconclusive trial leaves the champion in office."""
     return found.verdict in ("fail", "invalid")
@@ -108,7 +97,8 @@ def _without_champion(
     failed = sorted({gate.name for gate in found.gates if gate.status in ("fail", "invalid")})
     note = f"Champion version {champion.version} is disqualified by its own trial ({', '.join(failed)})."
     for former in _former_champions(work, champion):
-        comparison = ring.against(trial.examine(_stored(work, former), ring.problem, ring.snapshot))
+        fit = trial.stored(work.registry, former)
+        comparison = ring.against(trial.examine(fit, ring.problem, ring.snapshot, ring.policy))
         if not comparison.faults and not _disqualified(evaluate(comparison, kind="champion_trial")):
             more = f"The comparison is with the last fit champion, version {former.version}."
             return comparison, "last fit champion", (note, more)

@@ -9,7 +9,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ds_workflow.reports.annex import Annex
-from ds_workflow.use_cases.train import annex_fairness
+from ds_workflow.use_cases.train import (
+    annex_explanations,
+    annex_fairness,
+    annex_odds,
+    annex_representativeness,
+    annex_stability,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +24,11 @@ if TYPE_CHECKING:
     from ds_workflow.use_cases.train.run import Run
 
 WRITERS: tuple[Callable[[Run], Annex | None], ...] = (
+    annex_representativeness.annex,
+    annex_stability.annex,
+    annex_explanations.annex,
     annex_fairness.annex,
+    annex_odds.annex,
 )  # fmt: skip
 
 

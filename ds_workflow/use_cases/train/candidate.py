@@ -13,11 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow import plugins
-from ds_workflow.adapters import datasets, hypotheses, models, run_files, snapshots
-from ds_workflow.domain.scorecard import Scorecard, scorecard
+from ds_workflow.adapters import datasets, fitting, hypotheses, models, run_files, snapshots
+from ds_workflow.domain.scorecard import Scorecard, with_intervals
 from ds_workflow.domain.strategy import StrategyOptions
-from ds_workflow.errors import InvalidInput, UnknownName
+from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import run_card
 from ds_workflow.use_cases.train import annexes
 from ds_workflow.use_cases.train.run import Run
@@ -73,6 +72,7 @@ class TrainResult:
             "version": self.version,
             "digest": self.digest,
             "metrics": dict(self.card.overall),
+            "intervals": (self.card.to_dict()["intervals"] or {}).get("overall", {}),
             "segments": {name: dict(values) for name, values in self.card.segments.items()},
             "rows": dict(self.rows),
             "seconds": round(self.seconds, 3),
@@ -142,27 +142,18 @@ def baseline(
 
 def _check(work: Workspace, request: TrainRequest) -> None:
     """Refuse what can't be trained, before anything is done."""
-    problem = work.problem
-    problem.feature_set(request.feature_set_version)
-    if request.strategy not in problem.strategies:
-        raise UnknownName(f"strategy for {problem.name}", request.strategy, problem.strategies)
     if not request.owner.strip():
         raise InvalidInput("--owner is empty; name the person who stands for the candidate.")
     if not request.change_summary.strip():
         raise InvalidInput("--change-summary is empty; say in one sentence what differs from the champion.")
-    if request.optuna_trials < 0:
-        raise InvalidInput(f"--optuna-trials must be 0 or more, not {request.optuna_trials}.")
-    plugins.load("strategies", request.strategy).build(problem, _options(request), _features(work, request))
+    fitting.check(work.problem, _recipe(request))
 
 
-def _options(request: TrainRequest) -> StrategyOptions:
-    return StrategyOptions(
+def _recipe(request: TrainRequest) -> fitting.Recipe:
+    options = StrategyOptions(
         seed=request.seed, router_mode=request.router_mode, min_segment_rows=request.min_segment_rows
     )
-
-
-def _features(work: Workspace, request: TrainRequest) -> tuple[str, ...]:
-    return work.problem.feature_set(request.feature_set_version).features
+    return fitting.Recipe(request.feature_set_version, request.strategy, options, request.optuna_trials)
 
 
 def _lock(work: Workspace, hypothesis_id: str, digest: str, by: str) -> HypothesisLock:
@@ -197,36 +188,15 @@ def _train(
 ) -> TrainResult:
     problem = work.problem
     train_rows, holdout = snapshot.train, snapshot.holdout
-    truth = train_rows[problem.target].to_numpy(dtype=float)
     work.say(f"{len(train_rows):,} training rows, {len(holdout):,} holdout rows from {snapshot.record.holdout_from}")
 
-    fit_started = time.perf_counter()
-    featurizer = work.plugin.featurizer(request.feature_set_version, seed=request.seed)
-    features = featurizer.fit_transform(train_rows, truth)
-    work.say(f"{features.shape[1]} feature columns in {time.perf_counter() - fit_started:.1f} s")
-    strategy = plugins.load("strategies", request.strategy)
-    options = _options(request)
-    if request.optuna_trials:
-        found = strategy.tune(
-            problem, options, _features(work, request), features, truth, trials=request.optuna_trials, say=work.say
-        )
-        options = replace(options, params=found)
-    estimator = strategy.build(problem, options, _features(work, request))
-    if hasattr(strategy, "weights"):
-        weights = strategy.weights(problem, train_rows, truth)
-        estimator = estimator.fit(features, truth, sample_weight=weights)
-    else:
-        estimator = estimator.fit(features, truth)
-    fit_seconds = time.perf_counter() - fit_started
-    work.say(f"features and fit took {fit_seconds:.1f} s")
-
-    rows = snapshot.rows
-    everything = rows[problem.target].to_numpy(dtype=float)
-    model = models.with_history(models.assemble(featurizer, estimator), rows, everything)
-    holdout_features = model["features"].transform(holdout)
-    scored = models.score(model, problem, holdout, features=holdout_features)
-    card = scorecard(problem.metrics, scored, slices=problem.slices)
+    fitted = fitting.fit(
+        work.plugin, _recipe(request), rows=snapshot.rows, train=train_rows, holdout=holdout, say=work.say
+    )
+    model, scored = fitted.model, fitted.scored
+    estimator, params = model["model"], _params(request, fitted)
     bare_seconds = time.perf_counter() - started
+    card = with_intervals(fitted.card, scored, primary=problem.primary_metric, seed=request.seed)
     lineage = _lineage(work, request, snapshot.record, lock=lock, parent=parent)
     with TemporaryDirectory(prefix="run-") as name:
         folder = Path(name)
@@ -235,36 +205,39 @@ def _train(
             model=model,
             problem=problem,
             holdout=holdout,
-            features=holdout_features,
+            features=fitted.holdout_features,
             scored=scored,
             card=card.to_dict(),
             commit=work.commit,
             seed=request.seed,
         )
+        shap = dict(tables["shap"].itertuples(index=False, name=None))
         written = run_card.of(
             problem,
             lineage,
             card,
             record=snapshot.record,
-            params=_params(request, options, estimator),
+            params=params,
             importances=dict(tables["importances"].itertuples(index=False, name=None)),
-            shap=dict(tables["shap"].itertuples(index=False, name=None)),
+            shap=shap,
             shap_unit=estimator.contribution_unit,
             environment=run_files.environment(work.commit),
-            seconds=fit_seconds,
+            seconds=fitted.fit_seconds,
         )
-        run = Run(problem, model, request.seed, train_rows, holdout, features, holdout_features, scored)
+        tables_of = (fitted.features, fitted.holdout_features)
+        run = Run(problem, model, request.seed, train_rows, holdout, *tables_of, scored, shap)
         card_with_annexes = replace(written, annexes=tuple(annexes.written(run, folder)))
         for file, text in run_card.documents(card_with_annexes).items():
             (folder / file).write_text(text, "utf-8")
+        ends = card.intervals.flat() if card.intervals else {}
         version = work.registry.register(
             RunRecord(
                 name=request.run_name or f"{request.hypothesis_id} {request.strategy} {request.feature_set_version}",
                 lineage=lineage,
                 model=model,
                 trusted_types=models.trusted_types(),
-                metrics={**card.flat(), "fit_seconds": fit_seconds, "rows.train": len(train_rows)},
-                params=_params(request, options, estimator),
+                metrics={**card.flat(), **ends, "fit_seconds": fitted.fit_seconds, "rows.train": len(train_rows)},
+                params=params,
                 tags=_tags(lineage),
                 artifacts=folder,
                 example=run_files.example(problem, holdout, 5),
@@ -288,7 +261,7 @@ def _train(
         card=card,
         rows={"train": len(train_rows), "holdout": len(holdout)},
         seconds=seconds,
-        fit_seconds=fit_seconds,
+        fit_seconds=fitted.fit_seconds,
         bare_seconds=bare_seconds,
         problem=problem.name,
         primary=problem.primary_metric,
@@ -318,7 +291,8 @@ def _lineage(
     )
 
 
-def _params(request: TrainRequest, options: StrategyOptions, estimator: Any) -> dict[str, Any]:
+def _params(request: TrainRequest, fitted: fitting.Fitted) -> dict[str, Any]:
+    settings = getattr(fitted.model["model"], "settings", fitted.options.params)
     return {
         "strategy": request.strategy,
         "feature_set_version": request.feature_set_version,
@@ -327,7 +301,7 @@ def _params(request: TrainRequest, options: StrategyOptions, estimator: Any) -> 
         "min_segment_rows": request.min_segment_rows or "default",
         "optuna_trials": request.optuna_trials,
         "seed": request.seed,
-        **{f"booster.{name}": value for name, value in getattr(estimator, "settings", options.params).items()},
+        **{f"booster.{name}": value for name, value in settings.items()},
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Run:
     """A fitted model with its rows: cleaned (`train`, `holdout`), as the featurizer's tables (`features`,
-    `holdout_features`), and its answers on the holdout (`scored`)."""
+    `holdout_features`), its answers on the holdout (`scored`), and the mean absolute SHAP value by feature (`shap`)."""
 
     problem: Problem
     model: Pipeline
@@ -26,3 +27,4 @@ class Run:
     features: pd.DataFrame
     holdout_features: pd.DataFrame
     scored: Scored
+    shap: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,68 @@
+"""Training in one go, for a folder of files instead of a registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ds_workflow.cli.base import command, show, workspace
+
+
+def register(main: click.Group) -> None:
+    """Add the commands of this room."""
+
+    @command(
+        main,
+        "train",
+        section="Train",
+        examples="""train --problem adult_income --data adult/ --outdir income-model
+train --problem nyc_sales --simulate --strategy segmented_router --outdir sales-model --force""",
+    )
+    @click.option("--outdir", required=True, type=click.Path(path_type=Path), help="The folder to make.")
+    @click.option("--data", type=click.Path(path_type=Path), help="File or folder of the problem's source.")
+    @click.option("--simulate", is_flag=True, help="Use the problem's seeded simulator instead of a file.")
+    @click.option("--rows", type=int, help="Rows to simulate (default: what the problem needs, mostly 40,000).")
+    @click.option(
+        "--reference",
+        "references",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="Auxiliary table (coordinates, for example), recognised by its columns; may be repeated.",
+    )
+    @click.option("--feature-set-version", default="", show_default="the newest", help="A declared feature set.")
+    @click.option("--strategy", default="", show_default="the problem's first", help="How the model is built.")
+    @click.option("--optuna-trials", default=0, show_default=True, help="Hyperparameter trials on training rows.")
+    @click.option("--seed", default=42, show_default=True)
+    @click.option("--force", is_flag=True, help="Replace what an earlier 'train' left in the folder.")
+    def train(
+        outdir: Path,
+        data: Path | None,
+        simulate: bool,
+        rows: int | None,
+        references: tuple[Path, ...],
+        feature_set_version: str,
+        strategy: str,
+        optuna_trials: int,
+        seed: int,
+        force: bool,
+    ) -> None:
+        """Train in one go, without a registry: metrics.json, the model, its feature pipeline, feature importances."""
+        from ds_workflow.use_cases import fit
+
+        result = fit.fit(
+            workspace(),
+            fit.FitRequest(
+                outdir=outdir,
+                data=data,
+                references=references,
+                simulate=simulate,
+                rows=rows,
+                feature_set_version=feature_set_version,
+                strategy=strategy,
+                optuna_trials=optuna_trials,
+                seed=seed,
+                force=force,
+            ),
+        )
+        show(result.to_dict(), result.text)

@@ -1,0 +1,126 @@
+"""A problem that another distribution brings through the entry point goes the whole way, and nothing here names it.
+
+The metadata is that of a real installation, read by a Python of its own; the package lies in a folder on its path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.end_to_end
+
+# One Python runs the commands one after the other, each as the command line would, and hands back what each printed.
+CALLS = """
+import contextlib, io, json, sys
+from ds_workflow.cli.main import main
+answers = []
+for words in json.load(sys.stdin):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        try:
+            code = main(words, standalone_mode=False) or 0
+        except SystemExit as stop:
+            code = stop.code
+    answers.append([code, out.getvalue()])
+print(json.dumps(answers))
+"""
+PREDICTED = """
+import json, sys
+from ds_workflow.use_cases import predict
+from ds_workflow.workspace import Workspace
+champion = predict.champion(Workspace.at(sys.argv[1], "machine_failure"))
+answers, errors = champion.predict([{"kind": "PUMP", "temperature": 95.0, "vibration": 9.0},
+                                    {"kind": "FAN", "temperature": 40.0, "vibration": 0.4}])
+_, wrong = champion.predict([{"kind": "KETTLE", "temperature": 40.0, "repair_cost": 3}])
+print(json.dumps([answers, [e.to_dict() for e in errors], [e.to_dict() for e in wrong]]))
+"""
+
+
+def install(house: Path, site: Path, *, module: str = "machine_failure", name: str = "machine_failure") -> None:
+    """What an installer leaves behind: the module, its policy, and the distribution's metadata."""
+    for file in ("machine_failure.py", "machine_failure.yaml"):
+        site.mkdir(exist_ok=True)
+        shutil.copy(house / "tests" / "support" / "outside" / file, site)
+    info = site / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8")
+    (info / "entry_points.txt").write_text(f"[ds_workflow.problems]\n{name} = {module}\n", "utf-8")
+
+
+def python(house: Path, site: Path, *words: str, text: str = "") -> Any:
+    """What a fresh Python prints, as JSON; `site` is on its path as an environment's site-packages would be."""
+    path = os.pathsep.join([str(house), str(site)])
+    done = subprocess.run(
+        [sys.executable, "-P", *words], input=text, capture_output=True, text=True, check=False, timeout=600,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def calls(house: Path, site: Path, home: Path, *commands: list[str]) -> list[tuple[int, Any]]:
+    text = json.dumps([["--workspace", str(home), "--json", *words] for words in commands])
+    return [(code, json.loads(out)) for code, out in python(house, site, "-c", CALLS, text=text)]
+
+
+def test_a_problem_from_outside_goes_the_whole_way(house: Path, tmp_path: Path) -> None:
+    site, home = tmp_path / "site", tmp_path / "home"
+    install(house, site)
+    mine = ["--problem", "machine_failure"]
+    done = calls(
+        house, site, home,
+        ["problems"],
+        ["data-snapshot", *mine, "--dataset-version", "sim-v1", "--simulate", "--rows", "4000"],
+        ["bootstrap-champion", *mine, "--dataset-version", "sim-v1", "--feature-set-version", "v1.0",
+         "--strategy", "logistic", "--owner", "ana", "--approved-by", "ana"],
+        ["train", *mine, "--simulate", "--rows", "2000", "--outdir", str(tmp_path / "out")],
+        ["data-dictionary", *mine, "--out", str(tmp_path / "page.md")],
+    )  # fmt: skip
+    assert [code for code, _ in done] == [0, 0, 0, 0, 0], done
+    listed, snapshot, proposal, trained, _ = (answer for _, answer in done)
+
+    entry = next(p for p in listed if p["name"] == "machine_failure")
+    assert {p["name"] for p in listed} > {"nyc_sales", "machine_failure"}
+    assert entry["policy_version"] == "outside-1", "the policy beside the module is the one that holds"
+    assert {"overall_roc_auc_floor", "leakage"} <= {gate["name"] for gate in entry["gates"]}
+    assert snapshot["rows"] == 4000
+    assert (proposal["effect"], proposal["champion"]) == ("applied", None)
+    assert trained["metrics"]["roc_auc"] > 0.6 > trained["naive"]["roc_auc"]
+    assert "Velocity of the housing" in (tmp_path / "page.md").read_text("utf-8")
+
+    (hot, cool), errors, wrong = python(house, site, "-c", PREDICTED, str(home))
+    assert errors == []
+    assert hot["probability"] > 0.5 > cool["probability"]
+    assert {e["field"] for e in wrong} == {"kind", "repair_cost"}
+
+
+def test_the_workspaces_own_policy_wins_over_the_shipped_one(house: Path, tmp_path: Path) -> None:
+    site, home = tmp_path / "site", tmp_path / "home"
+    install(house, site)
+    (home / "config" / "policies").mkdir(parents=True)
+    shipped = (site / "machine_failure.yaml").read_text("utf-8")
+    (home / "config/policies/machine_failure.yaml").write_text(shipped.replace("outside-1", "house-7"), "utf-8")
+    (site / "machine_failure.yaml").unlink()
+    ((code, detail),) = calls(house, site, home, ["problems", "machine_failure"])
+    assert (code, detail["policy_version"]) == (0, "house-7")
+    (home / "config/policies/machine_failure.yaml").unlink()
+    ((code, detail),) = calls(house, site, home, ["problems", "machine_failure"])
+    assert (code, detail["policy_version"], detail["gates"]) == (0, None, [])
+    assert "config/policies/machine_failure.yaml" in detail["without_policy"]
+
+
+def test_a_broken_plug_in_is_named_and_nothing_crashes(house: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    install(house, site, module="no_such_module", name="kettles")
+    ((code, answer),) = calls(house, site, tmp_path / "home", ["problems", "kettles"])
+    assert code == 2
+    assert "kettles" in answer["error"]["message"] and "no_such_module" in answer["error"]["message"]
+    assert "uninstall" in answer["error"]["hint"]
