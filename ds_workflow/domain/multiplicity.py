@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,12 @@ def _checked(p_values: Sequence[float] | Floats) -> Floats:
     if p.ndim != 1 or not np.all((p >= 0) & (p <= 1)):
         raise InvalidInput(f"p-values must be a flat list of numbers from 0 to 1, not {p_values!r}.")
     return p
+
+
+def bonferroni(p_values: Sequence[float] | Floats) -> Floats:
+    """p-values times their number, at most 1, shape (m,): the same promise as `holm`, never better than it."""
+    p = _checked(p_values)
+    return np.minimum(p * len(p), 1.0)
 
 
 def holm(p_values: Sequence[float] | Floats) -> Floats:
@@ -44,3 +50,11 @@ def benjamini_hochberg(p_values: Sequence[float] | Floats) -> Floats:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
+
+
+# by the name that people choose them by
+ADJUSTMENTS: Mapping[str, Callable[[Sequence[float] | Floats], Floats]] = {
+    "holm": holm,
+    "bonferroni": bonferroni,
+    "benjamini-hochberg": benjamini_hochberg,
+}

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_workflow.domain.multiplicity import benjamini_hochberg, holm
+from ds_workflow.domain.multiplicity import benjamini_hochberg, bonferroni, holm
 from ds_workflow.errors import InvalidInput
 
 P = (0.01, 0.02, 0.03, 0.04, 0.05, 0.001)
 
 
 def test_r_p_adjust() -> None:
+    assert bonferroni(P) == pytest.approx([0.06, 0.12, 0.18, 0.24, 0.30, 0.006])
     assert holm(P) == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09, 0.006])
     assert benjamini_hochberg(P) == pytest.approx([0.03, 0.04, 0.045, 0.048, 0.05, 0.006])
 
