@@ -35,7 +35,7 @@ EXIT: tuple[tuple[type[Exception], int], ...] = (
     (PermissionError, UNAVAILABLE),
     (OSError, UNAVAILABLE),
 )
-SECTIONS = ("Every day", "Data", "Hypothesis", "Train", "Arena", "Release", "Serve and look", "People")
+SECTIONS = ("Every day", "Data", "Hypothesis", "Train", "Arena", "Release", "Serve and look", "Experiments", "People")
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import click
 
-from ds_workflow.cli import arena, daily, data, fit, hypothesis, look, monitor, problems, release, train, users
+from ds_workflow.cli import (
+    arena,
+    daily,
+    data,
+    experiment,
+    fit,
+    hypothesis,
+    look,
+    monitor,
+    problems,
+    release,
+    train,
+    users,
+)
 from ds_workflow.cli.base import Stage, shared_options
 
 
@@ -41,5 +54,5 @@ def main() -> None:
     """One champion per problem; written hypotheses challenge it; the arena compares; a person decides."""
 
 
-for room in (daily, monitor, problems, data, hypothesis, fit, train, arena, release, look, users):
+for room in (daily, monitor, problems, data, hypothesis, fit, train, arena, release, look, experiment, users):
     room.register(main)

@@ -105,8 +105,8 @@ def analyse(
         raise InvalidInput("An experiment needs a metric that decides.", hint="Name one that is no guardrail first.")
     if correction not in ADJUSTMENTS:
         raise InvalidInput(f"There is no correction '{correction}'.", hint=f"One of {', '.join(ADJUSTMENTS)}.")
-    _require(table, layout, measures)
-    rows, mixed = _settled(table, layout)
+    require(table, layout, measures)
+    rows, mixed = settled(table, layout)
     arms = [layout.control, *sorted(set(rows[layout.arm].unique()) - {layout.control})]
     seen = ", ".join(arms)
     if layout.control not in set(rows[layout.arm]) or len(arms) < 2:
@@ -125,7 +125,7 @@ def analyse(
             part = rows if place == OVERALL else rows[rows[layout.segment].astype(str) == place]
             for arm in arms[1:]:
                 sides = [part[part[layout.arm] == a] for a in (layout.control, arm)]
-                contrast = _contrast(sides, measure, layout, level)
+                contrast = contrast_of(sides, measure, layout, level=level)
                 if contrast is not None:
                     found.append(Row(measure, arm, place, contrast, contrast.p_value))
     rows_found = _corrected(found, correction)
@@ -138,7 +138,8 @@ def analyse(
     return Analysis(tuple(rows_found), units, split, mixed, correction, said, warnings)
 
 
-def _require(table: pd.DataFrame, layout: Layout, measures: Sequence[Measure]) -> None:
+def require(table: pd.DataFrame, layout: Layout, measures: Sequence[Measure]) -> None:
+    """Refuse columns that are not there, that hold no numbers, or that miss values."""
     named = [layout.arm, layout.unit, layout.segment]
     named += [c for m in measures for c in (m.outcome, m.denominator, m.covariate)]
     lost = [c for c in dict.fromkeys(named) if c and c not in table.columns]
@@ -156,7 +157,7 @@ def _require(table: pd.DataFrame, layout: Layout, measures: Sequence[Measure]) -
                 )
 
 
-def _settled(table: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, int]:
+def settled(table: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, int]:
     """Rows with an arm, without the units that were seen in two arms; and how many those were."""
     rows = table[table[layout.arm].notna()].assign(**{layout.arm: lambda t: t[layout.arm].astype(str)})
     if not layout.unit:
@@ -170,7 +171,7 @@ def _units(rows: pd.DataFrame, layout: Layout) -> int:
     return int(rows[layout.unit].nunique()) if layout.unit else len(rows)
 
 
-def _contrast(sides: Sequence[pd.DataFrame], m: Measure, layout: Layout, level: float) -> Contrast | None:
+def contrast_of(sides: Sequence[pd.DataFrame], m: Measure, layout: Layout, *, level: float) -> Contrast | None:
     """The right test for what the columns hold; None where an arm has fewer than two units."""
     if min(_units(side, layout) for side in sides) < 2:
         return None

@@ -1,0 +1,123 @@
+"""What an experiment showed: a few lines for the terminal, a page with the forest of its contrasts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ds_workflow.domain.ab_test.analysis import OVERALL, Analysis, Row
+from ds_workflow.reports.charts import ForestRow, forest_plot
+from ds_workflow.reports.page import bullets, figure, page, para, pill, section, table
+from ds_workflow.reports.tables import count, esc, measure, number, percent, span, text_table
+
+WIDE, SLIM = 870, 350
+_TONE = {"ship": "pass", "keep": "fail", "continue": "inconclusive"}
+
+
+def unit_of(row: Row) -> str:
+    """Shares are shown in per cent, everything else as numbers."""
+    return "share" if row.contrast.test == "two-proportion z" else ""
+
+
+def text(found: Analysis) -> str:
+    """For the terminal."""
+    rows = [
+        [
+            _name(r),
+            r.contrast.test,
+            measure(r.contrast.control, unit_of(r)),
+            measure(r.contrast.treatment, unit_of(r)),
+            measure(r.contrast.estimate, unit_of(r), difference=True),
+            span(r.contrast.interval, unit_of(r), difference=True),
+            f"{r.contrast.p_value:.2g}",
+            "" if r.measure.guardrail else f"{r.corrected:.2g}",
+        ]
+        for r in found.rows
+    ]
+    level = f"{100 * found.primary.contrast.level:g} % interval"
+    heads = ["metric", "test", "control", "treatment", "difference", level, "p", f"p ({found.correction})"]
+    arms = ", ".join(f"{arm} {count(n)}" for arm, n in found.units.items())
+    lines = [
+        f"{found.recommendation.verdict.upper()}: {found.recommendation.why}",
+        *([f"About {count(found.recommendation.units_per_arm)} units per arm would tell."] if _wanted(found) else []),
+        "",
+        f"Units: {arms}; planned split p = {found.sample_ratio:.2g}",
+        "",
+        *text_table(heads, rows, align="llrrrlrr"),
+    ]
+    return "\n".join([*lines, *(f"  ! {w}" for w in found.warnings)])
+
+
+def _wanted(found: Analysis) -> bool:
+    return found.recommendation.units_per_arm is not None
+
+
+def _name(r: Row) -> str:
+    place = "" if r.segment == OVERALL else f", {r.segment}"
+    return f"{r.measure.name}{' (guardrail)' if r.measure.guardrail else ''}, {r.arm}{place}"
+
+
+def html(found: Analysis, *, title: str) -> str:
+    """The page: recommendation, forest, table, warnings."""
+    first = found.primary
+    verdict = found.recommendation.verdict
+    tiles = [
+        ("Difference", measure(first.contrast.estimate, unit_of(first), difference=True)),
+        ("Interval", span(first.contrast.interval, unit_of(first), difference=True)),
+        ("Relative", percent(first.contrast.relative, signed=True) if first.contrast.relative is not None else "n/a"),
+        ("p, corrected", f"{first.corrected:.2g}"),
+        ("Units", " : ".join(count(n) for n in found.units.values())),
+        ("Split, p", f"{found.sample_ratio:.2g}"),
+    ]
+    shown = "".join(f'<div class="tile"><div class="name">{esc(k)}</div><b>{esc(v)}</b></div>' for k, v in tiles)
+    rows = [
+        [
+            esc(_name(r)),
+            esc(r.contrast.test),
+            esc(measure(r.contrast.control, unit_of(r))),
+            esc(measure(r.contrast.treatment, unit_of(r))),
+            esc(measure(r.contrast.estimate, unit_of(r), difference=True)),
+            esc(span(r.contrast.interval, unit_of(r), difference=True)),
+            f"{r.contrast.p_value:.2g}",
+            "" if r.measure.guardrail else f"{r.corrected:.2g}",
+            number(r.contrast.effect_size) if r.contrast.effect_size is not None else "",
+        ]
+        for r in found.rows
+    ]
+    heads = ["Metric", "Test", "Control", "Treatment", "Difference", "Interval", "p", "Corrected", "Effect size"]
+    body = [
+        f'<div class="head"><div class="eyebrow">Experiment</div><h1>{esc(title)}</h1>'
+        f"<p>{pill(_TONE[verdict], verdict)} {esc(found.recommendation.why)}</p>"
+        f'<div class="tiles">{shown}</div></div>',
+        section("Contrasts", *_forests(found.rows), table(heads, rows, align="llrrrlrrr")),
+        section("Warnings", bullets(found.warnings)),
+        section(
+            "How to read it",
+            para(
+                "Treatment minus control, two-sided. The effect size is Cohen's h for shares and d for means. p-values "
+                f"are corrected over metrics, arms and segments ({found.correction}). No observed power is given: it "
+                "only says the p-value again."
+            ),
+        ),
+    ]
+    return page(f"Experiment: {title}", "\n".join(part for part in body if part))
+
+
+def _forests(rows: Sequence[Row]) -> list[str]:
+    """One forest per metric, since metrics differ in unit."""
+    out = []
+    for name in dict.fromkeys(r.measure.name for r in rows):
+        mine = [r for r in rows if r.measure.name == name]
+        lines = [ForestRow(f"{r.arm}, {r.segment}", r.contrast.estimate, r.contrast.interval, _status(r)) for r in mine]
+
+        def draw(width: int, lines: Sequence[ForestRow] = lines, mine: Sequence[Row] = mine, name: str = name) -> str:
+            return forest_plot(lines, title=name, unit=unit_of(mine[0]), width=width, styled=False)
+
+        out.append(figure(name, "Treatment minus control, with intervals.", draw(WIDE), draw(SLIM)))
+    return out
+
+
+def _status(r: Row) -> str:
+    low, high = r.contrast.interval
+    if low <= 0 <= high:
+        return "unclear"
+    return "better" if (low > 0) == r.measure.greater_is_better else "worse"
