@@ -4,9 +4,9 @@
     python benchmarks/problems.py --only adult_income --json
 
 The rows are split as the problem declares (by time, or as the source has it), and no choice was made on the held-out
-part. Beside each figure stands its 95 % interval from a cluster bootstrap. A target is `shown` when the whole interval of
-the better model reaches it, and `met` when only the figure does. Each problem runs in a process of its own, one after
-the other; where the source is a subset, or the rows are simulated, the table says so.
+part. Beside each figure stands its 95 % interval from a cluster bootstrap. A target is `shown` when the whole interval
+of the better model reaches it, and `met` when only the figure does. Each problem runs in a process of its own, one
+after the other; where the source is a subset, or the rows are simulated, the table says so.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ PROBLEMS: dict[str, Entry] = {
         {"roc_auc": 0.98, "recall_at_1pct_fpr": 0.60, "pr_auc": None, "ece": None},
         Side("v1.0", "logistic"),
         Side("v2.0", "calibrated"),
-        caveat="a subset: 29,082 of the 284,807 published rows with all 492 frauds, weighted to the published base rate",
+        caveat="a subset: 29,082 of the 284,807 published rows, all 492 frauds among them, weighted to the whole",
     ),
     "taxi_demand": Entry(
         "nyc_tlc_taxi",
@@ -156,7 +156,8 @@ def measure(name: str, data: Path, seed: int) -> dict[str, Any]:
         "models": {"champion": entry.champion.words, "challenger": entry.challenger.words},
         "targets": targets,
         "figures": figures,
-        "met": {m: met(targets[m], [figures[s].get(m) for s in ("champion", "challenger")]) for m in targets},
+        "met": {m: met(targets[m], [figures[s].get(m) for s in ("champion", "challenger")]) for m in targets}
+        | ({"p99_ms": "met" if max(requests.values()) < entry.p99_ms else "missed"} if entry.p99_ms else {}),
         "p99_ms": {"target": entry.p99_ms, **requests},
         "train_seconds": seconds,
     }  # fmt: skip
@@ -197,10 +198,8 @@ def table(results: list[dict[str, Any]]) -> str:
             lines.append("| " + " | ".join([one["problem"], m, bound(target), *cells, one["met"][m]]) + " |")
         p99 = one["p99_ms"]
         if p99["target"] is not None:
-            slow = max(p99["champion"], p99["challenger"])
             cells = [one["problem"], "one request, p99", f"< {p99['target']:g} ms", "", f"{p99['champion']:g} ms"]
-            verdict = "met" if slow < p99["target"] else "missed"
-            lines.append("| " + " | ".join([*cells, f"{p99['challenger']:g} ms", verdict]) + " |")
+            lines.append("| " + " | ".join([*cells, f"{p99['challenger']:g} ms", one["met"]["p99_ms"]]) + " |")
         rows, since = one["rows"], f" from {one['from']}" if one["from"] else ""
         models = ", ".join(
             f"{side} {words} ({one['train_seconds'][side]:g} s)" for side, words in one["models"].items()

@@ -19,8 +19,6 @@ import pandas as pd
 import support
 from support import bars, by, compare, group_bars, show
 
-from ds_workflow.reports.charts import reliability_curve
-
 lab = support.open_lab("adult_income", rows=20_000)
 problem, train, holdout = lab.problem, lab.train, lab.holdout
 
@@ -118,19 +116,11 @@ show(support.by_group("tpr", "sex", pair))
 show(support.by_group("tpr", "race", pair))
 
 # %% [markdown]
-# Its probabilities mean what they say, or not: each point is a tenth of the holdout.
+# Do its probabilities mean what they say? Each point is a bin of equal information.
 
 
 # %%
-def bins(scored: support.Scored) -> list[tuple[float, float, int]]:
-    """Tenths of the rows in the order of prediction: mean said, share seen, rows."""
-    parts = np.array_split(np.argsort(scored.prediction, kind="stable"), 10)
-    return [(float(scored.prediction[p].mean()), float(scored.truth[p].mean()), len(p)) for p in parts]
-
-
-show(reliability_curve(bins(champion.scored), title="Champion: said and seen"))
-show(f"Expected calibration error: champion {support.metric('ece')(champion.scored):.3f}, "
-     f"challenger {support.metric('ece')(challenger.scored):.3f}.")  # fmt: skip
+support.reliability(lab, champion.scored, "Champion")
 
 # %% [markdown]
 # ## What to try next

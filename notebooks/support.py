@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -22,12 +22,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ds_workflow import plugins
 from ds_workflow.adapters import fitting
+from ds_workflow.domain import calibration
 from ds_workflow.domain.metrics import Metric, Scored, metric
 from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.scorecard import rows_of, scorecard, with_intervals
 from ds_workflow.domain.snapshot import conform, holdout_mask
 from ds_workflow.domain.strategy import StrategyOptions
-from ds_workflow.reports.charts import Bar, BarGroup, grouped_bars, horizontal_bars
+from ds_workflow.reports import calibration as calibration_words
+from ds_workflow.reports.charts import Bar, BarGroup, grouped_bars, horizontal_bars, reliability_curve
 from ds_workflow.reports.run_card import interval_text, metric_text
 from ds_workflow.reports.tables import metric_title, metric_unit
 
@@ -70,11 +72,11 @@ class Lab:
         return fitting.fit(self.plugin, recipe, rows=self.rows, train=self.train, holdout=self.holdout, say=silent)
 
 
-def open_lab(name: str, *, rows: int, seed: int = 42) -> Lab:
-    """Rows of the problem's simulator; DS_WORKFLOW_NOTEBOOK_ROWS may ask for fewer. Says what they are."""
+def open_lab(name: str, *, rows: int, least: int = 0, seed: int = 42) -> Lab:
+    """Rows of the problem's simulator; DS_WORKFLOW_NOTEBOOK_ROWS may ask for fewer, down to `least`. Says what they are."""
     plugin = plugins.load("problems", name)
     problem: Problem = plugin.PROBLEM
-    asked = min(rows, int(os.environ.get(ROWS_VARIABLE) or rows))
+    asked = min(rows, max(least, int(os.environ.get(ROWS_VARIABLE) or rows)))
     raw = plugin.simulate(rows=asked, seed=seed)
     cleaned, dropped = plugin.clean(raw)
     frame = conform(problem, cleaned)
@@ -157,6 +159,14 @@ def group_bars(name: str, group: str, models: Mapping[str, Scored], title: str, 
         for value, row in table.iterrows()
     ]
     show(grouped_bars(groups, title=title, unit=metric_unit(name), labels=tuple(models)))
+
+
+def reliability(lab: Lab, scored: Scored, name: str) -> None:
+    """Said against seen, in bins of equal information, with the verdict in words."""
+    found = calibration.calibration(scored, seed=lab.seed)
+    points = [(b.predicted, b.observed, b.rows) for b in found.bins]
+    show(reliability_curve(points, title=f"{name}: said and seen"))
+    show(f"{name}: {calibration_words.verdict(found)}")
 
 
 def slice_errors(rows: pd.DataFrame, error: np.ndarray[Any, Any], columns: Mapping[str, Callable[[pd.DataFrame], Any]],

@@ -137,8 +137,10 @@ def fits(password: str, stored: str | None) -> bool:
 @cache
 def _hasher() -> Any:
     from pwdlib import PasswordHash
+    from pwdlib.hashers.argon2 import Argon2Hasher
 
-    return PasswordHash.recommended()
+    # OWASP, Password Storage Cheat Sheet: Argon2id with 19 MiB and two passes on one lane; tries are limited besides
+    return PasswordHash((Argon2Hasher(memory_cost=19_456, time_cost=2, parallelism=1),))
 
 
 @cache

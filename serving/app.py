@@ -18,6 +18,7 @@ from registry.errors import RegistryError
 from serving.api import health, predict
 from serving.errors import body_of, status_of
 from serving.hub import Hub
+from serving.web import console
 
 ROOMS = (predict, health)
 ABOUT = """Answers of the champions of one workspace.
@@ -41,6 +42,7 @@ def create_app(work: Workspace | None = None) -> FastAPI:
     app.state.hub = hub
     for room in ROOMS:
         room.mount(app, hub)
+    console.mount(app, hub)
 
     def refused(request: Request, status: int, body: object, reason: str) -> JSONResponse:
         hub.log.add(Refused(hub.clock(), request.url.path[:200], status, reason[:300]))

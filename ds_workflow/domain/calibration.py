@@ -9,7 +9,8 @@ usual ways to put probabilities right.
   from the probabilities. Where rows of one class weigh more than those of the other (all rare ones kept, others
   sampled), classes are drawn as such a sample shows them.
 * Brier score = reliability - resolution + uncertainty (A. H. Murphy 1973, "A new vector partition of the probability
-  score"), over the bins of the ECE; what the bins blur (D. Stephenson, C. Coelho, I. Jolliffe 2008) is `within`.
+  score"), over the bins of equal information; `within` is what the bins blur (D. Stephenson, C. Coelho, I. Jolliffe
+  2008).
 * Calibration line (D. R. Cox 1958, "Two further applications of a model for binary regression"): log odds of the truth
   = intercept + slope x log odds answered. Slope below 1: too sure; above: too unsure. In the large: the intercept when
   the slope is held at 1; above 0 the answers are too low. Intervals at 95 % from a variance that is robust to clusters
@@ -64,7 +65,8 @@ class Calibration:
 
     `predicted` and `observed` are the mean answer and the share of class 1. `by_chance` is the mean calibration error
     of a perfect model, `by_chance_high` what it stays below in 19 of 20 draws. `slope` and `intercept` are None where
-    the classes are told apart without error and a line has no end; `in_the_large` is None where there is one class only.
+    the classes are told apart without error and a line has no end; `in_the_large` is None where there is one class
+    only.
     """
 
     rows: int
@@ -97,7 +99,7 @@ def calibration(scored: Scored, *, seed: int, bins: int = RELIABILITY_BINS) -> C
         raise InvalidInput("Calibration is asked of probabilities, at least one.")
     place = bin_of(p, weight=scored.weight)
     brier = float(np.average((p - y) ** 2, weights=weight))
-    terms = brier_terms(p, y, weight, place)
+    terms = brier_terms(p, y, weight, information_bin(scored, bins=bins))
     clusters = codes(scored.groups["cluster"])[0] if "cluster" in scored.groups else None
     odds = log_odds(p)
     line = logistic_line(odds, y, weight=weight, clusters=clusters)
@@ -130,8 +132,7 @@ def log_odds(probability: Floats) -> Floats:
 def reliability_bins(scored: Scored, *, bins: int = RELIABILITY_BINS) -> tuple[Bin, ...]:
     """Bins of equal information, from the lowest answers to the highest."""
     p, y, weight = scored.prediction, scored.truth, scored.weights
-    information = weight * np.maximum(p * (1 - p), _NEAREST)
-    place = bin_of(p, bins=bins, weight=information)
+    place = information_bin(scored, bins=bins)
     found = []
     for b in np.unique(place):
         mine = place == b
@@ -149,6 +150,12 @@ def reliability_bins(scored: Scored, *, bins: int = RELIABILITY_BINS) -> tuple[B
             )
         )
     return tuple(found)
+
+
+def information_bin(scored: Scored, *, bins: int) -> NDArray[np.int64]:
+    """The bin of every row, shape (n,), all of them with about the same sum of weight x p (1 - p)."""
+    p = scored.prediction
+    return bin_of(p, bins=bins, weight=scored.weights * np.maximum(p * (1 - p), _NEAREST))
 
 
 def wilson(share: float, rows: float) -> Interval:

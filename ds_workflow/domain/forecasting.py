@@ -12,8 +12,9 @@ A forecast problem has many series (zones), each with a count at every step (hou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -138,13 +139,66 @@ def poisson_mape(mean: float) -> float:
 
 
 def poisson_wape(mean: Floats) -> Floats:
-    """E|Y - mean| / mean for Poisson counts Y, shape as `mean`: 2 exp(-m) m^floor(m) / floor(m)! (the mean deviation of
-    the Poisson law, E. L. Crow 1958, Biometrika 45)."""
-    from scipy.special import gammaln
+    """E|Y - mean| / mean for Poisson counts Y, shape as `mean`: 2 exp(-m) m^floor(m) / floor(m)!, and 2 where the mean
+    is 0 (the mean deviation of the Poisson law, E. L. Crow 1958, Biometrika 45)."""
+    from scipy.special import gammaln, xlogy
 
     whole = np.floor(mean)
-    with np.errstate(divide="ignore"):
-        return np.asarray(2 * np.exp(-mean + whole * np.log(mean) - gammaln(whole + 1)), dtype=np.float64)
+    return np.asarray(2 * np.exp(-mean + xlogy(whole, mean) - gammaln(whole + 1)), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class VolumeClass:
+    """Rows whose usual count lies from `low` to below `high`: their errors, and what is left of them if every count is
+    Poisson with the forecast as its mean. A share is of the volume of all rows; MAPE is of counts above 0."""
+
+    low: float
+    high: float
+    rows: int
+    share: float
+    wape: float
+    wape_left: float
+    mape: float
+    mape_left: float
+
+
+def by_volume(scored: Scored, usual: Floats, *, cuts: Sequence[float]) -> tuple[VolumeClass, ...]:
+    """The classes between `cuts` (ascending), and beyond the last, that hold a pick-up; `usual` as in Yardstick."""
+    level = np.nan_to_num(usual)
+    grid = np.geomspace(0.01, max(float(scored.prediction.max()), 1.0), 200)
+    chance = np.array([poisson_mape(float(mean)) for mean in grid])
+    found = []
+    for low, high in pairwise([*cuts, np.inf]):
+        part = (level >= low) & (level < high)
+        truth, answer = scored.truth[part], scored.prediction[part]
+        above = truth > 0
+        if not above.any():
+            continue
+        error = np.abs(truth - answer)
+        found.append(
+            VolumeClass(
+                low=float(low),
+                high=float(high),
+                rows=int(part.sum()),
+                share=float(truth.sum() / scored.truth.sum()),
+                wape=float(error.sum() / truth.sum()),
+                wape_left=float((poisson_wape(answer) * answer).sum() / truth.sum()),
+                mape=float(np.mean(error[above] / truth[above])),
+                mape_left=float(np.mean(np.interp(answer[above], grid, chance))),
+            )
+        )
+    return tuple(found)
+
+
+def totals(scored: Scored, moment: Ints) -> Scored:
+    """All series together, one busy row per moment (n,): true and forecast counts added up."""
+    names, place = np.unique(moment, return_inverse=True)
+    return Scored(
+        names,
+        np.bincount(place, weights=scored.truth),
+        np.bincount(place, weights=scored.prediction),
+        groups={VOLUME: np.full(len(names), BUSY, dtype=object)},
+    )
 
 
 # --- the metrics -----------------------------------------------------------------------------------------------------

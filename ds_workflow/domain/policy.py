@@ -281,7 +281,10 @@ def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
         over = part.choice("over", OVER) if "over" in KINDS[kind] else "overall"
         if kind == "stress":
             by_kind = part.part("tolerances")
-            by_kind.keys(*(k for k in STRESSES if k != "season" or k in by_kind.content))  # rows may have no season
+            for key in by_kind.content:  # a kind that has a meaning and no tolerance fails the gate
+                _known(by_kind, key, STRESSES)
+            if not by_kind.content:
+                raise InvalidInput(f"{by_kind.path}: at least one kind is wanted, from: {', '.join(STRESSES)}.")
             _, high = _limits(kind, unit, metric(named).unit)
             tolerances = {k: by_kind.per_trial(k, trials, low=0.0, high=high) for k in by_kind.content}
             return GateSpec(name, kind, trials, named, unit, tolerances=tolerances)
@@ -298,7 +301,7 @@ def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
     if kind == "no_new_fairness_alerts":
         by_metric = part.part("tolerances")
         for key in by_metric.content:
-            _known_metric(by_metric, key, metrics)
+            _known(by_metric, key, metrics)
         if not by_metric.content:
             raise InvalidInput(f"{by_metric.path}: at least one metric is wanted, from: {', '.join(metrics)}.")
         tolerances = {
@@ -326,9 +329,9 @@ def _alternatives(part: _Part, metrics: Sequence[str]) -> tuple[Alternative, ...
     return tuple(found)
 
 
-def _known_metric(part: _Part, key: str, metrics: Sequence[str]) -> None:
-    if key not in metrics:
-        raise InvalidInput(f"{part.path}: unknown key '{key}'. Allowed: {', '.join(metrics)}.")
+def _known(part: _Part, key: str, names: Sequence[str]) -> None:
+    if key not in names:
+        raise InvalidInput(f"{part.path}: unknown key '{key}'. Allowed: {', '.join(names)}.")
 
 
 def _family(policy: Policy, trial: Trial) -> int:

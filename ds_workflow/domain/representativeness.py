@@ -138,7 +138,7 @@ def _told(train: pd.DataFrame, holdout: pd.DataFrame) -> tuple[float, tuple[floa
 
 def _numbers(values: pd.Series[Any]) -> Floats:
     if pd.api.types.is_numeric_dtype(values):
-        return values.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
     coded = pd.factorize(values, sort=True)[0].astype(np.float64)
     return np.asarray(np.where(coded < 0, np.nan, coded), dtype=np.float64)
 

@@ -109,7 +109,7 @@ def tradeoffs(scored: Scored, costs: Costs, *, own: float | None, seed: int, res
         raise InvalidInput(f"A trade-off needs rows of both classes; {positives} of {len(scored)} are of class 1.")
     asked = {
         "everything is flagged": 0.0,
-        **{f"{share:.1%} of class 0 flagged here": at_false_alarms(scored, share) for share in FALSE_ALARMS},
+        **{f"{100 * share:g} % of class 0 flagged here": at_false_alarms(scored, share) for share in FALSE_ALARMS},
         "one half": 0.5,
         "for these costs, if calibrated": costs.threshold,
         **({} if own is None else {"the model's own, from training rows": own}),

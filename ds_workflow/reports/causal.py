@@ -20,7 +20,7 @@ def sentence(lines: Sequence[Any]) -> str:
     interval = first.interval
     if interval is None:
         return "No interval, so nothing can be said."
-    side = "no clear effect" if interval[0] <= 0 <= interval[1] else ("a rise" if first.value > 0 else "a fall")
+    side = "No clear effect" if interval[0] <= 0 <= interval[1] else ("A rise" if first.value > 0 else "A fall")
     others = [line.estimate for line in lines[1:] if line.estimate.estimand != "descriptive"]
     apart = [e.estimator for e in others if not interval[0] <= e.value <= interval[1]]
     agreed = "the other estimators agree" if others and not apart else f"outside its interval: {', '.join(apart)}"
@@ -125,7 +125,7 @@ def _overlap(meeting: Overlap | None) -> list[str]:
         return []
     bins = zip(meeting.bins, meeting.bins[1:], meeting.treated, meeting.control, strict=False)
     total_t, total_c = max(sum(meeting.treated), 1), max(sum(meeting.control), 1)
-    groups = [BarGroup(f"{a:.2f} to {b:.2f}", (Bar(c / total_c), Bar(t / total_t))) for a, b, t, c in bins]
+    groups = [BarGroup(f"{a:.2f} to {b:.2f}", (Bar(c / total_c), Bar(t / total_t))) for a, b, t, c in bins if t or c]
 
     def draw(width: int) -> str:
         return grouped_bars(groups, title="Overlap", labels=("controls", "treated"), width=width, styled=False)

@@ -9,6 +9,7 @@ embedding page serves `CHART_CSS` itself.
 from __future__ import annotations
 
 from ds_workflow.reports.charts_bars import Bar, BarGroup, grouped_bars, horizontal_bars
+from ds_workflow.reports.charts_curves import BandPoint, band_curve
 from ds_workflow.reports.charts_forest import STATUS_MARKS, ForestRow, Line, coverage_chart, forest_plot
 from ds_workflow.reports.charts_lines import Month, reliability_curve, residual_series, sparkline
 from ds_workflow.reports.svg import CHART_CSS
@@ -16,11 +17,13 @@ from ds_workflow.reports.svg import CHART_CSS
 __all__ = [
     "CHART_CSS",
     "STATUS_MARKS",
+    "BandPoint",
     "Bar",
     "BarGroup",
     "ForestRow",
     "Line",
     "Month",
+    "band_curve",
     "coverage_chart",
     "forest_plot",
     "grouped_bars",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ds_workflow.reports.svg import SERIES, Axis, Canvas, factor_of, grid, legend, px, text_width, unit_words
-from ds_workflow.reports.tables import count, esc, finite, measure, percent, plain, typographic
+from ds_workflow.reports.tables import Interval, count, esc, finite, measure, pair, percent, plain, typographic
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,15 @@ def _month_words(months: Sequence[Month], labels: Sequence[str], unit: str) -> s
 
 
 def reliability_curve(
-    bins: Sequence[tuple[float, float, int]], *, title: str, width: int = 320, styled: bool = True
+    bins: Sequence[tuple[float, float, int]],
+    *,
+    title: str,
+    intervals: Sequence[Interval | None] = (),
+    width: int = 320,
+    styled: bool = True,
 ) -> str:
-    """Mean predicted share against the share observed, `(predicted, observed, rows)` per bin, with the diagonal."""
+    """Mean predicted share against the share observed, `(predicted, observed, rows)` per bin, with the diagonal and,
+    where `intervals` gives them, the interval of every observed share."""
     known = [(p, o, n) for p, o, n in bins if finite(p) is not None and finite(o) is not None]
     words = "; ".join(f"predicted {percent(p)}, observed {percent(o)}, {count(n)} rows" for p, o, n in known)
     canvas = Canvas(width, width, plain(title), words or "no bins")
@@ -108,6 +114,9 @@ def reliability_curve(
     canvas.line(x_axis.at(0), y_axis.at(0), x_axis.at(1), y_axis.at(1), "axis dash")
     most = max([n for *_, n in known], default=0)
     at = [(x_axis.at(p), y_axis.at(o)) for p, o, _ in known]
+    for (p, *_), ends in zip(bins, map(pair, intervals), strict=False):
+        if ends is not None:
+            canvas.line(x_axis.at(p), y_axis.at(ends[0]), x_axis.at(p), y_axis.at(ends[1]), "whisker")
     if at:
         canvas.path(at, "l-challenger")
     for (x, y), (p, o, n) in zip(at, known, strict=True):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ds_workflow.domain.explanations import Case, Curve, Explanations
-from ds_workflow.reports.charts import ForestRow, forest_plot
-from ds_workflow.reports.charts_curves import BandPoint, band_curve
+from ds_workflow.reports.charts import BandPoint, ForestRow, band_curve, forest_plot
 from ds_workflow.reports.run_card import SLIM, WIDE
 from ds_workflow.reports.tables import code, md, md_table, measure, number
 

@@ -32,6 +32,7 @@ FOLDS = 4
 LEAST_OF_A_CLASS = 10
 _HASHES = 2**31 - 1
 _MOST_STEPS = 2_000
+_SMALL = 0.03  # about one run's part in a text of some hundred, at length 1: alike in size, the fit settles quickly
 Counts = sparse.csr_array
 Words = list[tuple[str, float]]
 
@@ -141,7 +142,7 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
                 hint="Give more rows, or a smaller 'least_rows'.",
             )
         self.design_ = Design().fit(X, self._others)
-        others = self.design_.transform(X)
+        others = self._beside(X)
         line = self._line(counts, others, target, float(settings["C"]))
         weights, coefficients, intercept = self._learn(counts, others, target, float(settings["C"]))
         # float32 halves the file, and is finer than what the rows can tell
@@ -202,11 +203,15 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
     def _others(self) -> tuple[str, ...]:
         return tuple(name for name in self.features if name not in self.texts)
 
+    def _beside(self, X: pd.DataFrame) -> Floats:
+        """The columns that are no text, (n, terms), as small as a run is in a text."""
+        return _SMALL * self.design_.transform(X)
+
     def _by_feature(self, X: pd.DataFrame) -> Floats:
         check_is_fitted(self, "coefficients_")
         require(X, self.features)
         counts = [self.vocabularies_[name].count(X[name]) for name in self.texts]
-        return np.column_stack(list(self._parts(counts, self.design_.transform(X))))
+        return np.column_stack(list(self._parts(counts, self._beside(X))))
 
     def _parts(self, counts: Sequence[Counts], others: Floats) -> Iterator[Floats]:
         """The log odds that each feature adds, (n,) each, in the order of `features`."""
@@ -240,7 +245,10 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
 
         weights = [self._weights(block, target) for block in counts]
         matrix = self._matrix(counts, weights, others)
-        fitted = LogisticRegression(C=strength, solver="lbfgs", max_iter=_MOST_STEPS)
+        # the dual costs one pass over the texts a step, however many runs there are
+        fitted = LogisticRegression(
+            C=strength, solver="liblinear", dual=True, max_iter=_MOST_STEPS, random_state=self.seed
+        )
         fitted.fit(matrix, target)
         if int(fitted.n_iter_[0]) >= _MOST_STEPS:
             raise InvalidInput(f"The logistic regression did not settle within {_MOST_STEPS} steps.")

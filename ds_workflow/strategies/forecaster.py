@@ -1,7 +1,7 @@
 """One gradient-boosted model of counts for all series: what lags and calendar add to the usual count.
 
-Trees are grown on the Poisson likelihood (S. S. W. Fatima et al. would do, but the loss is the textbook one), from the
-log of an as-of estimate that the features hold, so that they learn by which factor it misses, which zones share.
+Trees are grown on the Poisson likelihood, from the log of an as-of estimate that the features hold: they learn by which
+factor it misses, and that is alike in busy and quiet series.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ _LEAST_ANSWER = 1e-6
 class CountBooster(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """XGBoost of counts with the Poisson loss; `predict` answers with the expected count.
 
-    `features` are the columns it sees, numbers all; `offset` is one of them, the log of an estimate that the trees start
-    from ("": none). Rows whose offset is not known teach nothing. `params` overrides DEFAULTS. Rows must come in the
-    order of time: the last two fifths calibrate the intervals.
+    `features` are the columns it sees, numbers all; `offset` is one of them, the log of an estimate that the trees
+    start from ("": none); `group` is the column by which intervals are calibrated. Rows whose offset is not known teach
+    nothing. `params` overrides DEFAULTS. Rows must come in the order of time: the last two fifths calibrate.
     """
 
     contribution_unit = "log count"
@@ -59,12 +59,14 @@ class CountBooster(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         features: tuple[str, ...],
         *,
         offset: str = "",
+        group: str = "segment",
         params: Mapping[str, Any] | None = None,
         seed: int = 42,
         threads: int = 2,
     ) -> None:
         self.features = features
         self.offset = offset
+        self.group = group
         self.params = params
         self.seed = seed
         self.threads = threads
@@ -75,11 +77,13 @@ class CountBooster(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         settings = settings_of(self.params)
         target = counts_of(y, len(X))
         matrix = self._matrix(X)
-        taught = np.isfinite(X[self.offset].to_numpy(dtype=np.float64)) if self.offset else np.ones(len(X), dtype=bool)
+        taught = (
+            np.isfinite(X[self.offset].to_numpy(dtype=np.float64)) if self.offset else np.full(len(X), fill_value=True)
+        )
         if int(taught.sum()) < LEAST_ROWS:
             raise InvalidInput(
-                f"Training needs at least {LEAST_ROWS} rows whose usual count is known; {int(taught.sum())} of {len(X)} "
-                "are.",
+                f"Training needs at least {LEAST_ROWS} rows whose usual count is known, and of {len(X)} rows it is of "
+                f"{int(taught.sum())}.",
                 hint="Give a longer period: what is usual is known a week after the first day.",
             )
         matrix, target = matrix[taught], target[taught]
@@ -88,7 +92,9 @@ class CountBooster(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.start_mean_ = float(start.mean())
         early = np.arange(len(target)) < len(target) - int(len(target) * CALIBRATION_SHARE)
         self.booster_ = self._grow(matrix[early], target[early], start[early], settings)
-        self.intervals_ = CountIntervals().fit(target[~early], self._answer(matrix[~early], start[~early]))
+        self.intervals_ = CountIntervals().fit(
+            target[~early], self._answer(matrix[~early], start[~early]), self._groups(X)[taught][~early]
+        )
         self.booster_ = self._grow(matrix, target, start, settings)
         return self
 
@@ -101,7 +107,7 @@ class CountBooster(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self, X: pd.DataFrame, coverage: float = 0.8, *, answers: Floats | None = None
     ) -> tuple[Floats, Floats]:
         """Lower and upper bound of the count, each (n,): split-conformal by level, see `CountIntervals`."""
-        return self.intervals_.around(self.predict(X) if answers is None else answers, coverage)
+        return self.intervals_.around(self.predict(X) if answers is None else answers, self._groups(X), coverage)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Exact tree SHAP values in log count, one column per feature (Lundberg et al. 2020).
@@ -138,10 +144,13 @@ class CountBooster(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return shares / shares.sum() if shares.sum() > 0 else np.full(len(shares), 1.0 / len(shares))
 
     def _matrix(self, X: pd.DataFrame) -> NDArray[np.float32]:
-        lost = [name for name in self.features if name not in X]
+        lost = [name for name in (*self.features, self.group) if name not in X]
         if lost:
             raise InvalidInput(f"The features lack {', '.join(lost)}, which the model was built for.")
         return np.asarray(X[list(self.features)].to_numpy(dtype=np.float32))
+
+    def _groups(self, X: pd.DataFrame) -> NDArray[np.object_]:
+        return np.asarray(X[self.group].to_numpy(dtype=object))
 
     def _start(self, X: pd.DataFrame) -> Floats:
         if not self.offset:
@@ -225,6 +234,7 @@ def build(problem: Problem, options: StrategyOptions, features: tuple[str, ...])
     return CountBooster(
         features,
         offset=problem.offset_feature if problem.offset_feature in features else "",
+        group=problem.segment_column,
         params=dict(options.params),
         seed=options.seed,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,15 +27,16 @@ TRUSTED_TYPES = (
 
 class LastSeason(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """`predict` answers with the feature `lag`, the count one season before; where it is not known, with the training
-    mean. The last two fifths of the rows, in the order of time, calibrate the intervals."""
+    mean. `group` is the column by which intervals are calibrated, on the last two fifths of the rows in time."""
 
     contribution_unit = "count"
 
-    def __init__(self, lag: str) -> None:
+    def __init__(self, lag: str, *, group: str = "segment") -> None:
         self.lag = lag
+        self.group = group
 
     def fit(self, X: pd.DataFrame, y: Any) -> LastSeason:
-        """Keep the mean of counts (n,) and how far the lag in X (n) was off. Raises InvalidInput when no lag is known."""
+        """Keep the mean of counts (n,) and how far the lag in X (n) was off. Raises InvalidInput if no lag is known."""
         target, lag = counts_of(y, len(X)), self._lag(X)
         known = np.flatnonzero(np.isfinite(lag))
         if not len(known):
@@ -44,7 +46,7 @@ class LastSeason(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.mean_ = float(target.mean())
         self.lag_mean_ = float(lag[known].mean())
         late = known[len(known) - max(1, int(len(known) * CALIBRATION_SHARE)) :]
-        self.intervals_ = CountIntervals().fit(target[late], lag[late])
+        self.intervals_ = CountIntervals().fit(target[late], lag[late], self._groups(X)[late])
         return self
 
     def predict(self, X: pd.DataFrame) -> Floats:
@@ -57,7 +59,7 @@ class LastSeason(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self, X: pd.DataFrame, coverage: float = 0.8, *, answers: Floats | None = None
     ) -> tuple[Floats, Floats]:
         """Lower and upper bound of the count, each (n,): split-conformal by level, see `CountIntervals`."""
-        return self.intervals_.around(self.predict(X) if answers is None else answers, coverage)
+        return self.intervals_.around(self.predict(X) if answers is None else answers, self._groups(X), coverage)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """The answer's distance from the mean lag: all of it is the lag's, (n, 1)."""
@@ -78,9 +80,13 @@ class LastSeason(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """1 for the lag, shape (1,)."""
         return np.ones(1)
 
+    def _groups(self, X: pd.DataFrame) -> NDArray[np.object_]:
+        return np.asarray(X[self.group].to_numpy(dtype=object))
+
     def _lag(self, X: pd.DataFrame) -> Floats:
-        if self.lag not in X:
-            raise InvalidInput(f"The features lack {self.lag}, which the model was built for.")
+        lost = [name for name in (self.lag, self.group) if name not in X]
+        if lost:
+            raise InvalidInput(f"The features lack {', '.join(lost)}, which the model was built for.")
         return np.asarray(X[self.lag].to_numpy(dtype=np.float64))
 
 
@@ -94,7 +100,7 @@ def build(problem: Problem, options: StrategyOptions, features: tuple[str, ...])
     lag = problem.series.naive_feature
     if lag not in features:
         raise InvalidInput(f"The feature set does not hold '{lag}', which is all that 'seasonal_naive' answers with.")
-    return LastSeason(lag)
+    return LastSeason(lag, group=problem.segment_column)
 
 
 def tune(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ds_workflow.adapters.incidents import Incidents
 from ds_workflow.errors import WorkflowError
 from registry.errors import RegistryError
 from registry.records import utc_text
@@ -39,14 +40,13 @@ class Standing:
 
 def standing(work: Workspace) -> Standing:
     """Where the workspace's problem stands now. What can't be read is an incident, never an end of the page."""
-    problem = work.problem
     try:
+        problem = work.problem
         status = work.registry.status(problem.name)
         champion = _champion(work, status)
         versions = len(work.registry.versions(problem.name))
     except (RegistryError, WorkflowError, OSError) as error:
-        return Standing(problem.name, problem.title, problem.task, "unknown", str(error), None, None, (), (), 0,
-                        (str(error),), getattr(error, "hint", ""), "")  # fmt: skip
+        return _unreadable(work.settings.problem, error)
     now = utc_text(work.clock())
     live = [p for p in status.proposals if p.disposition == "open" and not p.expired(now)]
     pending = tuple(p for p in live if p.verdict == "pass")
@@ -62,10 +62,16 @@ def standing(work: Workspace) -> Standing:
         pending=pending,
         others=tuple(p for p in live if p.verdict != "pass"),
         versions=versions,
-        incidents=tuple(_incidents(status)),
+        incidents=(*_incidents(status), *_recorded(work)),
         step=step,
         command=command,
     )
+
+
+def _unreadable(name: str, error: Exception) -> Standing:
+    """A problem whose plug-in or stores can't be read."""
+    said, hint = str(error), str(getattr(error, "hint", ""))
+    return Standing(name, name, "", "unknown", said, None, None, (), (), 0, (said,), hint, "")
 
 
 def _champion(work: Workspace, status: Status) -> ModelVersion | None:
@@ -83,6 +89,12 @@ def _incidents(status: Status) -> list[str]:
         if p.effect in ("applying", "apply_failed"):
             found.append(f"{p.id} was approved but is {p.effect.replace('_', ' ')}.")
     return found
+
+
+def _recorded(work: Workspace) -> list[str]:
+    """The open incidents, newest first."""
+    found = Incidents(work.settings.store).listed(work.problem.name, only_open=True)
+    return [f"{i.id}, {i.severity}, since {i.opened_at[:16]}Z: {i.detail}" for i in reversed(found)]
 
 
 def _next(name: str, status: Status, live: list[Proposal]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from ds_workflow.use_cases.requests import Asked
 from serving import schemas
 from serving.body import MAX_ROWS, body_of
+from serving.routes import PlainRoute
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,14 +33,17 @@ def mount(app: FastAPI, hub: Hub) -> None:
         path = f"/problems/{name}/predict" if name else "/predict"
         extra = {"requestBody": schemas.rows_body(problem)} if problem else {}
         about = problem.title if problem else "the default problem"
-        app.post(
+        app.router.add_api_route(
             path,
+            answering(hub, name),
+            methods=["POST"],
+            route_class_override=PlainRoute,
             summary=f"Predict: {about}",
             description="One answer a row, in the order of the rows; every bad field of every row is told at once.",
             operation_id=f"predict_{name or 'default'}",
             openapi_extra=extra,
             **options,
-        )(answering(hub, name))
+        )
 
     @app.post("/problems/{name}/predict", include_in_schema=False)
     async def unknown(name: str) -> Response:

@@ -35,7 +35,7 @@ class Choice(BaseModel):
 def proposals(request: Request, who: Reader, problem: str = "", state: str = "") -> Response:
     """All proposals, newest first; `problem` and `state` (open, decided) narrow the list."""
     console = console_of(request)
-    names = [problem] if problem else list(console.hub.problems)
+    names = [problem] if problem else list(console.problems)
     rows = [row for name in names for row in page.rows(console.work(name))]
     if state in ("open", "decided"):
         rows = [r for r in rows if (r.label in ("pending", "no_winner", "invalid")) == (state == "open")]
@@ -45,7 +45,7 @@ def proposals(request: Request, who: Reader, problem: str = "", state: str = "")
         "arena.html",
         title="Arena",
         rows=rows,
-        problems=console.hub.problems,
+        problems=console.problems,
         problem=problem,
         state=state,
     )
@@ -106,9 +106,9 @@ def _problem_of(console: Console, proposal_id: str) -> str:
     """Which problem a proposal is about. What is no id at all is refused before any store is asked."""
     if not ID.fullmatch(proposal_id):
         raise Refused(404, "request", f"'{proposal_id[:80]}' is not a proposal's id.", hint="The arena lists them.")
-    work = console.work(console.hub.problems[0])  # all problems share one ledger
+    work = console.any  # all problems share one ledger
     name = work.registry.proposal(proposal_id).problem
-    if name not in console.hub.problems:
+    if name not in console.problems:
         raise NotFound(f"'{proposal_id}' is about {name}, which is not installed here.")
     return name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 from urllib.parse import quote
@@ -61,12 +62,28 @@ class Console:
     @property
     def accounts(self) -> Any:
         """Users, sessions and the access log; one set for all problems."""
-        return self.work(self.hub.problems[0]).accounts
+        return self.any.accounts
+
+    @property
+    def any(self) -> Workspace:
+        """The workspace at whatever problem: all share one folder and one ledger."""
+        return self.hub.work(self.hub.problems[0])
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """The problems whose plug-ins can be read; the overview says what is wrong with the others."""
+        found = []
+        for name in self.hub.problems:
+            try:
+                found.append(self.hub.work(name).problem.name)
+            except WorkflowError as error:
+                LOG.warning("the problem %s is not shown: %s", name, error)
+        return tuple(found)
 
     def work(self, name: str) -> Workspace:
         """The workspace of a problem. UnknownName with the known ones for any other text."""
-        if name not in self.hub.problems:
-            raise UnknownName("problem", name[:100], self.hub.problems)
+        if name not in self.problems:
+            raise UnknownName("problem", name[:100], self.problems)
         return self.hub.work(name)
 
     def log(self, kind: str, outcome: str, who: Visitor, path: str, detail: str) -> None:

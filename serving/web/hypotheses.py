@@ -16,13 +16,13 @@ router = APIRouter(route_class=PageRoute)
 def backlog(request: Request, who: Reader, problem: str = "") -> Response:
     """All hypotheses of the workspace with their status and outcome; `problem` narrows the list."""
     console = console_of(request)
-    rows = hypotheses.listed(console.work(problem or console.hub.problems[0]))
+    rows = hypotheses.listed(console.work(problem or console.problems[0]))
     return render(
         request,
         "hypotheses.html",
         title="Hypotheses",
         rows=[row for row in rows if problem in ("", row.problem)],
-        problems=console.hub.problems,
+        problems=console.problems,
         problem=problem,
     )
 
@@ -32,7 +32,7 @@ def hypothesis(request: Request, who: Reader, ident: str) -> Response:
     """One hypothesis: claim, document, outcome, proposals that tested it."""
     console = console_of(request)
     try:
-        found = hypothesis_view.read(console.work(console.hub.problems[0]), ident)
+        found = hypothesis_view.read(console.any, ident)
     except InvalidInput as error:
         raise Refused(404, "request" if not ident.startswith("H-") else "", str(error), hint=error.hint) from error
     return render(request, "hypothesis.html", title=found.id, h=found)

@@ -16,7 +16,7 @@ router = APIRouter(route_class=PageRoute)
 def everything(request: Request, who: Reader) -> Response:
     """The versions of every problem."""
     console = console_of(request)
-    found = [models_view.listing(console.work(name)) for name in console.hub.problems]
+    found = [models_view.listing(console.work(name)) for name in console.problems]
     return render(request, "models.html", title="Models", listings=found, mlflow=console.mlflow_url)
 
 

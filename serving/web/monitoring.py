@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from ds_workflow.use_cases import daily, overview
+from ds_workflow.use_cases import daily, monitoring_view, overview
 from serving.web.frame import PageRoute, Reader, console_of, render
 
 router = APIRouter(route_class=PageRoute)
@@ -14,12 +14,19 @@ router = APIRouter(route_class=PageRoute)
 def everything(request: Request, who: Reader) -> Response:
     """Which problems have a champion to watch, and their incidents."""
     console = console_of(request)
-    found = [overview.standing(console.work(name)) for name in console.hub.problems]
+    found = [overview.standing(console.work(name)) for name in console.problems]
     return render(request, "monitoring.html", title="Monitoring", standings=found)
 
 
 @router.get("/monitoring/{problem}")
 def of_problem(request: Request, who: Reader, problem: str) -> Response:
     """The daily check of one problem, asked now."""
-    found = daily.check(console_of(request).work(problem))
-    return render(request, "monitoring_problem.html", title=f"Monitoring {problem}", daily=found, problem=problem)
+    work = console_of(request).work(problem)
+    return render(
+        request,
+        "monitoring_problem.html",
+        title=f"Monitoring {problem}",
+        daily=daily.check(work),
+        recorded=monitoring_view.read(work),
+        problem=problem,
+    )

@@ -16,7 +16,7 @@ router = APIRouter(route_class=PageRoute)
 def home(request: Request, who: Reader) -> Response:
     """Problems, champions, custody, open proposals, incidents."""
     console = console_of(request)
-    found = [overview.standing(console.work(name)) for name in console.hub.problems]
+    found = [overview.standing(console.hub.work(name)) for name in console.hub.problems]
     return render(request, "overview.html", title="Overview", standings=found, users=len(console.accounts.listed()))
 
 

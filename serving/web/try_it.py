@@ -29,7 +29,7 @@ class Slider(BaseModel):
 def everything(request: Request, who: Reader) -> Response:
     """The problems that have a champion to ask."""
     console = console_of(request)
-    found = [overview.standing(console.work(name)) for name in console.hub.problems]
+    found = [overview.standing(console.work(name)) for name in console.problems]
     return render(request, "try.html", title="Try it", standings=found)
 
 

@@ -232,17 +232,19 @@ def test_the_gate_wants_evidence_for_every_kind(healthy: Comparison) -> None:
     assert judged(healthy, good, other, metric="ppe10").status == "fail"
     assert judged(healthy, good, other, broken="It answers no request.").note == "It answers no request."
     assert "is 0, so" in judged(healthy, good, at("missing", None, None, note="the figure is 0, so")).note
+    unheld = judged(healthy, good, other, at("season", 0.0, 0.01))
+    assert unheld.status == "fail" and "no tolerance for another season, which was tried" in unheld.note
     dead = judged(healthy, good, other, Strain("season", "later", 100, False, "it raises KeyError: 'x'"))
     assert dead.status == "fail" and "later: it raises KeyError" in dead.note
 
 
-def test_a_policy_limits_every_kind_that_can_always_be_tried(mapping: dict[str, Any], parse: Any) -> None:
+def test_a_policy_names_kinds_that_there_are(mapping: dict[str, Any], parse: Any) -> None:
     assert parse(mapping).stress_gate.tolerances["season"]["bootstrap"] == 0.3
     timeless = {**mapping["gates"]["stress"], "tolerances": {"missing": 0.5, "corrupted": {"promotion": 0.1, "bootstrap": 0.2, "champion_trial": 0.3}}}  # fmt: skip # noqa: E501
     mapping["gates"]["stress"] = timeless
     assert parse(mapping).stress_gate.tolerances["corrupted"]["champion_trial"] == 0.3
     for tolerances, words in (
-        ({"missing": 0.5}, "'corrupted' is missing"),
+        ({}, "at least one kind"),
         ({"missing": 0.5, "corrupted": 0.5, "sesaon": 0.5}, "unknown key 'sesaon'"),
         ({"missing": 2, "corrupted": 0.5}, "from 0 to 1"),
     ):

@@ -66,8 +66,9 @@ def with_value(table: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
 
 def needed(problem: Problem, raw: pd.DataFrame) -> set[str]:
     """Raw columns without which the cleaned rows can't be made: never missing there, under the same name. A split that
-    is not given is dealt."""
-    return {c.name for c in problem.columns if not c.nullable and c.name in raw} - {SPLIT_COLUMN}
+    is not given is dealt, and without weights each row stands for itself."""
+    spared = {SPLIT_COLUMN, problem.weight_column}
+    return {c.name for c in problem.columns if not c.nullable and c.name in raw} - spared
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -115,7 +116,7 @@ def test_a_category_never_seen_is_named_with_the_known_ones(
     closed = [c for c in problem.columns if c.categories and c.name in raw and c.name not in problem.derived]
     for column in closed:
         said = refusal(plugin, written(with_value(raw, column.name, "Atlantis"), tmp_path, kind))
-        assert column.name in said and "Atlantis" in said, said
+        assert column.name in said and "atlantis" in said.lower(), said
         assert any(known in said for known in column.categories), said
 
 

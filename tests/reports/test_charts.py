@@ -54,6 +54,14 @@ DRAWERS: dict[str, Callable[[str, int], str]] = {
     ),
     "one month": lambda text, width: charts.residual_series([Month("2024-01", 0.0, 0.0)], title=text, width=width),
     "no month": lambda text, width: charts.residual_series([], title=text, width=width),
+    "curve": lambda text, width: charts.band_curve(
+        [charts.BandPoint(1.0, 2e9, -1e9, 3e9), charts.BandPoint(5.0, 1.0, 0.0, 2.0), charts.BandPoint(None, 1, 0, 9)],
+        title=text,
+        unit=text,
+        caption=text,
+        width=width,
+    ),
+    "curve, none": lambda text, width: charts.band_curve([], title=text, width=width),
     "reliability": lambda text, width: charts.reliability_curve(
         [(0.1, 0.2, 9), (0.8, 0.7, 0)], title=text, width=width
     ),

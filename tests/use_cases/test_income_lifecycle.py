@@ -63,6 +63,20 @@ def test_each_run_says_how_it_treats_groups(income: tuple[Workspace, View]) -> N
         assert "## By race" in (folder / "fairness.md").read_text("utf-8")
 
 
+def test_each_run_keeps_how_sure_it_is_and_why_it_answers_so(income: tuple[Workspace, View]) -> None:
+    work, view = income
+    version = work.registry.version("adult_income", 2)
+    folder = work.registry.run_artifacts(version)
+    assert len(run_files.explanations(folder).curves) == 6
+    made = run_files.read_json(folder / run_files.SCORECARD)["intervals"]
+    assert set(made["overall"]) == set(work.problem.metrics)
+    card = (folder / "run_card.md").read_text("utf-8")
+    for heading in ("Training beside holdout", "How stable it is", "Why it answers so"):
+        assert f"## {heading}" in card
+    (stress,) = [g for g in view.proposal.gates if g.name == "stress_tolerance"]
+    assert stress.status == "pass" and "rows have no time" in stress.note
+
+
 def test_it_is_promoted_answers_and_is_healthy(income: tuple[Workspace, View]) -> None:
     work, view = income
     done = apply.approve(work, view.proposal.id, by="ines", reason="supported, all gates green")

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 
 class ShareByTask(BaseEstimator):  # type: ignore[misc]
-    """Answers with the training share of acceptances of the row's kind of task; one that is not known, with all rows'."""
+    """Answers with the training share of acceptances of the row's kind of task; of an unknown one, with all rows'."""
 
     def fit(self, rows: pd.DataFrame, y: Any) -> ShareByTask:
         """Remember the means of `y` (n,) by the column `task` of `rows` (n)."""

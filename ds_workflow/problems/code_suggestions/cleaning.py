@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ds_workflow.errors import InvalidInput
-from ds_workflow.problems.code_suggestions.source import CATEGORIES, COLUMNS, FLAGS, NUMBERS, TEXTS
+from ds_workflow.problems.code_suggestions.source import CATEGORIES, COLUMNS, FLAGS, NUMBERS, REQUIRED, TEXTS
 
 LONGEST_WAIT = 600_000  # milliseconds; a suggestion shown after ten minutes was left open, not waited for
 _LARGEST = 1_000_000  # tokens or characters; longer texts are no suggestions
@@ -41,8 +41,11 @@ def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         dropped[reason] = int((~good).sum())
         rows = rows if good.all() else rows[good]
 
-    named = ["session_id", "suggestion_id", "developer_id", "developer_segment", "language", "model_version", "shown_at"]
-    keep("without an id, a developer, a language, a model version or a time", rows[named].notna().all(axis=1))
+    named = [c for c in REQUIRED if c not in (*NUMBERS, *FLAGS)]
+    keep(
+        "an id, a developer, a segment, a language, a model version or a time is missing",
+        rows[named].notna().all(axis=1),
+    )
     keep("not known whether it was accepted", rows["accepted"].notna())
     keep(f"latency outside 0 to {LONGEST_WAIT:,} ms", rows["latency_ms"].between(0, LONGEST_WAIT))
     keep("a length that is missing, negative or absurd", _sound(rows))

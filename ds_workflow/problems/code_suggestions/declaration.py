@@ -123,14 +123,14 @@ PROBLEM = Problem(
     source="The event log of a code assistant; the simulator of this problem writes one with known effects",
     licence="That of the log; simulated rows belong to nobody",
     intended_use=(
-        "How likely a developer is to accept a suggestion that is about to be shown: whether to show it, hold it back or "
-        "rank it, and which of latency, length, model, language and task goes with acceptance."
+        "How likely a developer is to accept a suggestion that is about to be shown: whether to show it, hold it back "
+        "or rank it, and which of latency, length, model, language and task goes with acceptance."
     ),
     limits=(
         "Not for judging developers: the past of a developer is an input so that suggestions fit, and no measure of "
         "their work. What is accepted is not what is right; compile, test and edit outcomes are kept apart for that. "
-        "Odds ratios tell differences between rows, not what faster answers or another model would do, unless those were "
-        "dealt at random. A developer whom nobody saw before is answered as everybody in the segment. Lengths must come "
-        "in one unit, in training and in requests. Categories outside the declared ones are refused."
+        "Odds ratios tell how rows differ, not what faster answers or another model would do, unless those were dealt "
+        "at random. A developer whom nobody saw before is answered as everybody in the segment. Lengths must come in "
+        "one unit, in training and in requests. Categories outside the declared ones are refused."
     ),
 )

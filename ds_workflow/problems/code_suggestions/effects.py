@@ -5,9 +5,9 @@ how freely d accepts suggestions in that language. Over developers b follows the
 Louis 2003, "Matching conditional and marginal shapes in binary random intercept models using a bridge distribution
 function", Biometrika 90), for which the share of acceptances at x, taken over all developers, is a logistic function
 again, with every effect times `BRIDGE`. So there are two true values of each effect: `log_odds`, within one developer,
-which a model that knows the developer estimates, and `marginal`, over developers, which a regression that does not know
-them estimates, though its rows are not independent. With a normal b the second would be no logistic function at all, and
-an interval could not be checked against it.
+which a model that knows the developer estimates, and `marginal`, over developers, which a regression that does not
+know them estimates, though its rows are not independent. With a normal b the second would be no logistic function at
+all, and an interval could not be checked against it.
 
 b is drawn anew for each developer and language, from normal scores of which the developer's own part explains `OWN` of
 the variance: one who accepts much in Python accepts much in Go as well.
@@ -74,7 +74,7 @@ DOUBLING_EFFECTS = {"latency_doublings": -0.35, "suggestion_doublings": -0.22, "
 HALLUCINATED = {"base": -3.3, "accepted": -1.3, "assistant-2": -0.5, "doubling": 0.20}
 EDITED = {"base": -0.30, "beginner": -0.30, "expert": 0.35, "doubling": 0.30}  # of the accepted
 EDITED_SHARE = 0.3  # mean of edited tokens over the suggestion's length, Poisson around it
-COMPILED = {"base": 1.9, "hallucinated": -2.5, "edited": 0.5, "typed": -0.3}  # of the accepted; typed: go, java, typescript
+COMPILED = {"base": 1.9, "hallucinated": -2.5, "edited": 0.5, "typed": -0.3}  # of the accepted; in TYPED languages
 TYPED = ("go", "java", "typescript")
 TESTED = {"base": 0.7, "hallucinated": -1.2, "edited": 0.2, "assistant-2": 0.25}  # tests pass, of what compiles
 SYNTAX_ERROR = 0.7  # of what does not compile; the rest ends as a runtime error
@@ -83,8 +83,8 @@ RUNTIME_ERROR = 0.3  # of what compiles and fails a test; the rest is a logical 
 
 @dataclass(frozen=True)
 class Effect:
-    """The true effect of one step of `feature` on the log odds of acceptance: of a category from `reference` to `level`,
-    of a number by one doubling (`level` is ""). `log_odds` holds within a developer, `marginal` over developers."""
+    """The true effect of one step of `feature` on the log odds of acceptance: of a category from `reference` to
+    `level`, of a number by one doubling (`level` is ""). `log_odds` holds within a developer, `marginal` over them."""
 
     feature: str
     level: str

@@ -141,14 +141,12 @@ class SuggestionFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"{int(np.isfinite(accepted).sum())} outcomes."
             )
         counted = by_day(rows, ["developer_id", "language"], accepted)
-        kept = {
-            name: np.array(counted[name].to_numpy(), dtype=str) for name in ("developer_id", "language")
-        }
+        kept = {name: np.array(counted[name].to_numpy(), dtype=str) for name in ("developer_id", "language")}
         numbers = {name: counted[name].to_numpy(dtype=np.float64) for name in ("shown", "accepted")}
         self.history_ = {**kept, "day": counted["day"].to_numpy(dtype=np.int64), **numbers}
 
     def _ready(self) -> tuple[pd.Index, pd.Index, dict[str, Tally]]:
-        """Names of developers and languages in the order of their codes, and a tally for each key; made on first use."""
+        """Names of developers and languages in the order of their codes, and a tally for each key."""
         if not hasattr(self, "_tallies"):
             kept = self.history_
             developers, languages = (pd.Index(np.unique(kept[name])) for name in ("developer_id", "language"))

@@ -27,15 +27,15 @@ class Tally:
         self._accepted = np.concatenate([[0.0], np.cumsum(accepted[order])])
 
     def before(self, key: Integers, day: Integers, window: int) -> tuple[Floats, Floats]:
-        """Shown and accepted under `key` (n,) on the `window` days before `day` (n,), each (n,); 0 under an unknown key,
-        which is -1."""
+        """Shown and accepted under `key` (n,) on the `window` days before `day` (n,), each (n,); nothing was under an
+        unknown key, -1."""
         low = np.searchsorted(self._packed, key * DAYS + np.clip(day - window, 0, DAYS - 1))
         high = np.searchsorted(self._packed, key * DAYS + np.clip(day, 0, DAYS - 1))
         return self._shown[high] - self._shown[low], self._accepted[high] - self._accepted[low]
 
 
 def by_day(rows: pd.DataFrame, keys: list[str], accepted: Floats) -> pd.DataFrame:
-    """One row per day and distinct `keys`, sorted: those columns, `day`, how many were `shown` and `accepted`."""
+    """One row per day and distinct `keys`, sorted: those columns, `day`, and the counts `shown` and `accepted`."""
     table = pd.DataFrame({name: rows[name].astype("str").to_numpy() for name in keys})
     counted = table.assign(day=days(rows["shown_at"]), shown=1.0, accepted=accepted)
     return counted.groupby([*keys, "day"], sort=True, as_index=False)[["shown", "accepted"]].sum()
@@ -43,4 +43,4 @@ def by_day(rows: pd.DataFrame, keys: list[str], accepted: Floats) -> pd.DataFram
 
 def days(times: pd.Series[Any]) -> Integers:
     """Whole days since 1970, (n,)."""
-    return times.to_numpy(dtype="datetime64[D]").astype(np.int64)
+    return np.asarray(times.to_numpy(dtype="datetime64[D]").astype(np.int64))

@@ -8,8 +8,12 @@ What is not: the model version is dealt to sessions at random and no effect depe
 a single request that a logistic regression does not; nothing changes over the months, so nothing drifts but what is
 counted; nobody learns; what was accepted does not change what is shown next. All lengths are in tokens.
 
-Draws are made for whole columns: about a second per million rows and 300 MB. Developers grow with the rows
-(`effects.PER_DEVELOPER`), sessions are numbered in the order of time, and suggestions anew in every session.
+The rows are the suggestions of one log, in the order of sessions: sessions are numbered in the order of time,
+suggestions anew in every session, and developers grow in number with the rows (`effects.PER_DEVELOPER`), so a
+developer's past is as long in a large log as in a small one. A suggestion's events follow from its row: it was shown at
+`shown_at`, `latency_ms` after it was asked for; accepted or not; if accepted, edited or not, compiled, tested. Draws
+are made for whole columns, so a million rows take about a second and 0.3 GB, and ten million ten times that.
+Identifiers are those of one log: two seeds use the same numbers for other people.
 """
 
 from __future__ import annotations
@@ -34,6 +38,12 @@ _SEED = 2025
 _LEAST_DEVELOPERS = 20
 SEGMENTS, LANGUAGES = tuple(e.SEGMENT_SHARES), tuple(e.LANGUAGE_SHARES)
 TASKS, MODELS = tuple(e.TASK_SHARES), tuple(e.MODEL_SHARES)
+_LEVELS: Mapping[str, tuple[str, ...]] = {
+    "developer_segment": SEGMENTS,
+    "language": LANGUAGES,
+    "task": TASKS,
+    "model_version": MODELS,
+}
 
 
 @dataclass(frozen=True)
@@ -109,16 +119,8 @@ def simulate(*, rows: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
-_LEVELS: Mapping[str, tuple[str, ...]] = {
-    "developer_segment": SEGMENTS,
-    "language": LANGUAGES,
-    "task": TASKS,
-    "model_version": MODELS,
-}
-
-
 def bridge(at: Floats, scale: float) -> Floats:
-    """Quantiles at `at` (in (0, 1)) of the bridge distribution of the logistic link (Wang and Louis 2003, section 2)."""
+    """Quantiles at `at` (within 0 and 1) of the bridge distribution of the logistic link (Wang and Louis 2003)."""
     found = np.log(np.sin(scale * np.pi * at) / np.sin(scale * np.pi * (1 - at))) / scale
     return np.asarray(found, dtype=np.float64)
 
@@ -173,7 +175,7 @@ def _times(rng: np.random.Generator, start: Integers, at: Integers, place: Integ
     pauses = np.where(place == 0, 0, 1 + rng.exponential(e.PAUSE, len(at)).astype(np.int64))
     whole = np.cumsum(pauses)
     since = whole - whole[np.flatnonzero(place == 0)][at]
-    return (np.datetime64(e.FIRST_DAY, "s") + (start[at] + since)).astype("datetime64[us]")
+    return np.asarray(np.datetime64(e.FIRST_DAY, "s") + (start[at] + since), dtype="datetime64[us]")
 
 
 def _latency(rng: np.random.Generator, model: Integers, length: Floats) -> Floats:

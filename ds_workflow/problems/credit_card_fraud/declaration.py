@@ -75,7 +75,7 @@ PROBLEM = Problem(
         missed=122.0,
         false_alarm=5.0,
         found=5.0,
-        unit="euros",
+        unit="EUR",
         reason=(
             "A missed fraud costs the mean amount of the 492 published frauds, 122 euros; looking into an alarm, right "
             "or wrong, costs 5 euros, which is assumed: put your own figure there."

@@ -55,9 +55,9 @@ def fetch(
         raise InvalidInput("'attempts' must be at least 1.")
     user, key = env.get(USER_VARIABLE, ""), env.get(KEY_VARIABLE, "")
     if not user or not key:
-        lost = " and ".join(n for n, v in ((USER_VARIABLE, user), (KEY_VARIABLE, key)) if not v)
+        lost = [n for n, v in ((USER_VARIABLE, user), (KEY_VARIABLE, key)) if not v]
         raise InvalidInput(
-            f"The table is given out to people with a Kaggle account, and {lost} is not set.",
+            f"The table is given out to people with a Kaggle account, and the environment lacks {' and '.join(lost)}.",
             hint=f"Make an API token in your account's settings, and set {USER_VARIABLE} and {KEY_VARIABLE} to it. Or "
             f"download {MEMBER} with a browser and give it to 'data-snapshot --input'.",
         )

@@ -31,4 +31,5 @@ _EDGES = (10.0, 100.0)
 def bands(amount: pd.Series[Any]) -> NDArray[np.object_]:
     """The band of every amount in euros, shape (n,)."""
     place = np.searchsorted(_EDGES, amount.to_numpy(dtype=np.float64), side="right")
-    return np.array(BANDS, dtype=object)[place]
+    names: NDArray[np.object_] = np.array(BANDS, dtype=object)[place]
+    return names

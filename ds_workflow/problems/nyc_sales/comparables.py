@@ -20,6 +20,7 @@ from ds_workflow.problems.nyc_sales.history import Positions, Shelf, weighted_me
 LAST_IN_COMPLEX = 64
 LAST_IN_SQUARE = 32
 NEAREST = 30
+_OFFSETS = tuple((east, north) for east in (-1, 0, 1) for north in (-1, 0, 1))  # squares to look into
 _CHUNK = 8_192  # homes at a time: bounds the memory
 # Apartments: days by which a sale loses weight e-fold, and factors for what differs.
 _AGE, _OTHER_BUILDING, _OTHER_LINE, _FLOORS, _OTHER_KIND = 1000.0, 0.35, 0.015, 6.0, 0.3
@@ -40,12 +41,26 @@ NEARBY = ("nearby_mean", "nearby_median", "nearby_closest_median", "nearby_flat_
           "nearby_spread", "nearby_weight")  # fmt: skip
 
 
-def squares(homes: Homes, *, east: int = 0, north: int = 0) -> Keys:
-    """The key of each home's square of the map, or of the one `east` and `north` squares away, shape (n,)."""
-    side = SQUARE_KM[homes.family]
-    across = np.floor(homes.values["km_east"] / side).astype(np.int64) + east
-    up = np.floor(homes.values["km_north"] / side).astype(np.int64) + north
+def squares(homes: Homes) -> Keys:
+    """The key of each home's square of the map, shape (n,)."""
+    across, up = _place(homes)
     return mixed(homes.family.astype(np.uint64), across.astype(np.uint64), up.astype(np.uint64))
+
+
+def _around(homes: Homes) -> Keys:
+    """The keys of each home's square and the eight around it, shape (9 n,): one square of all homes after the other."""
+    across, up = _place(homes)
+    east = np.concatenate([across + step for step, _ in _OFFSETS])
+    north = np.concatenate([up + step for _, step in _OFFSETS])
+    family = np.tile(homes.family.astype(np.uint64), len(_OFFSETS))
+    return mixed(family, east.astype(np.uint64), north.astype(np.uint64))
+
+
+def _place(homes: Homes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Column and row of each home's square on the map, each (n,)."""
+    side = SQUARE_KM[homes.family]
+    across = np.floor(homes.values["km_east"] / side).astype(np.int64)
+    return across, np.floor(homes.values["km_north"] / side).astype(np.int64)
 
 
 def similar(asked: Homes, past: Homes, shelf: Shelf, level: Floats, before: NDArray[np.int64]) -> dict[str, Floats]:
@@ -122,13 +137,11 @@ def nearby(
     for family in np.unique(asked.family):
         for rows in _chunks(np.flatnonzero(asked.family == family)):
             some = asked.take(rows)
-            looks = [
-                shelf.recent(shelf.span(squares(some, east=east, north=north), before[rows]), LAST_IN_SQUARE)
-                for east in (-1, 0, 1)
-                for north in (-1, 0, 1)
-            ]
-            found = np.hstack([positions for positions, _ in looks])
-            there = np.hstack([exists for _, exists in looks])
+            span = shelf.span(_around(some), np.tile(before[rows], len(_OFFSETS)))
+            found, there = (
+                look.reshape(len(_OFFSETS), len(rows), LAST_IN_SQUARE).swapaxes(0, 1).reshape(len(rows), -1)
+                for look in shelf.recent(span, LAST_IN_SQUARE)
+            )
             far = np.zeros(found.shape, dtype=np.float32)
             for mine, past_values in zip(coordinates(some, int(family)), past[int(family)], strict=True):
                 far += (past_values[found] - mine[:, None]) ** 2

@@ -15,8 +15,8 @@ from ds_workflow.problems.taxi_demand.declaration import SERIES
 
 
 class SeasonalNaive(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Forecasts the newest known count of the zone at the same hour of an earlier week; a zone's training mean where the
-    last eight weeks hold none."""
+    """Forecasts the newest known count of the zone at the same hour of an earlier week; where the last eight weeks hold
+    none, the zone's training mean."""
 
     def fit(self, rows: pd.DataFrame, y: Any) -> SeasonalNaive:
         """Remember the counts `y` (n,) of cleaned rows (n), and each zone's mean."""

@@ -17,11 +17,11 @@ CLASS_DAYS = 28  # the first days of a table, by which its zones are put into vo
 
 
 def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Hourly rows in the order of time and zone, and how many trips (of hours that the clock changes: rows) were dropped
-    by reason.
+    """Hourly rows in the order of time and zone, and how many trips were dropped by reason (of hours at which the clock
+    changes: rows).
 
-    A day is covered when any zone has a pick-up on it; then hours and zones without one are zeros. A zone's volume class
-    is cut from its mean over the first four covered weeks of the table, so it knows nothing of what is forecast later.
+    A day is covered when any zone has a pick-up on it; then hours and zones without one are zeros. A zone's volume
+    class is cut from its mean over the first four covered weeks of the table: it knows nothing of what is forecast.
     Raises InvalidInput for absent columns, a zone or borough that is not known, and an hour that is counted twice.
     """
     lost = [c for c in RAW_COLUMNS if c not in raw]

@@ -85,17 +85,17 @@ PROBLEM = Problem(
     source="New York City Taxi and Limousine Commission, trip records (yellow, green or for-hire)",
     licence="Public record, NYC Open Data terms of use",
     intended_use=(
-        "How many pick-ups to expect in a zone in each hour of the coming day, for placing cabs and planning shifts. The "
-        "forecast is issued at midnight, from the counts of the days before, for the 24 hours that follow."
+        "How many pick-ups to expect in a zone in each hour of the coming day, for placing cabs and planning shifts. "
+        "The forecast is issued at midnight, from the counts of the days before, for the 24 hours that follow."
     ),
     limits=(
         "It counts trips that took place, not people who found no cab. It knows no weather, no events and no "
-        "disruptions. The answer is the expected count, which adds up over zones and hours; where counts are small, an "
-        "answer of 0 would have the smaller absolute error and be of no use. MAPE is told only for busy rows (zone and "
-        "hour of the week with at least 20 pick-ups on average in training), since below that chance alone makes a "
-        "larger error; nights and quiet zones are left to WAPE and MASE. A day further than the first that is not known "
-        "yet is answered from the newest known weeks up to 35 days ahead, at an error that grew by a tenth to a third "
-        "in four weeks; a later day, and a zone where nobody was ever picked up, are refused. Hours that the clock "
-        "skips or repeats are left out."
+        "disruptions. The answer is the expected count, which adds up over zones and hours; where counts are small, "
+        "an answer of 0 would have the smaller absolute error and be of no use, so WAPE and MASE of quiet zones stay "
+        "near those of the seasonal naive. MAPE is told only for busy rows (zone and hour of the week with at least "
+        "20 pick-ups on average in training), since below that chance alone errs by more than 20 %. A day further "
+        "than the first that is not known yet is answered from the newest known weeks up to 35 days ahead, at an "
+        "error that grew by a tenth to a third in four weeks; a later day, and a zone where nobody was ever picked "
+        "up, are refused. Hours that the clock skips or repeats are left out."
     ),
 )

@@ -51,7 +51,8 @@ class DemandFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return other
 
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Features of rows that name zone, day and hour (counts are not looked at), in their order and with their index.
+        """Features of rows that name zone, day and hour (counts are not looked at), in the order and with the index of
+        `rows`.
 
         Raises InvalidInput for a zone without a history, and for a day more than FURTHEST days after the last known.
         """

@@ -65,7 +65,7 @@ class AsOf:
     @property
     def enough(self) -> bool:
         """Whether the window tells what is usual."""
-        return self.window.stop - self.window.start >= LEAST_DAYS
+        return bool(self.window.stop - self.window.start >= LEAST_DAYS)
 
     def last_week(self) -> Floats:
         """Counts of the newest known day of the same weekday, (24, z)."""
@@ -108,8 +108,8 @@ class AsOf:
         return np.asarray((sums + _KIND_DAYS * of_kind) / (number + _KIND_DAYS), dtype=np.float64)
 
     def week_ratio(self) -> tuple[Floats, float]:
-        """Log of the last seven days' total over that of a mean week in the three before, by zone (z,) and for the city;
-        NaN unless every week is whole."""
+        """Log of the last seven days' total over that of a mean week in the three before, by zone (z,) and for the
+        city; NaN unless every week is whole."""
         totals, there = self._totals([self.issued - back for back in range(1, WINDOW + 1)])
         if not there.all():
             return np.full(len(self.past.zones), np.nan), float("nan")

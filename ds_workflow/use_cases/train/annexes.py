@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from ds_workflow.reports.annex import Annex
 from ds_workflow.use_cases.train import (
+    annex_backtest,
+    annex_calibration,
     annex_explanations,
     annex_fairness,
     annex_odds,
     annex_representativeness,
     annex_stability,
+    annex_threshold,
 )
 
 if TYPE_CHECKING:
@@ -27,8 +30,11 @@ WRITERS: tuple[Callable[[Run], Annex | None], ...] = (
     annex_representativeness.annex,
     annex_stability.annex,
     annex_explanations.annex,
+    annex_calibration.annex,
+    annex_threshold.annex,
     annex_fairness.annex,
     annex_odds.annex,
+    annex_backtest.annex,
 )  # fmt: skip
 
 

@@ -1,0 +1,32 @@
+"""Is a film review favourable? The Large Movie Review Dataset of Maas et al. 2011.
+
+The face of this plug-in; nothing else of the folder is for outside use.
+"""
+
+from __future__ import annotations
+
+from ds_workflow.problems.movie_reviews.baseline import BaseRate
+from ds_workflow.problems.movie_reviews.cleaning import clean
+from ds_workflow.problems.movie_reviews.declaration import PROBLEM
+from ds_workflow.problems.movie_reviews.download import fetch
+from ds_workflow.problems.movie_reviews.features import ReviewFeatures
+from ds_workflow.problems.movie_reviews.loader import load
+from ds_workflow.problems.movie_reviews.simulator import simulate
+
+__all__ = ["PROBLEM", "SIMULATED_ROWS", "TRUSTED_TYPES", "clean", "featurizer", "fetch", "load", "naive", "simulate"]
+
+SIMULATED_ROWS = 12_000
+TRUSTED_TYPES = (
+    "ds_workflow.problems.movie_reviews.baseline.BaseRate",
+    "ds_workflow.problems.movie_reviews.features.ReviewFeatures",
+)
+
+
+def featurizer(feature_set_version: str, *, seed: int) -> ReviewFeatures:
+    """The unfitted featurizer of that feature set; UnknownName lists the known ones. Nothing in it is drawn."""
+    return ReviewFeatures(PROBLEM.feature_set(feature_set_version).version)
+
+
+def naive() -> BaseRate:
+    """The unfitted naive baseline: the training share of class 1."""
+    return BaseRate()

@@ -1,0 +1,234 @@
+"""The pages over HTTP: what they say is what the stores say, and an empty one says what to do next."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from console import Story, hidden, log_in, visit
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sklearn.metrics import precision_score, recall_score
+
+from ds_workflow.adapters import models, run_files
+from ds_workflow.reports.tables import measure, percent, typographic
+from ds_workflow.use_cases import threshold
+from ds_workflow.workspace import Workspace
+from serving.app import create_app
+
+
+def words(page: str) -> str:
+    """The text of a page, blanks made one."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).replace("\xa0", " ").split())
+
+
+@pytest.fixture(scope="module")
+def reader(app: FastAPI) -> TestClient:
+    return visit(app)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    return visit(create_app(Workspace.at(tmp_path_factory.mktemp("empty"))))
+
+
+EMPTY = {
+    "/": "user-add",
+    "/arena": "arena-propose",
+    "/models": "bootstrap-champion",
+    "/models/nyc_sales": "data-snapshot",
+    "/hypotheses": "hypothesis-new",
+    "/monitoring": "bootstrap-champion",
+    "/monitoring/nyc_sales": "bootstrap-champion",
+    "/try": "bootstrap-champion",
+    "/try/nyc_sales": "bootstrap-champion",
+    "/try/adult_income/threshold": "bootstrap-champion",
+    "/documents": "arena-approve",
+    "/login": "user-add",
+}
+
+
+@pytest.mark.parametrize("path", EMPTY)
+def test_an_empty_page_says_what_to_do_next(empty: TestClient, path: str) -> None:
+    answer = empty.get(path)
+    assert answer.status_code == 200
+    assert EMPTY[path] in answer.text
+
+
+def test_every_answer_carries_the_headers(reader: TestClient) -> None:
+    for path in ("/", "/arena", "/nothing-here", "/static/console.css", "/login", "/styles/reports.css"):
+        headers = reader.get(path, headers={"accept": "text/html"}).headers
+        policy = headers["content-security-policy"]
+        assert "script-src 'self'" in policy and "unsafe" not in policy, path
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+
+
+def test_no_page_brings_script_or_style_of_its_own(reader: TestClient, told: Story) -> None:
+    for path in ("/", f"/arena/{told.proposal}", "/models/nyc_sales/1", "/try/nyc_sales", "/hypotheses/H-INC-001"):
+        page = reader.get(path).text
+        assert re.findall(r"<script[^>]*>", page) == ['<script src="/static/htmx-4.0.1.min.js" defer>'], path
+        assert not re.search(r"<style|\sstyle=|\son\w+=\"|https?://(?!127\.0\.0\.1:5001)(?!www\.w3\.org)", page), path
+
+
+def test_the_overview_counts_what_the_registry_holds(reader: TestClient, told: Story) -> None:
+    text = words(reader.get("/").text)
+    registry = told.work().registry
+    waiting = [p for p in registry.proposals(disposition="open") if p.verdict == "pass"]
+    assert f"Proposals to decide {len(waiting)}" in text
+    assert "2 with a champion" in text
+    for problem in ("nyc_sales", "adult_income"):
+        assert registry.custody(problem).status == "in_custody"
+    assert text.count("in custody") == 2
+
+
+def test_a_proposal_shows_the_figures_of_the_ledger(reader: TestClient, told: Story) -> None:
+    proposal = told.work().registry.proposal(told.proposal)
+    text = words(reader.get(f"/arena/{told.proposal}").text)
+    for name, figures in proposal.summary["overall"].items():
+        unit = "" if name == "r2" else figures["unit"]
+        for which in ("champion", "challenger"):
+            assert words(typographic(measure(figures[which], unit))) in text, (name, which)
+        shown = words(typographic(measure(figures["difference"], unit, difference=True)))
+        assert shown in text, name
+    for gate in proposal.gates:
+        assert gate.name in text
+    assert proposal.digest in text and proposal.evidence.policy_digest in text
+    uses = told.work().registry.holdout_uses(proposal.evidence.holdout_digest)
+    assert f"{len(uses)} comparisons looked at these rows" in text
+    assert f"add up to {sum(u.alpha for u in uses):.3g}" in text
+
+
+def test_a_version_shows_its_scorecard_and_lineage(reader: TestClient, told: Story) -> None:
+    work = told.work("nyc_sales")
+    version = work.registry.version("nyc_sales", 1)
+    card = run_files.read_json(work.registry.run_artifacts(version) / run_files.SCORECARD)
+    text = words(reader.get("/models/nyc_sales/1").text)
+    for name in ("mdape", "ppe10", "bias"):
+        assert words(typographic(measure(card["overall"][name], "share"))) in text
+    for segment, figures in card["segments"].items():
+        assert f"{segment} {int(figures['rows']):,}" in text
+    assert version.digest in text and version.run_id in text and version.lineage.dataset_digest in text
+    moves = work.registry.moves("nyc_sales")
+    assert moves[-1].proposal_id in words(reader.get("/models/nyc_sales").text)
+
+
+def test_two_versions_stand_beside_each_other(reader: TestClient, told: Story) -> None:
+    work = told.work()
+    cards = [
+        run_files.read_json(work.registry.run_artifacts(work.registry.version("adult_income", n)) / run_files.SCORECARD)
+        for n in (1, 2)
+    ]
+    text = words(reader.get("/models/adult_income/compare?left=1&right=2").text)
+    one, two = (card["overall"]["accuracy"] for card in cards)
+    assert words(typographic(f"{percent(one, decimals=2)} {percent(two, decimals=2)}")) in text
+    assert words(typographic(measure(two - one, "share", difference=True))) in text
+    assert "feature set version v1.0 v2.0" in text
+    assert reader.get("/models/adult_income/compare?left=1&right=1").status_code == 400
+
+
+def test_the_backlog_and_a_hypothesis_say_where_it_stands(reader: TestClient, told: Story) -> None:
+    listed = words(reader.get("/hypotheses?problem=adult_income").text)
+    assert "H-INC-001" in listed and "H-SEG-001" not in listed and "supported" in listed
+    page = words(reader.get("/hypotheses/H-INC-001").text)
+    assert told.proposal in page
+    assert "roc_auc on overall will increase by at least 0.02" in page
+
+
+def test_documents_are_listed_and_stored_pages_can_not_act(reader: TestClient) -> None:
+    assert "nyc_sales-v1.md" in reader.get("/documents").text
+    assert "Model card" in words(reader.get("/documents/model_cards/nyc_sales-v1.md").text)
+    stored = reader.get("/models/nyc_sales/1/files/run_card.html")
+    assert stored.headers["content-type"].startswith("text/html")
+    policy = stored.headers["content-security-policy"]
+    assert "sandbox" in policy and "script-src" not in policy and "default-src 'none'" in policy
+
+
+def test_asking_by_hand_answers_as_the_service_does(reader: TestClient) -> None:
+    page = reader.get("/try/adult_income").text
+    row = {"age": 44, "education": "Masters", "hours_per_week": 50, "capital_gain": 7000}
+    answer = reader.post("/try/adult_income", data={k: str(v) for k, v in row.items()}, headers={"hx-request": "true"})
+    assert answer.status_code == 200
+    api = reader.post("/problems/adult_income/predict", json=[row]).json()["predictions"][0]
+    assert f'id="said">{typographic(percent(api["probability"]))}<' in answer.text
+    assert "log odds" in words(answer.text)
+    for column in ("age", "education", "hours_per_week"):
+        assert f'for="f-{column}"' in page and f'id="f-{column}"' in page
+    whole = reader.post("/try/adult_income", data={k: str(v) for k, v in row.items()})
+    assert "<title>" in whole.text and percent(api["probability"]) in words(whole.text)
+
+
+def test_a_bad_field_is_named_at_its_field(reader: TestClient) -> None:
+    answer = reader.post("/try/adult_income", data={"age": "old", "education": "Masters", "hours_per_week": "40"})
+    assert answer.status_code == 400
+    field = answer.text.partition('id="f-age"')[2][:600]
+    assert 'aria-invalid="true"' in field and "must be a number" in field
+    assert 'value="old"' in answer.text
+
+
+def test_a_threshold_reads_as_scikit_learn_does(told: Story) -> None:
+    work = told.work()
+    champion = work.registry.champion("adult_income")
+    assert champion is not None
+    scored = models.read_scored(work.registry.run_artifacts(champion) / run_files.PREDICTIONS)
+    counts = threshold.stored(work)
+    for at in (0.05, 0.3, 0.5, 0.731):
+        found = threshold.explore(counts, threshold.EVEN, at, missed=3.0, false_alarm=1.0).reading
+        flagged = scored.prediction >= at
+        assert found.precision == pytest.approx(precision_score(scored.truth, flagged))
+        assert found.recall == pytest.approx(recall_score(scored.truth, flagged))
+        missed, alarms = (scored.truth == 1) & ~flagged, (scored.truth == 0) & flagged
+        assert found.cost == pytest.approx((3 * missed.sum() + alarms.sum()) / len(scored))
+
+
+def test_the_explorer_moves_on_a_scored_file(reader: TestClient) -> None:
+    rng = np.random.default_rng(7)
+    truth = rng.random(400) < 0.3
+    score = np.clip(0.25 * truth + rng.random(400) * 0.7, 0, 1).round(4)
+    lines = ["probability,truth", *(f"{p},{int(y)}" for p, y in zip(score, truth, strict=True))]
+    sent = {"scored": ("mine.csv", "\n".join(lines), "text/csv")}
+    page = reader.post("/try/adult_income/scored", files=sent)
+    assert page.status_code == 200 and "mine.csv: 400 rows" in page.text
+    counts = html.unescape(hidden(page.text, "counts"))
+    moved = reader.post(
+        "/try/adult_income/threshold",
+        data={"counts": counts, "at": "0.4", "missed": "5", "false_alarm": "1"},
+        headers={"hx-request": "true"},
+    )
+    assert f"Recall {percent(recall_score(truth, score >= 0.4))}" in words(moved.text)
+    assert "<html" not in moved.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no heading"),
+        ("probability,truth\n", "no rows"),
+        ("probability,truth\n1.5,1\n", "Line 2"),
+        ("probability,truth\n0.5,maybe\n", "maybe"),
+        ("p,y\n0.5,1\n", "this one has p, y"),
+    ],
+)
+def test_a_bad_scored_file_is_refused_in_words(reader: TestClient, text: str, said: str) -> None:
+    answer = reader.post("/try/adult_income/scored", files={"scored": ("x.csv", text, "text/csv")})
+    assert answer.status_code == 400
+    assert said in words(answer.text)
+
+
+def test_an_approver_reads_the_access_log_and_others_do_not(app: FastAPI) -> None:
+    ada, vic = visit(app), visit(app)
+    log_in(ada, "ada")
+    log_in(vic, "vic")
+    assert "logged in" in ada.get("/access").text
+    assert vic.get("/access").status_code == 403
+    assert visit(app).get("/access").status_code == 403
+
+
+def test_the_vendored_files_say_whose_they_are(house: Path) -> None:
+    static = house / "serving" / "web" / "static"
+    assert "Zero-Clause BSD" in (static / "htmx-LICENSE.txt").read_text("utf-8")
+    assert "MIT License" in (static / "pico-LICENSE.md").read_text("utf-8")
+    assert "v2.1.1" in (static / "pico-2.1.1.min.css").read_text("utf-8")[:200]
