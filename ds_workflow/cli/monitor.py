@@ -1,4 +1,4 @@
-"""Monitoring commands: drift of incoming rows."""
+"""Monitoring commands: drift of incoming rows, and the plan that follows from what was seen."""
 
 from __future__ import annotations
 
@@ -43,3 +43,23 @@ drift --ref train.parquet --new this_week.csv --out artifacts/drift_report.json 
         found = monitor_drift.compare(reference, new, out=out, threshold=threshold, columns=columns, say=say)
         show(found.to_dict(), found.text)
         finish(found.table.status == "stable")
+
+    @command(
+        main,
+        "monitor",
+        section="Every day",
+        examples="""monitor --metrics data/metrics_history.jsonl --drift artifacts/drift_report.json
+monitor --metrics data/metrics_history.jsonl --out artifacts/agent_plan.yaml --json""",
+    )
+    @click.option(
+        "--metrics", required=True, type=FILE, help="History: one JSON object a line, with a date and figures."
+    )
+    @click.option("--drift", "verdict", type=FILE, help="The newest verdict that 'drift' wrote.")
+    @click.option("--out", type=FILE, default=Path("artifacts/agent_plan.yaml"), show_default=True, help="The plan.")
+    def monitor(metrics: Path, verdict: Path | None, out: Path) -> None:
+        """Turn the history of figures into a plan that people review; exit 1 unless healthy."""
+        from ds_workflow.use_cases import agent
+
+        made = agent.write(metrics, verdict, out)
+        show(made.plan.to_dict(), made.text)
+        finish(made.plan.status == "healthy")

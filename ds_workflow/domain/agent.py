@@ -1,7 +1,7 @@
-"""The monitoring agent: observe -> think -> act, as a pure function from a history of figures to a plan.
+"""The monitoring agent: observe, think, act. The same history and drift verdict give the same plan, byte for byte.
 
-The same input gives the same plan, byte for byte. The agent may propose and tighten; it never loosens a threshold,
-approves a decision or wakes a person up: `page_oncall=false` stands in every plan that asks for something.
+It reads figures and writes a plan for people. It may ask for more care and propose work; it never loosens a threshold,
+approves anything or moves a model.
 """
 
 from __future__ import annotations
@@ -16,18 +16,33 @@ from typing import Any, Literal
 from ds_workflow.errors import InvalidInput
 
 Status = Literal["healthy", "warn", "critical", "unknown"]
+ACTIONS = (
+    "open_incident",
+    "trigger_retraining",
+    "roll_back_model",
+    "raise_thresholds",
+    "page_oncall=false",
+    "do_nothing",
+)
+
 BASELINE_DAYS = 7
-WARN_DROP, CRITICAL_DROP, DRIFT_DROP = 3.0, 6.0, 5.0  # per cent of the baseline; the last of PR-AUC, under drift
-SLOW_MS, SLOW_POINTS = 400.0, 2
-_EXACT = 1e-9  # a drop of 3 % that arithmetic makes 2.9999999999999996 is one of 3 %
+AUC_WARN, AUC_CRITICAL, PR_CRITICAL = 0.03, 0.06, 0.05
+LATENCY_MS, LATENCY_POINTS = 400.0, 2
+DIGITS = 9  # drops are compared after rounding, so that 0.90 to 0.873 is a drop of 3 %
+
+# the names that a history may use for the same thing, the first of which the plan uses
+NAMES = {
+    "at": ("date", "timestamp", "time", "ts", "at", "day"),
+    "roc_auc": ("roc_auc", "auc", "rocauc"),
+    "pr_auc": ("pr_auc", "prauc", "average_precision"),
+    "latency_p95_ms": ("latency_p95_ms", "p95_latency_ms", "p95_ms", "latency_p95", "p95"),
+}
 FIGURES = ("roc_auc", "pr_auc", "latency_p95_ms")
-ACTIONS = ("open_incident", "trigger_retraining", "roll_back_model", "raise_thresholds", "page_oncall=false")
-NOTHING = "do_nothing"
 
 
 @dataclass(frozen=True)
 class Point:
-    """The figures of one moment; a figure that was not measured is None."""
+    """One line of the history. A figure that was not measured (labels are late) is None."""
 
     at: datetime
     roc_auc: float | None = None
@@ -45,73 +60,29 @@ class Drift:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the agent saw and what it proposes."""
+    """What the agent found and proposes. `findings` are one-key maps in a fixed order."""
 
     status: Status
-    findings: tuple[tuple[str, Any], ...]
+    findings: tuple[Mapping[str, Any], ...]
     actions: tuple[str, ...]
     rationale: str
 
     def to_dict(self) -> dict[str, Any]:
-        """`{status, findings: [{name: value}], actions, rationale}`."""
+        """Plain data, in the order of reading."""
         return {
             "status": self.status,
-            "findings": [{name: value} for name, value in self.findings],
+            "findings": [dict(f) for f in self.findings],
             "actions": list(self.actions),
             "rationale": self.rationale,
         }
 
 
-def plan(points: Sequence[Point], drift: Drift | None) -> Plan:
-    """The plan for a history in any order, and the newest drift verdict."""
-    history = sorted(points, key=lambda point: point.at)
-    if not history:
-        return Plan(
-            "unknown", (("points", 0),), _actions("open_incident"), "There is no history, so nothing is known to be well."
-        )
-    newest = history[-1]
-    roc, pr = _drop(history, "roc_auc"), _drop(history, "pr_auc")
-    slow = _slow(history)
-    drifting = drift is not None and drift.overall
-    findings = (
-        ("points", len(history)),
-        ("newest", newest.at.isoformat()),
-        ("roc_auc_drop_percent", _rounded(roc)),
-        ("pr_auc_drop_percent", _rounded(pr)),
-        ("latency_p95_ms", _rounded(newest.latency_p95_ms)),
-        ("slow_points", slow),
-        ("overall_drift", None if drift is None else drift.overall),
-        *((("drifted_features", list(drift.drifted)),) if drift is not None and drift.drifted else ()),
-    )
-    critical, warn, wanted = [], [], set()
-    if _reaches(roc, CRITICAL_DROP):
-        critical.append(f"ROC-AUC fell by {roc:.2f} % of its {BASELINE_DAYS}-day median (limit {CRITICAL_DROP:g} %)")
-        wanted |= {"trigger_retraining", "roll_back_model", "raise_thresholds"}
-    if drifting and _reaches(pr, DRIFT_DROP):
-        critical.append(f"inputs drift and PR-AUC fell by {pr:.2f} % (limit {DRIFT_DROP:g} % under drift)")
-        wanted |= {"trigger_retraining", "raise_thresholds"}
-    if not critical and _reaches(roc, WARN_DROP):
-        warn.append(f"ROC-AUC fell by {roc:.2f} % of its {BASELINE_DAYS}-day median (limit {WARN_DROP:g} %)")
-        wanted.add("trigger_retraining")
-    if slow >= SLOW_POINTS:
-        warn.append(f"95 % latency was over {SLOW_MS:g} ms on the last {slow} points")
-    reasons = critical or warn
-    if reasons:
-        status: Status = "critical" if critical else "warn"
-        said = "; ".join([*critical, *warn])
-        return Plan(status, findings, _actions("open_incident", *wanted), f"{said[0].upper()}{said[1:]}.")
-    if roc is None:
-        why = f"No ROC-AUC of the newest point and of the {BASELINE_DAYS} days before it, so a drop can't be told."
-        return Plan("unknown", findings, _actions("open_incident"), why)
-    return Plan("healthy", findings, (NOTHING,), "No rule is broken.")
-
-
 def points_of(rows: Sequence[Any]) -> list[Point]:
-    """Points from plain mappings: `at` (or `date`, `timestamp`) in ISO 8601 and any of the figures.
+    """Points from plain mappings: a time under one of NAMES["at"] and any of the figures; other fields are let pass.
 
-    Raises InvalidInput that names the row and the field.
+    Raises InvalidInput that names the line and the field.
     """
-    return [_point(number, row) for number, row in enumerate(rows)]
+    return [_point(row, number) for number, row in enumerate(rows, start=1)]
 
 
 def drift_of(verdict: Any) -> Drift | None:
@@ -127,67 +98,127 @@ def drift_of(verdict: Any) -> Drift | None:
     return Drift(verdict["overall_drift"], tuple(sorted(beyond)))
 
 
-def _point(number: int, row: Any) -> Point:
-    if not isinstance(row, Mapping):
-        raise InvalidInput(f"Point {number} is no object.", hint=f"An object with 'at' and any of {', '.join(FIGURES)}.")
-    known = {"at", "date", "timestamp", *FIGURES}
-    if unknown := sorted(str(name) for name in row if name not in known):
-        raise InvalidInput(f"Point {number} has an unknown field '{unknown[0][:60]}'.", hint=f"{', '.join(sorted(known))}.")
-    figures: dict[str, float | None] = {}
-    for name in FIGURES:
-        value = row.get(name)
-        if value is not None and not _is_number(value):
-            raise InvalidInput(f"Point {number}: '{name}' must be a finite number.")
-        if value is not None and (value < 0 or (name != "latency_p95_ms" and value > 1)):
-            raise InvalidInput(f"Point {number}: '{name}' is out of range: {value}.")
-        figures[name] = None if value is None else float(value)
-    return Point(_moment(number, row), **figures)
-
-
-def _moment(number: int, row: Mapping[str, Any]) -> datetime:
-    sent = next((row[name] for name in ("at", "timestamp", "date") if row.get(name) is not None), None)
+def _point(record: Any, number: int) -> Point:
+    where = f"Line {number} of the history"
+    if not isinstance(record, Mapping):
+        raise InvalidInput(f"{where} is no object.", hint=f"An object with a date and any of {', '.join(FIGURES)}.")
+    moment = _first(record, "at")
+    if moment is None:
+        raise InvalidInput(f"{where} says no time.", hint=f"One of the fields {', '.join(NAMES['at'])}, ISO 8601.")
     try:
-        if isinstance(sent, date):
-            found = sent if isinstance(sent, datetime) else datetime(sent.year, sent.month, sent.day)
-        else:
-            found = datetime.fromisoformat(sent if isinstance(sent, str) else "")
-    except ValueError:
-        raise InvalidInput(f"Point {number}: 'at' must be a time in ISO 8601, such as 2026-01-31T12:00:00Z.") from None
-    return found.replace(tzinfo=None) - (found.utcoffset() or timedelta())
+        at = datetime.fromisoformat(str(moment))
+    except ValueError as error:
+        raise InvalidInput(
+            f"{where}: '{str(moment)[:60]}' is no time.", hint="ISO 8601: 2026-03-01, or with a time."
+        ) from error
+    utc = at.replace(tzinfo=None) - (at.utcoffset() or timedelta())
+    return Point(utc, **{name: _figure(record, name, where) for name in FIGURES})
+
+
+def _first(record: Mapping[str, Any], name: str) -> Any:
+    return next((record[key] for key in NAMES[name] if record.get(key) is not None), None)
+
+
+def _figure(record: Mapping[str, Any], name: str, where: str) -> float | None:
+    value = _first(record, name)
+    if value is None:
+        return None
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if not _is_number(value):
+        said = str(value)[:60]
+        raise InvalidInput(
+            f"{where}: {name} is '{said}', which is no finite number.", hint="A number, or leave it out."
+        )
+    share = name != "latency_p95_ms"
+    if value < 0 or (share and value > 1):
+        allowed = "0 to 1" if share else "0 or more"
+        raise InvalidInput(f"{where}: {name} is {value}.", hint=f"Allowed: {allowed}.")
+    return float(value)
+
+
+def plan(history: Sequence[Point], drift: Drift | None) -> Plan:
+    """The plan of a history (any order) and the newest drift verdict (None: there is none).
+
+    Drops are relative to the median of the 7 calendar days before the newest point of the figure, which is not in its
+    own baseline. warn: ROC-AUC down 3 % or p95 above 400 ms on the 2 newest points; critical: ROC-AUC down 6 %, or
+    drift and PR-AUC down 5 %. unknown: no history, or nothing in it that can be compared and nothing that alarms.
+    """
+    if not history:
+        return Plan(
+            "unknown", (), ("do_nothing",), "There is no history, so nothing can be said. Feed the monitor first."
+        )
+    ordered = sorted(history, key=lambda p: p.at)
+    auc, pr = drop(ordered, "roc_auc"), drop(ordered, "pr_auc")
+    slow = _slow(ordered)
+    findings: list[Mapping[str, Any]] = [{"as_of": ordered[-1].at.date().isoformat()}]
+    findings += [
+        {f"{name}_drop_pct": round(100 * d, 2)} for name, d in (("roc_auc", auc), ("pr_auc", pr)) if d is not None
+    ]
+    newest = [p.latency_p95_ms for p in ordered if p.latency_p95_ms is not None][-1:]
+    findings += [{"latency_p95_ms": newest[0]}] if newest else []
+    if drift is not None:
+        findings.append({"drift_overall": drift.overall})
+        findings += [{"drifted_features": list(drift.drifted)}] if drift.drifted else []
+
+    critical, warn = [], []
+    actions: set[str] = set()
+    if auc is not None and auc >= AUC_CRITICAL:
+        critical.append(f"ROC-AUC is {100 * auc:.2f} % below its median of the {BASELINE_DAYS} days before (limit 6 %)")
+        actions |= {"open_incident", "roll_back_model", "trigger_retraining"}
+    elif auc is not None and auc >= AUC_WARN:
+        warn.append(f"ROC-AUC is {100 * auc:.2f} % below its median of the {BASELINE_DAYS} days before (limit 3 %)")
+        actions |= {"trigger_retraining"}
+    if drift is not None and drift.overall and pr is not None and pr >= PR_CRITICAL:
+        critical.append(f"the inputs drift and PR-AUC is {100 * pr:.1f} % below its median (limit 5 %)")
+        actions |= {"open_incident", "trigger_retraining"}
+    if slow:
+        warn.append(
+            f"p95 latency was above {LATENCY_MS:g} ms on {LATENCY_POINTS} points in a row ({slow[0]:g}, {slow[1]:g})"
+        )
+        actions |= {"raise_thresholds"}
+    status: Status = "critical" if critical else "warn" if warn else "healthy"
+    if status == "healthy" and auc is None and pr is None:
+        rest = "Neither ROC-AUC nor PR-AUC can be compared with a week before, and nothing else alarms."
+        return Plan("unknown", tuple(findings), ("do_nothing",), rest)
+    if not actions:
+        return Plan(status, tuple(findings), ("do_nothing",), _healthy(auc, pr, drift))
+    chosen = tuple(a for a in ACTIONS if a in actions)
+    said = "; ".join([*critical, *warn])
+    return Plan(status, tuple(findings), chosen, said[0].upper() + said[1:] + ".")
+
+
+def drop(ordered: Sequence[Point], name: str) -> float | None:
+    """How far the newest figure lies below its baseline, relative, rounded; below 0 is a rise. None without one."""
+    known = [(p.at.date(), getattr(p, name)) for p in ordered if getattr(p, name) is not None]
+    if not known:
+        return None
+    day, newest = known[-1]
+    before = [value for at, value in known if _within(at, day)]
+    base = median(before) if before else 0.0
+    return round((base - newest) / base, DIGITS) if base > 0 else None
+
+
+def _within(at: date, newest: date) -> bool:
+    return newest - timedelta(days=BASELINE_DAYS) <= at < newest
+
+
+def _slow(ordered: Sequence[Point]) -> list[float]:
+    """The newest latencies when all of them are above the limit, else nothing."""
+    newest = [p.latency_p95_ms for p in ordered][-LATENCY_POINTS:]
+    above = [v for v in newest if v is not None and v > LATENCY_MS]
+    return above if len(above) == LATENCY_POINTS else []
+
+
+def _healthy(auc: float | None, pr: float | None, drift: Drift | None) -> str:
+    parts = [f"{name} {-100 * d:+.1f} %" for name, d in (("ROC-AUC", auc), ("PR-AUC", pr)) if d is not None]
+    said = f"Against the median of the {BASELINE_DAYS} days before: {', '.join(parts)}; nothing is beyond its limit"
+    if drift is not None and drift.overall:
+        said += ". The inputs drift, but performance holds; look at the drift report"
+    return said + "."
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
-
-
-def _drop(history: Sequence[Point], name: str) -> float | None:
-    """How far the newest figure lies below the median of the 7 calendar days before it, in per cent of that."""
-    newest = history[-1]
-    now, day = getattr(newest, name), newest.at.date()
-    first = day - timedelta(days=BASELINE_DAYS)
-    before = [getattr(p, name) for p in history if first <= p.at.date() < day and getattr(p, name) is not None]
-    if now is None or not before or (middle := median(before)) <= 0:
-        return None
-    return float((middle - now) / middle * 100)
-
-
-def _slow(history: Sequence[Point]) -> int:
-    """How many of the newest points in a row were slow."""
-    slow = 0
-    for point in reversed(history):
-        if point.latency_p95_ms is None or point.latency_p95_ms <= SLOW_MS:
-            break
-        slow += 1
-    return slow
-
-
-def _reaches(drop: float | None, limit: float) -> bool:
-    return drop is not None and drop >= limit - _EXACT
-
-
-def _actions(*wanted: str) -> tuple[str, ...]:
-    return tuple(action for action in ACTIONS if action in wanted or action == "page_oncall=false")
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4) + 0.0
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
+    )
