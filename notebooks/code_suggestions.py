@@ -65,8 +65,8 @@ show(pd.DataFrame({"developers": often.quantile(parts), "by chance": np.quantile
 # %% [markdown]
 # ## The baseline, a champion, a challenger
 #
-# Naive: the same probability for everybody. Champion: logistic regression on what the request says. Challenger: boosted
-# trees that also see how the developer took suggestions so far (H-SUG-001).
+# Naive: the share of acceptances of the kind of task. Champion: logistic regression on what the request says.
+# Challenger: boosted trees that also see how the developer took suggestions so far (H-SUG-001).
 
 # %%
 champion = lab.fit("v1.0", "logistic")
@@ -106,11 +106,8 @@ show(each.groupby("fifth", observed=True)[["accepted", "champion", "challenger"]
 
 # %%
 first = train.groupby("developer_id").size()
-known = pd.cut(who.map(first).fillna(0), [-1, 0, 20, 100, np.inf], labels=["new", "to 20", "to 100", "more"])
-scored = {
-    name: support.replace(one, groups={**one.groups, "known": known.astype(str).to_numpy(dtype=object)})
-    for name, one in pair.items()
-}
+known = pd.cut(who.map(first).fillna(0), [-1, 0, 20, 100, np.inf], labels=["0: new", "1 to 20", "21 to 100", "more"])
+scored = {name: support.grouped(one, "known", known) for name, one in pair.items()}
 show(by_group("roc_auc", "known", scored))
 
 # %%
@@ -122,7 +119,7 @@ support.reliability(lab, champion.scored, "Champion")
 # %% [markdown]
 # ## What to try next
 #
-# * **H-SUG-001** claims the challenger's gain; **H-SUG-002** asks whether a logistic regression that knows the past keeps
-#   it, and its odds ratios.
+# * **H-SUG-001** claims the challenger's gain; **H-SUG-002** asks whether a logistic regression that knows the past
+#   keeps it, and its odds ratios.
 # * Accepted is not right: what was accepted and then failed its tests is another question, which these models must not
 #   be asked.

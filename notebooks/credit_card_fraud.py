@@ -10,8 +10,8 @@
 # # credit_card_fraud: which transaction is a fraud?
 #
 # Card transactions of two days in 2013, described by components that the issuer does not disclose. One in 580 is a
-# fraud, so accuracy means nothing: whoever calls everything honest is right 99.8 % of the time. Rows carry a weight (how
-# many published rows they stand for), and every figure below uses it. The columns are told in
+# fraud, so accuracy means nothing: whoever calls everything honest is right 99.8 % of the time. Rows carry a weight
+# (how many published rows they stand for), and every figure below uses it. The columns are told in
 # `docs/data_dictionary/credit_card_fraud.md`.
 
 # %%
@@ -20,7 +20,7 @@ import pandas as pd
 import support
 from support import bars, by_group, compare, group_bars, show
 
-from ds_workflow.domain.thresholds import tradeoffs
+from ds_workflow.domain.thresholds import at_false_alarms, tradeoffs
 
 lab = support.open_lab("credit_card_fraud", rows=20_000, least=6_000)
 problem, train, holdout = lab.problem, lab.train, lab.holdout
@@ -76,8 +76,8 @@ bars(importance, "What the challenger leans on", unit="share")
 # %% [markdown]
 # ## What the champion gets wrong
 #
-# Where to draw the line? A missed fraud costs its amount, an alarm the time of whoever looks at it. The table is the
-# champion's on the holdout; costs are per transaction.
+# Where to draw the line? A missed fraud costs what frauds cost on average, an alarm the time of whoever looks at it.
+# The table is the champion's on the holdout; costs are per transaction.
 
 # %%
 costs = problem.costs
@@ -103,9 +103,7 @@ show(table, index=False)
 # components lie where honest ones lie, so no line through the components finds them.
 
 # %%
-line = np.quantile(np.repeat(
-    champion.scored.prediction[champion.scored.truth == 0],
-    np.maximum(1, champion.scored.weights[champion.scored.truth == 0].round().astype(int))), 0.99)  # fmt: skip
+line = at_false_alarms(champion.scored, 0.01)
 frauds = holdout[holdout["is_fraud"] == 1]
 caught = champion.scored.prediction[(holdout["is_fraud"] == 1).to_numpy()] >= line
 strongest = sorted(apart, key=lambda name: -apart[name])[:5]

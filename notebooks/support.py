@@ -73,7 +73,7 @@ class Lab:
 
 
 def open_lab(name: str, *, rows: int, least: int = 0, seed: int = 42) -> Lab:
-    """Rows of the problem's simulator; DS_WORKFLOW_NOTEBOOK_ROWS may ask for fewer, down to `least`. Says what they are."""
+    """Rows of the problem's simulator; DS_WORKFLOW_NOTEBOOK_ROWS may ask for fewer, down to `least`."""
     plugin = plugins.load("problems", name)
     problem: Problem = plugin.PROBLEM
     asked = min(rows, max(least, int(os.environ.get(ROWS_VARIABLE) or rows)))
@@ -102,7 +102,7 @@ def show(what: pd.DataFrame | str, *, index: bool = True) -> None:
 
 
 def _figure(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3f}"
+    return f"{value:,.0f}" if abs(value) >= 1_000 or value == int(value) else f"{value:.3f}"
 
 
 def missing(rows: pd.DataFrame) -> pd.DataFrame:
@@ -136,6 +136,11 @@ def compare(lab: Lab, models: Mapping[str, Scored], names: list[str] | None = No
             table[model][n] = f"{metric_text(n, value)} {interval}"
     found = pd.DataFrame(table)
     return found.set_axis([f"{metric_title(n)} ({n})" for n in found.index]).fillna("not measured")
+
+
+def grouped(scored: Scored, name: str, labels: Any) -> Scored:
+    """The same answers, grouped by one thing more: `labels` (n,)."""
+    return replace(scored, groups={**scored.groups, name: np.asarray(labels, dtype=object).astype(str).astype(object)})
 
 
 def by_group(name: str, group: str, models: Mapping[str, Scored], *, least: int = FEW) -> pd.DataFrame:

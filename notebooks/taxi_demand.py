@@ -39,13 +39,13 @@ show(f"The first three zones carry {volume.head(3).sum() / volume.sum():.0%} of 
 # The week repeats: working days peak at the end of the afternoon, weekends later and flatter.
 
 # %%
-weekend = np.where(train["day"].dt.dayofweek >= 5, "weekend", "working day")
-profile = train.pivot_table(index="hour", columns=weekend, values="pickups", aggfunc="mean")
+weekend = np.where(train["day"].dt.day_of_week >= 5, "weekend", "working day")
+profile = train.astype({"hour": int}).pivot_table(index="hour", columns=weekend, values="pickups", aggfunc="mean")
 show(profile.iloc[::3])
 
 # %% [markdown]
-# How noisy is it? Counts that are as chance would have them have a variance of their mean. What is above that is weather,
-# events and whatever else nobody here knows.
+# How noisy is it? Counts that are as chance would have them have a variance of their mean. What is above that is
+# weather, events and whatever else nobody here knows.
 
 # %%
 series = problem.series

@@ -15,12 +15,12 @@ from ds_workflow.errors import WorkflowError
 from ds_workflow.use_cases.requests import Refused
 from ds_workflow.workspace import Workspace
 from registry.errors import RegistryError
-from serving.api import health, predict
+from serving.api import explain, feedback, forecast, health, monitor, named, predict, score
 from serving.errors import body_of, status_of
 from serving.hub import Hub
 from serving.web import console
 
-ROOMS = (predict, health)
+ROOMS = (explain, score, forecast, predict, named, feedback, monitor, health)
 ABOUT = """Answers of the champions of one workspace.
 
 A champion changes only by an applied decision, and then without a restart. Every answer names the version that gave it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from serving.body import MAX_ROWS
 
@@ -76,6 +76,90 @@ class Health(BaseModel):
     models: list[ServedModel]
     detail: str = ""
     waiting: list[str] = Field(default_factory=list)
+
+
+class Contribution(BaseModel):
+    """What a feature moved, in the unit of the explanation."""
+
+    feature: str
+    value: Any
+    contribution: float
+
+
+class Words(BaseModel):
+    """What a run of words moved."""
+
+    words: str
+    contribution: float
+
+
+class Explanation(Prediction):
+    """An answer, and what it is made of."""
+
+    base: float
+    contributions: list[Contribution]
+    others: float
+    words: list[Words] = Field(default_factory=list)
+
+
+class Explanations(BaseModel):
+    """The explanations of a batch, in the order of its rows."""
+
+    request_id: str
+    model: ModelName
+    unit: str
+    explanations: list[Explanation]
+
+
+class Score(BaseModel):
+    """The probability of a row, and whether it reaches the threshold."""
+
+    row: int
+    probability: float
+    flag: bool
+
+
+class Scores(BaseModel):
+    """The scores of a file. `set_aside` names the columns that were not looked at."""
+
+    request_id: str
+    model: ModelName
+    threshold: float
+    rows: int
+    flagged: int
+    set_aside: list[str]
+    predictions: list[Score]
+
+
+class Forecast(Prediction):
+    """An answer beside the row that was asked for."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Forecasts(BaseModel):
+    """The answers for each step that was asked for."""
+
+    request_id: str
+    model: ModelName
+    predictions: list[Forecast]
+
+
+class AgentPlan(BaseModel):
+    """What the agent saw and what it proposes."""
+
+    status: str
+    findings: list[dict[str, Any]]
+    actions: list[str]
+    rationale: str
+
+
+class Feedback(BaseModel):
+    """What became of the labels."""
+
+    new: int
+    repeated: int
+    corrected: int
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {

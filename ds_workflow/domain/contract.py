@@ -216,3 +216,26 @@ def sendable(sent: Any) -> Any:
         short = sent[:200] + "..." if len(sent) > 200 else sent
         return short.encode("utf-8", "replace").decode()
     return sent if isinstance(sent, (int, float, type(None))) else sendable(shortened(sent))
+
+
+def set_aside(problem: Problem) -> frozenset[str]:
+    """Columns that a table of rows may carry though they are no inputs: declared ones that are never looked at."""
+    inputs = {column.name for column in problem.inputs}
+    declared = {column.name for column in problem.columns}
+    return frozenset({*declared, *problem.forbidden, *problem.sensitive, *problem.derived, problem.target} - inputs)
+
+
+def typed(column: Column, text: str) -> Any:
+    """A cell of a text file as JSON would have brought it: numbers as numbers, '' as nothing.
+
+    What is no number stays text, for the contract to refuse.
+    """
+    cell = text.strip()
+    if cell == "":
+        return None
+    if column.kind in ("number", "integer") and "_" not in cell:
+        try:
+            return float(cell)
+        except ValueError:
+            return cell
+    return text if column.kind == "text" else cell

@@ -31,6 +31,7 @@ FEATURES, ROWS, TEXT_ROWS = 6, 300, 30
 GRID, CATEGORIES = 20, 12  # values of a number, and of a category: the most frequent
 QUANTILES = (0.1, 0.5, 0.9)
 _LONG_TEXT = 40  # mean characters; longer texts have no grid
+_LONGEST = 500  # characters of a text that are kept with a case
 
 
 @dataclass(frozen=True)
@@ -220,4 +221,4 @@ def _plain(value: Any) -> float | str | None:
         return None
     if isinstance(value, (bool, int, float, np.number, np.bool_)):
         return float(value)
-    return str(value)
+    return str(value)[:_LONGEST]

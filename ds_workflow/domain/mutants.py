@@ -189,14 +189,14 @@ def _served(**fields: object) -> Change:
     return change
 
 
-def _strained(kind: str, **fields: object) -> Change:
-    """One limited stress of the kind came out otherwise."""
+def _strained(place: int, **fields: object) -> Change:
+    """The first (0) or the last (-1) stress that has a limit came out otherwise."""
 
     def change(c: Comparison) -> Comparison:
         report = c.challenger_checks.stress
         strains = () if report is None else report.strains
-        first = next((s for s in strains if s.kind == kind and s.limited), None)
-        changed = tuple(replace(s, **fields) if s is first else s for s in strains)  # type: ignore[arg-type]
+        one = [s for s in strains if s.limited][place]
+        changed = tuple(replace(s, **fields) if s is one else s for s in strains)  # type: ignore[arg-type]
         return _checks(stress=None if report is None else replace(report, strains=changed))(c)
 
     return change
@@ -269,11 +269,12 @@ GATE_MUTANTS: Mapping[str, tuple[Mutant, ...]] = {
         Mutant("serving not tried", _checks(servability=None)),
     ),
     "stress": (
-        Mutant("a missing column costs too much", _strained("missing", loss=1e6)),
-        Mutant("a corrupted column costs too much", _strained("corrupted", loss=1e6)),
-        Mutant("answers not finite under stress", _strained("missing", wrong="1 of 1000 answers are NaN or infinite")),
-        Mutant("a loss that was not measured", _strained("corrupted", loss=None, error=None)),
-        Mutant("a loss that can't be told from its tolerance", _strained("missing", error=1e6), ("inconclusive",)),
+        Mutant("the first stress costs too much", _strained(0, loss=1e6)),
+        Mutant("the last stress costs too much", _strained(-1, loss=1e6)),
+        Mutant("answers not finite under stress", _strained(0, wrong="1 of 1000 answers are NaN or infinite")),
+        Mutant("a loss that was not measured", _strained(-1, loss=None, error=None)),
+        Mutant("a loss that can't be told from its tolerance", _strained(0, error=1e6), ("inconclusive",)),
+        Mutant("a stress that the policy gives no tolerance for", _strained(0, kind="something new")),
         Mutant("no stress tried", _untried),
         Mutant("no stress report", _checks(stress=None)),
     ),
@@ -311,10 +312,13 @@ def escapes(comparison: Comparison, *, kind: Trial = "promotion") -> dict[str, t
 
 
 def _unstrained(policy: Policy) -> StressReport:
-    """Every kind of stress was tried and cost nothing."""
+    """Every kind of stress that the policy limits was tried and cost nothing."""
     gate = policy.stress_gate
-    found = tuple(Strain(kind, f"a {kind} column", 1000, True, "", 0.1, 0.0, 0.001) for kind in KINDS)
-    return StressReport(gate.metric if gate else "", gate.unit if gate else "", 1000, 0.1, found)
+    if gate is None:
+        return StressReport("", "", 1000, 0.1, ())
+    kinds = [kind for kind in KINDS if kind in (gate.tolerances or {})]
+    found = tuple(Strain(kind, f"one of {kind}", 1000, True, "", 0.1, 0.0, 0.001) for kind in kinds)
+    return StressReport(gate.metric, gate.unit, 1000, 0.1, found)
 
 
 def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = True) -> Comparison:

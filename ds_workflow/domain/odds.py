@@ -24,14 +24,16 @@ from ds_workflow.errors import InvalidInput
 Floats = NDArray[np.float64]
 
 FEW_CLUSTERS = 40  # Cameron and Miller: between 20 and 50 the clustered interval begins to be too short
-_MOST_STEPS = 40
+_MOST_STEPS = 30  # Newton needs ten; where coefficients run away it gains one log odds a step
 _SETTLED = 1e-9  # largest step of a coefficient, in its own standard error
 _ALIASED = 1e-10  # of a column's variance, what the columns before it leave unsaid
+_SURE = 14.0  # log odds of its own class; a row beyond, in a fit that does not settle, is told without fail
 _FARTHEST = 700.0  # log odds; beyond, a float64 ratio would be infinite
 
-ONE_CLASS = "all of its rows are of one class, so no finite ratio fits them best"
-ALIASED = "the terms above it already say it"
 CONSTANT = "it is the same in all rows"
+ALIASED = "the terms above it already say it"
+ONE_CLASS = "all of its rows are of one class, so no finite ratio fits them best"
+SEPARATED = "only rows of one class tell it from the terms above it, so no finite ratio fits them best"
 
 
 @dataclass(frozen=True)
@@ -97,19 +99,32 @@ def odds_ratios(
 ) -> OddsRatios:
     """Odds ratios of the columns of `matrix` (n, p; no column of ones) for classes `target` (n,) of 0 and 1.
 
-    A column of flags whose rows are all of one class takes its rows with it, as its infinite coefficient would; a
-    column that is a sum of others before it is left out, as in R. Both are in the answer, with the reason instead of a
-    ratio. Raises InvalidInput when nothing is left to fit and where the classes can be told apart without fail.
+    A column that is a sum of others before it is left out, as in R. Where a combination of columns tells some rows
+    without fail, coefficients would grow for ever: those rows go, and then every column that only they told from the
+    others (S. Correia, P. Guimaraes and T. Zylkin 2019, "Verifying the existence of maximum likelihood estimates for
+    generalized linear models", arXiv 1903.01633). What is left out is in the answer, with the reason instead of a
+    ratio. Raises InvalidInput when nothing is left to fit.
     """
     from scipy.special import ndtri, stdtrit
 
     if not 0 < coverage < 1:
         raise InvalidInput(f"A coverage lies between 0 and 1, and {coverage:g} does not.")
-    rows, columns, notes = _fittable(matrix, target)
-    if not len(rows) or target[rows].min() == target[rows].max():
-        raise InvalidInput("Odds ratios need rows of both classes, and there are none of one of them.")
-    X = np.column_stack([np.ones(len(rows)), matrix[rows][:, columns]])
-    fit = maximum_likelihood(X, target[rows])
+    rows = np.arange(len(matrix))
+    notes: dict[int, str] = {}
+    while True:
+        columns = _independent(matrix[rows], notes, first=len(rows) == len(matrix))
+        if not len(rows) or target[rows].min() == target[rows].max():
+            raise InvalidInput(
+                "No finite odds ratios: the terms tell the classes apart without fail, or there is one class only.",
+                hint="Leave a feature out, or give more rows.",
+            )
+        X = np.column_stack([np.ones(len(rows)), matrix[rows][:, columns]])
+        fit, margin = _climb(X, target[rows])
+        if fit is not None:
+            break
+        if not (margin > _SURE).any():
+            raise InvalidInput("The fit without a penalty did not settle.", hint="Leave a feature out.")
+        rows = rows[margin <= _SURE]
     errors = np.sqrt(np.diag(fit.inverse))
     reach = float(ndtri(0.5 + coverage / 2))
     wide, count, far = errors, 0, reach
@@ -143,12 +158,18 @@ def odds_ratios(
 def maximum_likelihood(X: Floats, target: Floats) -> Fit:
     """Logistic regression without a penalty, by Newton's method, on X (n, k; its own column of ones included).
 
-    Raises InvalidInput when no finite coefficients fit best: some combination of columns tells the classes apart
-    without fail, or the columns depend on one another.
+    Raises InvalidInput when no finite coefficients fit best: some combination of columns tells rows without fail, or
+    the columns depend on one another.
     """
-    rate = float(np.clip(target.mean(), 1e-9, 1 - 1e-9))
+    fit, _ = _climb(X, target)
+    if fit is None:
+        raise InvalidInput("No finite coefficients fit these rows best.", hint="Leave a column out, or give more rows.")
+    return fit
+
+
+def _climb(X: Floats, target: Floats) -> tuple[Fit | None, Floats]:
+    """The fit, or None where it does not settle; and each row's log odds of its own class at the last step, (n,)."""
     beta = np.zeros(X.shape[1])
-    beta[0] = np.log(rate / (1 - rate))
     likelihood = _log_likelihood(X, target, beta)
     try:
         for _ in range(_MOST_STEPS):
@@ -164,13 +185,11 @@ def maximum_likelihood(X: Floats, target: Floats) -> Fit:
             beta, likelihood = beta + size * step, trial
             if float(np.max(np.abs(step) / np.sqrt(np.diag(inverse)))) < _SETTLED:
                 p = _sigmoid(X @ beta)
-                return Fit(beta, p, _inverse((X * (p * (1 - p))[:, None]).T @ X))
+                fit = Fit(beta, p, _inverse((X * (p * (1 - p))[:, None]).T @ X))
+                return fit, (2 * target - 1) * (X @ beta)
     except np.linalg.LinAlgError:
-        pass  # weights of 0: probabilities ran to 0 and 1
-    raise InvalidInput(
-        "No finite odds ratios fit these rows best: a combination of terms tells the classes apart without fail.",
-        hint="Leave a feature out, or give more rows.",
-    )
+        pass  # probabilities ran so near to 0 and 1 that some column carries no information
+    return None, (2 * target - 1) * (X @ beta)
 
 
 def clustered_covariance(X: Floats, target: Floats, fit: Fit, clusters: NDArray[Any]) -> tuple[Floats, int]:
@@ -193,37 +212,22 @@ def clustered_covariance(X: Floats, target: Floats, fit: Fit, clusters: NDArray[
     return np.asarray(correction * fit.inverse @ (scores.T @ scores) @ fit.inverse, dtype=np.float64), count
 
 
-def _fittable(matrix: Floats, target: Floats) -> tuple[NDArray[np.int64], list[int], dict[int, str]]:
-    """Rows and columns that have a finite fit, and why the other columns have none."""
-    rows = np.ones(len(matrix), dtype=np.bool_)
-    notes: dict[int, str] = {}
-    flags = np.flatnonzero(((matrix == 0) | (matrix == 1)).all(axis=0))
-    looking = True
-    while looking:  # rows that go may leave another flag with one class
-        of_both = (rows @ matrix[:, flags]).round()
-        of_one = ((rows * target) @ matrix[:, flags]).round()
-        found = [int(j) for j in flags[(of_both > 0) & ((of_one == 0) | (of_one == of_both))] if j not in notes]
-        notes |= dict.fromkeys(found, ONE_CLASS)
-        rows &= ~(matrix[:, found] == 1).any(axis=1)
-        looking = bool(found)
-    kept = np.flatnonzero(rows)
-    columns: list[int] = []
-    centred = matrix[kept] - matrix[kept].mean(axis=0) if len(kept) else matrix[kept]
+def _independent(matrix: Floats, notes: dict[int, str], *, first: bool) -> list[int]:
+    """The columns that no others before them make up; writes into `notes` why each of the others is left out. Columns
+    that depend only since rows went (not `first`) depended on rows of one class."""
+    centred = matrix - matrix.mean(axis=0) if len(matrix) else matrix
     gram = centred.T @ centred
+    columns: list[int] = []
     for j in range(matrix.shape[1]):
-        if j in notes:
-            continue
-        if np.ptp(matrix[kept, j]) == 0:
-            notes[j] = CONSTANT
-            continue
         left = gram[j, j]
-        if columns:
+        constant = not len(matrix) or float(np.ptp(matrix[:, j])) == 0.0
+        if columns and not constant:
             left -= gram[j, columns] @ np.linalg.solve(gram[np.ix_(columns, columns)], gram[columns, j])
-        if left > _ALIASED * gram[j, j]:
+        if not constant and left > _ALIASED * gram[j, j]:
             columns.append(j)
-        else:
-            notes[j] = ALIASED
-    return kept, columns, notes
+        elif j not in notes:
+            notes[j] = (CONSTANT if first else ONE_CLASS) if constant else (ALIASED if first else SEPARATED)
+    return columns
 
 
 def _interval(middle: float, reach: float) -> tuple[float, float]:

@@ -13,7 +13,7 @@ and the trees don't see them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any
@@ -31,7 +31,7 @@ MOVED = 0.1
 ALPHA = 0.05
 ROWS = 20_000  # of each part, for the index
 TOLD_ROWS = 3_000  # of each part, for the trees
-_LONG_TEXT = 40  # mean characters; longer texts have no distribution by value
+_LONG_TEXT = 40  # mean characters; longer texts have no distribution by value, so their lengths are compared
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Shift:
 @dataclass(frozen=True)
 class Representativeness:
     """Training against holdout; `train_rows` and `holdout_rows` were looked at. Shifts come the largest first. `auc` is
-    None where fewer than two columns could be shown; `skipped` says which columns were not compared and why."""
+    None where fewer than two columns could be shown; of the columns `by_length` only the lengths are compared."""
 
     train_rows: int
     holdout_rows: int
     shifts: tuple[Shift, ...]
     auc: float | None
     interval: tuple[float, float] | None
-    skipped: Mapping[str, str]
+    by_length: tuple[str, ...] = ()
 
     @property
     def surprising(self) -> tuple[Shift, ...]:
@@ -84,8 +84,10 @@ def represent(
         raise InvalidInput("Representativeness needs rows on both sides; one of them is empty.")
     rng = np.random.default_rng([seed, 7])
     train, holdout = (_some(part, ROWS, rng) for part in (train, holdout))
-    skipped = {str(c): why for c in train if (why := _incomparable(train[c]))}
-    names = [c for c in train if c not in skipped and c in holdout]
+    by_length = tuple(str(c) for c in train if _is_free_text(train[c]))
+    for name in by_length:
+        train, holdout = (t.assign(**{name: t[name].str.len().astype("float64")}) for t in (train, holdout))
+    names = [c for c in train if c in holdout]
     found = drift.compare(drift.profile(train[names]), holdout[names]).features if names else {}
     shifts = [
         Shift(n, f.psi, f.expected, f.p_adjusted, n in trending, f.psi > MOVED and f.p_adjusted <= ALPHA)
@@ -96,16 +98,16 @@ def represent(
     if tell and len(shown) > 1:
         auc, interval = _told(_some(train[shown], TOLD_ROWS, rng), _some(holdout[shown], TOLD_ROWS, rng))
     ordered = tuple(sorted(shifts, key=lambda s: (-s.psi, s.name)))
-    return Representativeness(len(train), len(holdout), ordered, auc, interval, skipped)
+    return Representativeness(len(train), len(holdout), ordered, auc, interval, by_length)
 
 
 def of_rows(problem: Problem, train: pd.DataFrame, holdout: pd.DataFrame) -> Representativeness:
-    """The declared columns of cleaned rows, for the snapshot's quality report: names of rows and clusters and what the
-    split itself is made of say nothing, and free texts have no distribution by value."""
+    """The declared columns of cleaned rows, for the snapshot's quality report. Names of rows and clusters, and what the
+    split itself is made of, say nothing."""
     silent = {problem.row_id, problem.cluster_column, problem.split.by, SPLIT_COLUMN}
     if problem.split.method == "chronological":
         silent.add(problem.time_column)
-    names = [c.name for c in problem.columns if c.kind not in ("text", "date") and c.name not in silent]
+    names = [c.name for c in problem.columns if c.kind != "date" and c.name not in silent]
     trending = [f.name for f in problem.features if f.trending]
     return represent(train[names], holdout[names], trending=trending, seed=0, tell=False)
 
@@ -114,13 +116,11 @@ def _some(table: pd.DataFrame, rows: int, rng: np.random.Generator) -> pd.DataFr
     return table if len(table) <= rows else table.iloc[np.sort(rng.permutation(len(table))[:rows])]
 
 
-def _incomparable(values: pd.Series[Any]) -> str:
+def _is_free_text(values: pd.Series[Any]) -> bool:
     if pd.api.types.is_numeric_dtype(values):
-        return ""
+        return False
     known = values.dropna().astype(str)
-    if len(known) and float(known.str.len().mean()) > _LONG_TEXT:
-        return "free text has no distribution by value"
-    return ""
+    return bool(len(known)) and float(known.str.len().mean()) > _LONG_TEXT
 
 
 def _told(train: pd.DataFrame, holdout: pd.DataFrame) -> tuple[float, tuple[float, float]]:

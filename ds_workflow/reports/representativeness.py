@@ -30,7 +30,7 @@ def markdown(found: Representativeness) -> str:
             f"* Trees that see all columns but the expected ones tell the two parts apart with an area under the ROC "
             f"curve of {number(found.auc, digits=3)} {md(span(found.interval))} (0.5: not at all), {said}."
         )
-    out += [f"* Not compared: {code(name)}, {md(why)}." for name, why in found.skipped.items()]
+    out += [f"* Free text, compared by its length: {', '.join(map(code, found.by_length))}."] if found.by_length else []
     rows = [
         [code(s.name), number(s.psi), number(s.expected), number(s.p_adjusted, digits=2), _word(s)]
         for s in found.shifts[:_SHOWN]

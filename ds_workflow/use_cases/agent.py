@@ -34,7 +34,7 @@ def plan_of(points: Sequence[Any], drift: Any = None) -> Plan:
 
 
 def write(metrics: Path, drift: Path | None, out: Path) -> Written:
-    """The plan of a history (JSON lines) and a drift verdict (JSON), as YAML in `out`; nothing is written on bad input."""
+    """The plan of a history (JSON lines) and a drift verdict, as YAML in `out`; nothing is written on bad input."""
     verdict = None
     if drift is not None:
         if not drift.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_bins_part_the_rows_and_hold_equal_information() -> None:
     s = perfect(20_000, seed=3)
     bins = cal.reliability_bins(s)
     assert sum(b.rows for b in bins) == len(s)
-    assert all(a.high <= b.low for a, b in zip(bins[:-1], bins[1:], strict=True))
+    assert all(a.high <= b.low for a, b in pairwise(bins))
     place = cal.information_bin(s, bins=10)
     held = np.bincount(place, weights=s.prediction * (1 - s.prediction))
     np.testing.assert_allclose(held / held.sum(), 0.1, atol=0.002)
@@ -112,7 +113,7 @@ def test_rows_of_one_cluster_count_as_one() -> None:
 def test_the_line_finds_the_distortion_and_its_interval_covers() -> None:
     covered = 0
     for seed in range(120):
-        found = cal.calibration(perfect(600, seed=100 + seed, too_sure=2.0), seed=1).slope
+        found = cal.calibration(perfect(1_500, seed=100 + seed, too_sure=2.0), seed=1).slope
         assert found is not None
         covered += found.interval[0] <= 0.5 <= found.interval[1]
     assert stats.binomtest(covered, 120, 0.95).pvalue > 0.001
@@ -138,11 +139,11 @@ def test_where_no_line_ends_there_is_none() -> None:
 
 def test_the_error_by_chance_is_that_of_perfect_models() -> None:
     """Over seeds: as large on average, and in one of twenty above what nineteen stay below."""
-    found = [cal.calibration(perfect(1_000, seed=300 + seed), seed=seed) for seed in range(200)]
+    found = [cal.calibration(perfect(1_000, seed=300 + seed), seed=seed) for seed in range(120)]
     errors, expected = [f.ece for f in found], [f.by_chance for f in found]
     assert np.mean(errors) == pytest.approx(np.mean(expected), rel=0.03)
     above = sum(f.ece > f.by_chance_high for f in found)
-    assert stats.binomtest(above, 200, 0.05).pvalue > 0.001
+    assert stats.binomtest(above, 120, 0.05).pvalue > 0.001
 
 
 def test_the_error_by_chance_has_its_closed_form_where_bins_are_large() -> None:

@@ -9,7 +9,7 @@ import pytest
 import statsmodels.api as sm
 from numpy.typing import NDArray
 
-from ds_workflow.domain.odds import ALIASED, CONSTANT, ONE_CLASS, OddsRatios, Term, odds_ratios
+from ds_workflow.domain.odds import ALIASED, CONSTANT, ONE_CLASS, SEPARATED, OddsRatios, Term, odds_ratios
 from ds_workflow.errors import InvalidInput
 
 Floats = NDArray[np.float64]
@@ -128,11 +128,26 @@ def test_a_flag_whose_rows_are_all_of_one_class_takes_them_with_it() -> None:
     np.testing.assert_allclose(ends(found, "interval"), ends(without, "interval"), rtol=1e-9)
 
 
+def test_terms_that_only_rows_of_one_class_tell_apart_leave_the_others_as_they_are() -> None:
+    """Whoever lacks the first lacks the second as well, but for ten rows of class 0: as if those were not there."""
+    matrix, target, group = made(n=800, seed=10)
+    first = (np.random.default_rng(11).random(800) < 0.2).astype(float)
+    ten = np.flatnonzero((target == 0) & (first == 0))[:10]
+    second = first.copy()
+    second[ten] = 1.0
+    found = odds_ratios(np.column_stack([first, second, matrix]), target, terms=terms(5), clusters=group)
+    rest = np.setdiff1d(np.arange(800), ten)
+    without = odds_ratios(np.column_stack([first, matrix])[rest], target[rest], terms=terms(4), clusters=group[rest])
+    assert [t.note for t in found.terms] == ["", SEPARATED, "", "", ""]
+    assert found.rows == 790
+    np.testing.assert_allclose(ends(found, "interval"), ends(without, "interval"), rtol=1e-9)
+
+
 def test_what_can_not_be_told_is_refused_in_words() -> None:
     matrix, target, _ = made(n=200, seed=9)
     with pytest.raises(InvalidInput, match="without fail"):  # one number parts the classes
         odds_ratios(np.column_stack([matrix[:, 0], 10 * target + matrix[:, 1] / 10]), target, terms=terms(2))
-    with pytest.raises(InvalidInput, match="both classes"):
+    with pytest.raises(InvalidInput, match="one class only"):
         odds_ratios(matrix, np.ones(200), terms=terms(3))
     with pytest.raises(InvalidInput, match="2 clusters"):
         odds_ratios(matrix, target, terms=terms(3), clusters=np.zeros(200))

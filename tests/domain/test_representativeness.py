@@ -56,12 +56,15 @@ def test_a_moved_column_of_few_rows_may_be_chance() -> None:
     assert small.surprising == ()
 
 
-def test_free_text_is_left_out_in_words_and_no_rows_are_refused() -> None:
+def test_free_text_is_compared_by_its_length_and_no_rows_are_refused() -> None:
     rng = np.random.default_rng(3)
-    words = pd.DataFrame({"text": ["a long review of a film that nobody needed to see"] * 50, "n": np.arange(50.0)})
-    found = represent(words, words, seed=1)
-    assert found.skipped == {"text": "free text has no distribution by value"}
-    assert [s.name for s in found.shifts] == ["n"] and found.auc is None
+
+    def reviews(mean: float) -> pd.DataFrame:
+        return pd.DataFrame({"text": ["x" * int(n) for n in rng.normal(mean, 10, 800)]})
+
+    same = represent(reviews(100), reviews(100), seed=1)
+    assert same.by_length == ("text",) and not same.surprising and same.auc is None, "one column needs no trees"
+    assert [s.name for s in represent(reviews(100), reviews(120), seed=1).surprising] == ["text"]
     with pytest.raises(InvalidInput, match="one of them is empty"):
         represent(table(rng, 0), table(rng, 5), seed=1)
 

@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 
 from ds_workflow import plugins
 from ds_workflow.domain.alignment import faults_of
+from ds_workflow.domain.classification import bin_of
 from ds_workflow.domain.metrics import METRICS
 from ds_workflow.domain.problem import Problem, Split
 from ds_workflow.domain.resample import Ask, Cell, codes, draw
@@ -71,10 +72,9 @@ def test_resamples_of_weighted_rows_are_those_of_the_rows_spelled_out(name: str)
 
 
 def test_bins_hold_equal_weight() -> None:
-    from ds_workflow.domain.classification import bin_of
-
-    s = weighted(30_000, seed=5)
-    mass = np.bincount(bin_of(s.prediction, weight=s.weight), weights=s.weights)
+    rng = np.random.default_rng(5)
+    weight = rng.integers(1, 6, 30_000).astype(float)
+    mass = np.bincount(bin_of(rng.beta(0.6, 2.0, 30_000), weight=weight), weights=weight)
     np.testing.assert_allclose(mass / mass.sum(), 1 / 15, atol=0.001)
 
 

@@ -37,6 +37,8 @@ def test_it_runs_on_a_few_simulated_rows(name: str, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     book = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4)
+    strays = [out for cell in book.cells for out in cell.get("outputs", ()) if out.output_type == "stream"]
+    assert not strays, "a notebook shows what it means to show, and no warnings"
     shown = [kind for cell in book.cells for out in cell.get("outputs", ()) for kind in out.get("data", {})]
     assert shown.count("image/svg+xml") >= 2 and shown.count("text/html") >= 5, "no pictures, or no tables"
 

@@ -68,15 +68,15 @@ def test_the_section_on_representativeness_parts_the_surprising_from_the_expecte
         Shift("area", 0.3, 0.001, 0.0, trending=False, moved=True),
         Shift(EVIL, 0.05, 0.001, 0.2, trending=False, moved=False),
     )
-    found = Representativeness(900, 300, shifts, 0.61, (0.57, 0.65), {"text": "free text"})
+    found = Representativeness(900, 300, shifts, 0.61, (0.57, 0.65), ("text",))
     text = representativeness.markdown(found)
     assert "* Moved: `area` (0.3)." in text
     assert "with the calendar or the market: `day` (3.2)." in text
     assert "so they can be told apart in part" in text and "| as expected |" in text
-    assert "* Not compared: `text`, free text." in text
+    assert "* Free text, compared by its length: `text`." in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert all(line.count(" | ") == 4 for line in rows)
-    none = representativeness.markdown(Representativeness(9, 9, (), None, None, {}))
+    none = representativeness.markdown(Representativeness(9, 9, (), None, None))
     assert "Moved: nothing." in none and "ROC" not in none
 
 

@@ -53,8 +53,9 @@ class StressTolerance:
         for kind in KINDS:
             if kind in limits and not report.of(kind) and kind not in report.not_applicable:
                 return f"Nothing was tried of: {_WORDS[kind]}."
-            if kind not in limits and report.of(kind):
-                return f"The policy gives no tolerance for {_WORDS[kind]}, which was tried."
+        unheld = {_WORDS.get(s.kind, s.kind): s for s in report.strains if s.limited and s.kind not in limits}
+        if unheld:
+            return f"The policy gives no tolerance for {', '.join(unheld)}, which was tried."
         unmeasured = [s for s in report.strains if s.limited and s.kind in limits and not s.wrong and s.loss is None]
         return f"{unmeasured[0].name}: {unmeasured[0].note or 'no figure'}." if unmeasured else ""
 

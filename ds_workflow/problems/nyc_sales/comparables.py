@@ -56,6 +56,11 @@ def _around(homes: Homes) -> Keys:
     return mixed(family, east.astype(np.uint64), north.astype(np.uint64))
 
 
+def _beside(looks: NDArray[Any], homes: int) -> NDArray[Any]:
+    """(squares x homes, k), one square of all homes after the other, as (homes, squares x k)."""
+    return looks.reshape(-1, homes, looks.shape[1]).swapaxes(0, 1).reshape(homes, -1)
+
+
 def _place(homes: Homes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Column and row of each home's square on the map, each (n,)."""
     side = SQUARE_KM[homes.family]
@@ -138,10 +143,9 @@ def nearby(
         for rows in _chunks(np.flatnonzero(asked.family == family)):
             some = asked.take(rows)
             span = shelf.span(_around(some), np.tile(before[rows], len(_OFFSETS)))
-            found, there = (
-                look.reshape(len(_OFFSETS), len(rows), LAST_IN_SQUARE).swapaxes(0, 1).reshape(len(rows), -1)
-                for look in shelf.recent(span, LAST_IN_SQUARE)
-            )
+            newest, exists = shelf.recent(span, LAST_IN_SQUARE)
+            found: NDArray[Any] = _beside(newest, len(rows))
+            there: NDArray[Any] = _beside(exists, len(rows))
             far = np.zeros(found.shape, dtype=np.float32)
             for mine, past_values in zip(coordinates(some, int(family)), past[int(family)], strict=True):
                 far += (past_values[found] - mine[:, None]) ** 2

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ds_workflow.domain.quick import Answers, Score
     from ds_workflow.workspace import Workspace
 
+MOST_ASKED_ALONE = 200
 Way = Literal["compiled", "pipeline"]
 
 
@@ -59,10 +60,28 @@ class Answerer:
         require_few(len(rows), most)
         return rows
 
+    def checked(self, rows: Sequence[Mapping[str, Any]], *, most: int | None = None) -> Rows:
+        """Rows as they were sent, parsed. Raises BadRows, TooMany."""
+        require_few(len(rows), most)
+        parsed, errors = parse_rows(self.problem, rows)
+        if errors:
+            raise BadRows(errors)
+        return parsed
+
     def predict(self, rows: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[FieldError]]:
         """One prediction a row, or every bad field of every row and no prediction at all."""
         parsed, errors = parse_rows(self.problem, rows)
         return ([], errors) if errors else (self.shown(self.score(parsed)), [])
+
+    def blame(self, rows: Rows, error: InvalidInput) -> BadRows:
+        """Which of the rows it was that the features or the estimator would not take, each asked alone."""
+        found = []
+        for number, row in enumerate(rows[:MOST_ASKED_ALONE]):
+            try:
+                self.score([row])
+            except InvalidInput as refused:
+                found.append(FieldError(number, "", None, refused.hint, str(refused)))
+        return BadRows(found or [FieldError(0, "", None, error.hint, str(error))])
 
     def warm_up(self) -> None:
         """Answer the declared example once, so that no caller pays for what happens but once."""

@@ -40,7 +40,11 @@ def explain(answerer: Answerer, rows: Sequence[Mapping[str, Any]], *, top: int =
             raise InvalidInput(f"The contributions of row {place} don't add up to its answer; nothing is explained.")
         named = sorted(parts.items(), key=lambda item: (-abs(item[1]), item[0]))[:top]
         told = [
-            {"feature": name, "value": _plain(table[name].iloc[place]) if name in table else None, "contribution": float(c)}
+            {
+                "feature": name,
+                "value": _plain(table[name].iloc[place]) if name in table else None,
+                "contribution": float(c),
+            }
             for name, c in named
         ]
         others = float(parts.sum()) - sum(one["contribution"] for one in told)
@@ -58,14 +62,16 @@ def _words(estimator: Any, table: Any, top: int) -> list[dict[str, Any]]:
     """For estimators of texts, the words behind each answer."""
     if not hasattr(estimator, "explain_words"):
         return [{} for _ in range(len(table))]
-    from dataclasses import asdict
-
-    return [{"words": asdict(found)} for found in estimator.explain_words(table, top=top)]
+    found = estimator.explain_words(table, top=top)
+    return [{"words": [{"words": run, "contribution": added} for run, added in row]} for row in found]
 
 
 def _plain(value: Any) -> Any:
     """A feature's value as JSON can carry it."""
-    if isinstance(value, str) or value is None:
-        return value if value is None or len(value) <= 200 else f"{value[:200]}..."
-    number = float(value)
+    if isinstance(value, str):
+        return value if len(value) <= 200 else f"{value[:200]}..."
+    try:
+        number = float(value)
+    except TypeError:  # missing
+        return None
     return number if math.isfinite(number) else None

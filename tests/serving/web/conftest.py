@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,12 @@ def app(told: Story) -> FastAPI:
     return create_app(told.work())
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[[FastAPI], str]]:
-    """Serve an application on a free port of this machine; gives its address."""
+Serve = Callable[[FastAPI], str]
+
+
+@contextmanager
+def serving() -> Iterator[Serve]:
+    """Serve applications on free ports of this machine, each by its address, until the end."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(app: FastAPI) -> str:
@@ -88,6 +92,18 @@ def serve() -> Iterator[Callable[[FastAPI], str]]:
     for server, thread in running:
         server.should_exit = True
         thread.join(20)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    with serving() as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def serve_for_session() -> Iterator[Serve]:
+    with serving() as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from console import PASSWORD, XSS, Story, hidden, log_in, visit
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from ds_workflow.errors import InvalidInput
 from ds_workflow.workspace import Workspace
 from registry.accounts import Access
+from registry.errors import NotEligible
 from serving.app import create_app
-from serving.web.security import COOKIE, LOGIN_COOKIE
+from serving.web.security import COOKIE, LOGIN_COOKIE, token_of
 
 
 def refused(story: Story) -> Access:
@@ -115,8 +117,6 @@ def test_a_viewer_and_the_owner_approve_nothing(app: FastAPI, told: Story) -> No
         # the form is not offered, so it is made the way the page would have made it
         session = told.work().accounts.session(client.cookies[COOKIE])
         proposal = told.work().registry.proposal(told.proposal)
-        from serving.web.security import token_of
-
         token = token_of(session.secret, "approve", f"{proposal.id} {proposal.row_version}")
         form = {"csrf": token, "seen_digest": told.digest, "reason": "because"}
         answer = client.post(f"/arena/{told.proposal}/approve", data=form)
@@ -128,7 +128,6 @@ def test_a_viewer_and_the_owner_approve_nothing(app: FastAPI, told: Story) -> No
 
 
 CLIMBS = (
-    "/static/../../../etc/passwd",
     "/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
     "/static/..%2f..%2fapp.py",
     "/documents/model_cards/..%2f..%2f..%2fmlruns%2farena.db",
@@ -141,13 +140,12 @@ CLIMBS = (
 
 @pytest.mark.parametrize("path", CLIMBS)
 def test_a_path_that_climbs_finds_nothing(app: FastAPI, told: Story, path: str) -> None:
-    before = len(told.work().accounts.access(limit=10_000))
+    before = told.work().accounts.access(limit=1)[0].seq
     answer = visit(app).get(path, headers={"accept": "text/html"})
     assert answer.status_code == 404
-    assert "root:" not in answer.text and "H-INC-001" not in answer.text
-    if ".." in path or "%" in path:
-        assert len(told.work().accounts.access(limit=10_000)) > before or "/static/../" in path
-        assert refused(told).kind == "request"
+    assert "root:" not in answer.text and "min_effect" not in answer.text and "SQLite" not in answer.text
+    line = refused(told)
+    assert line.kind == "request" and line.seq > before
 
 
 SQL = (
@@ -257,9 +255,7 @@ def test_tries_are_limited_and_logged(story: Story) -> None:
     assert log_in(visit(client.app, address="127.0.0.2"), "ada").status_code == 303
 
 
-@pytest.mark.parametrize(
-    "where", ["https://evil.example", "//evil.example", "/\\\\evil.example", "javascript:1"]
-)
+@pytest.mark.parametrize("where", ["https://evil.example", "//evil.example", "/\\\\evil.example", "javascript:1"])
 def test_a_login_leads_nowhere_else(app: FastAPI, where: str) -> None:
     client = visit(app)
     token = hidden(client.get("/login", params={"next": where}).text, "csrf")
@@ -295,18 +291,14 @@ def test_closed_reading_asks_everybody_and_lets_tokens_in(told: Story, monkeypat
     assert client.get("/", headers={"authorization": "Bearer dsw_x_y"}).status_code == 401
     assert refused(told).kind == "token"
     monkeypatch.setenv("DS_WORKFLOW_READING", "ajar")
-    from ds_workflow.errors import InvalidInput
-
     with pytest.raises(InvalidInput, match="ajar"):
         create_app(told.work())
 
 
-def test_a_new_approver_is_seen_by_a_server_that_runs(champion_workspace: Path, tmp_path: Path) -> None:
-    """Solo mode ends with the first user, also for a registry that was opened before."""
-    work = Workspace.at(tmp_path)
-    registry = work.registry
-    assert not work.people
-    Workspace.at(tmp_path).accounts.add("ana", roles=("viewer",), password=PASSWORD)
-    assert dict(work.people) == {"ana": ("viewer",)}
-    assert dataclasses.asdict(registry.verify())["ok"]
-    assert dict(registry._people) == {"ana": ("viewer",)}
+def test_solo_mode_ends_for_a_server_that_runs(champion_workspace: Path, tmp_path: Path) -> None:
+    shutil.copytree(champion_workspace, tmp_path / "home")
+    registry = Workspace.at(tmp_path / "home", "nyc_sales").registry
+    assert registry.champion("nyc_sales") is not None
+    Workspace.at(tmp_path / "home").accounts.add("ana", roles=("viewer",), password=PASSWORD)
+    with pytest.raises(NotEligible, match="does not have the role 'approver'"):
+        registry.roll_back("nyc_sales", to=1, by="ana", reason="x", smoke=lambda _: None, policy_digest="")
