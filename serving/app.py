@@ -20,7 +20,7 @@ from serving.errors import body_of, status_of
 from serving.hub import Hub
 from serving.web import console
 
-ROOMS = (explain, score, forecast, predict, named, feedback, monitor, health)
+ROOMS = (predict, explain, score, forecast, feedback, monitor, health, named)  # the busiest first, what is left last
 ABOUT = """Answers of the champions of one workspace.
 
 A champion changes only by an applied decision, and then without a restart. Every answer names the version that gave it
@@ -62,8 +62,8 @@ def create_app(work: Workspace | None = None) -> FastAPI:
                 "row": None,
                 "field": ".".join(str(part) for part in found["loc"][1:]) or None,
                 "sent": None if found.get("input") is None else str(found["input"])[:200],
-                "allowed": None,
-                "message": str(found["msg"]),
+                "allowed": str(found["msg"]),
+                "message": f"{found['loc'][-1]}: {found['msg']}",
             }
             for found in error.errors()
         ]

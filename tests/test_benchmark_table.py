@@ -40,8 +40,8 @@ def test_every_problem_is_measured_by_what_it_declares(benchmark: ModuleType) ->
 @pytest.mark.real_data
 def test_every_source_lies_where_the_benchmark_looks(benchmark: ModuleType, real_data: Path) -> None:
     for entry in benchmark.PROBLEMS.values():
-        for source in (entry.source, *entry.references):
-            assert (real_data / source).exists(), source
+        for source in filter(None, (entry.source, *entry.references)):
+            assert any(real_data.glob(source)), source
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -259,6 +259,24 @@ class RequestLog:
                 if kind != "repeated":
                     connection.execute(labels.insert().values(request=ident, row=row, label=label, at=_text(at)))
         return counts
+
+    def trial_rows(self, trial: str) -> Iterator[dict[str, Any]]:
+        """One line per row that an arm of a trial answered: arm, unit, request, row, answer, milliseconds, at, and the
+        newest label (None: not known yet)."""
+        newest = sa.select(sa.func.max(labels.c.seq)).group_by(labels.c.request, labels.c.row)
+        known = sa.select(labels).where(labels.c.seq.in_(newest)).subquery()
+        r, a = requests.c, answers.c
+        query = (
+            sa.select(r.arm, r.unit, r.id.label("request"), a.row, a.answer, r.milliseconds, r.at, known.c.label)
+            .join(answers, sa.and_(a.request == r.id, a.arm == r.arm))
+            .outerjoin(known, sa.and_(known.c.request == r.id, known.c.row == a.row))
+            .where(r.experiment == trial)
+            .order_by(r.id, r.arm, a.row)
+        )
+        if self._file.exists():
+            with self._file.reading() as connection:
+                for row in connection.execute(query):
+                    yield dict(row._mapping)
 
 
 def _many(connection: sa.Connection, table: sa.Table, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import NoReturn
 
 import click
@@ -43,18 +44,23 @@ def register(main: click.Group) -> None:
             MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
         )  # fmt: skip
 
-    @command(main, "serve", section="Serve and look", examples="serve --port 8000")
+    @command(main, "serve", section="Serve and look", examples="serve --port 8000\nserve --workers 4")
     @click.option("--host", default="127.0.0.1", show_default=True)
     @click.option("--port", default=8000, show_default=True, type=PORT)
-    @click.option("--workers", default=1, show_default=True)
+    @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 128), help="Processes that answer.")
     def serve(host: str, port: int, workers: int) -> None:
-        """Serve the champions of this workspace: GET /health, POST /predict."""
+        """Serve the champions of this workspace, and the pages; a decision reaches every worker without a restart."""
         here = workspace().settings
+        several = ["--workers", str(workers), "--timeout-worker-healthcheck", "60"] if workers > 1 else []
+        if several and find_spec("uvloop") is None:
+            raise click.UsageError(
+                "--workers needs uvloop, which is not installed: without it each answer waits 44 ms."
+            )
         say(f"Serving {here.root} on http://{host}:{port} (Ctrl-C ends it)")
         _become(
             [
                 sys.executable, "-m", "uvicorn", "serving.app:app",
-                "--host", host, "--port", str(port), "--workers", str(workers),
+                "--host", host, "--port", str(port), "--no-access-log", *several,
             ],
             DS_WORKFLOW_HOME=str(here.root),
             DS_WORKFLOW_PROBLEM=here.problem,

@@ -13,6 +13,7 @@ from ds_workflow.cli import (
     hypothesis,
     look,
     monitor,
+    predict,
     problems,
     release,
     train,
@@ -54,5 +55,5 @@ def main() -> None:
     """One champion per problem; written hypotheses challenge it; the arena compares; a person decides."""
 
 
-for room in (daily, monitor, problems, data, hypothesis, fit, train, arena, release, look, experiment, users):
+for room in (daily, monitor, problems, data, hypothesis, fit, train, arena, release, look, predict, experiment, users):
     room.register(main)

@@ -1,39 +1,45 @@
 """Has a feature's distribution moved? A frozen reference profile and PSI with limits that know the number of rows.
 
 Rule for the bins: at most ten from the reference's quantiles with open ends; a number with few distinct values gets a
-bin at each value and one between; texts get a bin per category, the rare and the unseen share one; missing values
-are a bin of their own. Rule for empty bins: a bin that is empty on one side counts as half a row there
-(shares are not normalised again); one that is empty on both sides does not count. So a category that
-vanished and one that is new both weigh in.
+bin at each value and one between; texts get a bin per category, the rare and the unseen share one; running text is
+counted by its length (thirds of the reference) and by the share of its words that are not common in the reference
+(fifths); missing values are a bin of their own. Rule for empty bins: a bin that is empty on one side counts as half a
+row there (shares are not normalised again); one that is empty on both sides does not count. So a category that vanished
+and one that is new both weigh in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ds_workflow.domain.free_text import common_words, is_free_text, length_and_strangeness
 from ds_workflow.domain.multiplicity import benjamini_hochberg
 from ds_workflow.errors import InvalidInput
 
 Floats = NDArray[np.float64]
 _FEW_VALUES = 20
 _MOST_CATEGORIES = 50
+_LENGTHS, _STRANGE = 3, 5  # bins of running text
 
 
 @dataclass(frozen=True)
 class Bins:
     """How one feature is counted: inner `edges` of a number (bin i holds edges[i-1] <= x < edges[i]) or the `names` of
-    categories. `counts` are the reference's rows by bin: the bins, then "other" for categories, then missing."""
+    categories; of running text the `edges` of its words, the common words as `names`, and the edges of the share of
+    `strange` ones. `counts` are the reference's rows by bin: the bins (of text the strange shares of the shortest texts
+    first), then "other" for categories, then missing."""
 
-    kind: Literal["number", "category"]
+    kind: Literal["number", "category", "text"]
     counts: tuple[int, ...]
     edges: tuple[float, ...] = ()
     names: tuple[str, ...] = ()
+    strange: tuple[float, ...] = ()
 
     def count(self, values: pd.Series) -> Floats:
         """Rows of `values` by bin, shape (bins,)."""
@@ -41,6 +47,12 @@ class Bins:
             x = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
             known = x[~np.isnan(x)]
             inside = np.bincount(np.searchsorted(self.edges, known, side="right"), minlength=len(self.edges) + 1)
+        elif self.kind == "text":
+            length, strange = length_and_strangeness(values.dropna().astype(str).tolist(), self.names)
+            levels = len(self.strange) + 1
+            known = np.searchsorted(self.edges, length, side="right") * levels
+            known = known + np.searchsorted(self.strange, strange, side="right")
+            inside = np.bincount(known, minlength=levels * (len(self.edges) + 1))
         else:
             present = values.dropna().astype(str)
             place = pd.Index(self.names).get_indexer(pd.Index(present))
@@ -64,7 +76,7 @@ class Profile:
     def from_dict(content: Mapping[str, Any]) -> Profile:
         """The profile that `to_dict` wrote."""
         bins = {
-            name: Bins(b["kind"], tuple(b["counts"]), tuple(b["edges"]), tuple(b["names"]))
+            name: Bins(b["kind"], tuple(b["counts"]), tuple(b["edges"]), tuple(b["names"]), tuple(b.get("strange", ())))
             for name, b in content["features"].items()
         }
         return Profile(int(content["rows"]), bins)
@@ -87,13 +99,21 @@ def profile(frame: pd.DataFrame, *, bins: int = 10) -> Profile:
         if pd.api.types.is_numeric_dtype(values):
             x = values.to_numpy(dtype=np.float64, na_value=np.nan)
             empty = Bins("number", (), edges=_edges(x[~np.isnan(x)], bins))
+        elif is_free_text(values):
+            empty = _of_text(values.dropna().astype(str).tolist())
         else:
             common = values.dropna().astype(str).value_counts()
             common = common.iloc[:_MOST_CATEGORIES]
             empty = Bins("category", (), names=tuple(sorted(common.index)))
         counts = tuple(int(c) for c in empty.count(values))
-        features[str(name)] = Bins(empty.kind, counts, empty.edges, empty.names)
+        features[str(name)] = replace(empty, counts=counts)
     return Profile(len(frame), features)
+
+
+def _of_text(texts: Sequence[str]) -> Bins:
+    common = common_words(texts)
+    length, strange = length_and_strangeness(texts, common)
+    return Bins("text", (), edges=_edges(length, _LENGTHS), names=common, strange=_edges(strange, _STRANGE))
 
 
 def psi(reference: Sequence[float] | Floats, new: Sequence[float] | Floats, *, empty: float = 0.5) -> float:

@@ -7,7 +7,7 @@ alarm on most small tables, a p-value alone on every large one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
@@ -17,6 +17,7 @@ import pandas as pd
 
 from ds_workflow.domain import two_samples
 from ds_workflow.domain.drift import Bins, profile, psi
+from ds_workflow.domain.free_text import is_free_text
 from ds_workflow.domain.multiplicity import benjamini_hochberg
 from ds_workflow.errors import InvalidInput
 
@@ -33,7 +34,7 @@ class ColumnDrift:
     """One column. `expected_psi` is what no drift gives on average at these rows, `detectable_psi` what they would show
     with power 0.8. `ks` and its p-value are of numbers only; `bins` are (label, reference share, new share)."""
 
-    kind: Literal["number", "category"]
+    kind: Literal["number", "category", "text"]
     status: Status
     psi: float
     expected_psi: float
@@ -142,6 +143,8 @@ def _no_feature(values: pd.Series) -> str:
         return "no value in the reference"
     if pd.api.types.is_datetime64_any_dtype(values):
         return "a date: it moves by itself"
+    if is_free_text(values):
+        return ""
     if len(values) >= IDENTIFIER_ROWS and not pd.api.types.is_float_dtype(values) and values.is_unique:
         return "every value differs: a name of rows, not a feature"
     return ""
@@ -162,7 +165,7 @@ def _column(name: str, reference: pd.Series, new: pd.Series, bins: Bins) -> dict
     if bins.kind == "number":
         sides = [np.sort(s.dropna().to_numpy(dtype=np.float64)) for s in (reference, new)]
         ks = two_samples.kolmogorov_smirnov(*sides) if all(len(s) for s in sides) else None
-    else:
+    elif bins.kind == "category":
         before, after = (set(s.dropna().astype(str).unique()) for s in (reference, new))
         fresh, vanished = (tuple(sorted(s))[:SHOWN] for s in (after - before, before - after))
     return {
@@ -186,12 +189,20 @@ def _column(name: str, reference: pd.Series, new: pd.Series, bins: Bins) -> dict
 
 def _shares(bins: Bins, old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> tuple[tuple[str, float, float], ...]:
     if bins.kind == "number":
-        inner = [
-            f"{low:.4g}" if high == np.nextafter(low, np.inf) else f"{low:.4g} to {high:.4g}"
-            for low, high in pairwise(bins.edges)
-        ]
-        labels = [f"below {bins.edges[0]:.4g}", *inner, f"{bins.edges[-1]:.4g} and more"] if bins.edges else ["any"]
+        labels = _ranges(bins.edges)
+    elif bins.kind == "text":
+        strange = _ranges([100 * edge for edge in bins.strange])
+        labels = [f"words {words}, unusual {share} %" for words in _ranges(bins.edges) for share in strange]
     else:
         labels = [*bins.names, "other"]
     rows = zip([*labels, "missing"], old / old.sum(), new / new.sum(), strict=True)
     return tuple((label, float(a), float(b)) for label, a, b in rows if a > 0 or b > 0)
+
+
+def _ranges(edges: Sequence[float]) -> list[str]:
+    """The bins between inner edges, in words."""
+    inner = [
+        f"{low:.4g}" if high == np.nextafter(low, np.inf) else f"{low:.4g} to {high:.4g}"
+        for low, high in pairwise(edges)
+    ]
+    return [f"below {edges[0]:.4g}", *inner, f"{edges[-1]:.4g} and more"] if edges else ["any"]

@@ -180,7 +180,8 @@ def widest_of(
     """
     if len(groups) < 2:
         return None
-    errors = np.array([float(np.nanstd(draws[(g, m.name)])) for g in groups])
+    finite = (draws[(g, m.name)][np.isfinite(draws[(g, m.name)])] for g in groups)
+    errors = np.array([float(d.std()) if len(d) else np.nan for d in finite])
     noise = np.random.default_rng([seed, len(groups)]).normal(size=(_CHANCE_DRAWS, len(groups))) * errors
     figures = [values[(g, m.name)] for g in groups]
     return Widest(column, m.name, max(figures) - min(figures), float(np.ptp(noise, axis=1).mean()))

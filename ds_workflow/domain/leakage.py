@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ds_workflow.domain.free_text import is_free_text, strongest_word
 from ds_workflow.domain.problem import Problem
 from ds_workflow.errors import InvalidInput, LeakageRefused
 
@@ -134,12 +135,16 @@ def _ordered(target: Floats, values: Floats) -> float:
 
 def dependence(values: pd.Series, target: Floats) -> float:
     """How well one feature orders the target, 0..1 (NaN: nothing to measure). Missing values are left out; texts and
-    numbers of few values are measured as levels, other numbers as they are, in either direction."""
+    numbers of few values are measured as levels, other numbers as they are, in either direction, running text by the
+    word that tells most."""
     known = values.notna().to_numpy()
     values, target = values[known], target[known]
     if len(target) < MIN_ROWS:
         return float("nan")
     numeric = pd.api.types.is_numeric_dtype(values)
+    if not numeric and is_free_text(values):
+        least = max(_LEVEL_ROWS, int(_LEVEL_SHARE * len(values)))
+        return strongest_word(values, target, least_rows=least, two_classes=_two_classes(target))
     if not numeric or values.nunique() <= _FEW_VALUES:
         return abs(_levels(values, target))
     return abs(_ordered(target, values.to_numpy(dtype=np.float64)))

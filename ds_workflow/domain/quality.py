@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ds_workflow.domain.contract import allowed
+from ds_workflow.domain.free_text import is_free_text
 from ds_workflow.domain.problem import Column, Problem
 from ds_workflow.domain.representativeness import MOVED, of_rows
 
@@ -108,6 +109,13 @@ def _profile(column: Column, values: pd.Series[Any]) -> dict[str, Any]:
         profile |= {"minimum": low, "median": middle, "maximum": high}
     elif column.kind == "date" and len(known):
         profile |= {"minimum": str(known.min().date()), "maximum": str(known.max().date())}
+    elif column.kind == "text" and is_free_text(known):
+        low, middle, high = (round(float(v)) for v in np.quantile(known.str.len(), [0.0, 0.5, 1.0]))
+        profile |= {
+            "minimum": f"{low:,} characters",
+            "median": f"{middle:,} characters",
+            "maximum": f"{high:,} characters",
+        }
     return profile
 
 

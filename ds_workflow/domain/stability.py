@@ -155,7 +155,8 @@ def _spread(
     m: Metric, group: str, figures: Mapping[Any, float], draws: Mapping[Any, Floats], *, members: Members, seed: int
 ) -> Spread | None:
     """How far the parts of one grouping lie apart; None with fewer than two that can be resampled."""
-    drawn = {v: draws[g, v, m.name] for g, v in figures if g == group and _error(draws[g, v, m.name])}
+    mine = {v: draws[g, v, m.name] for g, v in figures if g == group and _error(draws[g, v, m.name])}
+    drawn = {v: np.where(np.isfinite(d), d, np.nan) for v, d in mine.items()}
     if len(drawn) < 2:
         return None
     rows = np.array([len(members[group, v]) for v in drawn], dtype=np.float64)

@@ -128,10 +128,11 @@ class Axis:
 
     @staticmethod
     def of_ratios(logs: Iterable[float], *, left: float, right: float, room: float = 62.0) -> Axis:
-        """The axis over natural logs of ratios; its ticks are powers of one ratio on both sides of 1, the smallest of
-        some common ones that leaves `room` pixels for a label."""
-        known = [v for v in map(finite, logs) if v is not None] or [0.0]
-        for ratio in (1.1, 1.25, 1.5, 2.0, 4.0, 10.0, 100.0, 1e4):
+        """The axis over natural logs of ratios, from a hundredth to a hundred at most: what lies beyond stands at its
+        edge. Ticks are powers of one ratio on both sides of 1, the smallest of some common ones that leaves `room`
+        pixels for a label."""
+        known = [min(max(v, -math.log(100)), math.log(100)) for v in map(finite, logs) if v is not None] or [0.0]
+        for ratio in (1.1, 1.25, 1.5, 2.0, 4.0, 10.0, 100.0):
             step = math.log(ratio)
             first, last = math.floor(min(known) / step + 1e-9), math.ceil(max(known) / step - 1e-9)
             first, last = (first, last) if last > first else (-1, 1)

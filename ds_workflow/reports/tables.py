@@ -129,8 +129,13 @@ def span(interval: Any, unit: str = "", *, difference: bool = False) -> str:
         texts = ["no limit" if math.isinf(end) else measure(end, unit, difference=difference) for end in ends]
     else:  # both ends with the same decimals
         widest = max((abs(end) for end in ends if math.isfinite(end)), default=0.0)
-        decimals = min(max(0, 2 - math.floor(math.log10(widest))), 8) if widest else 0
-        texts = ["no limit" if math.isinf(end) else _fixed(end, decimals, signed=difference) for end in ends]
+        decimals = max(0, 2 - math.floor(math.log10(widest))) if widest else 0
+        tiny = decimals > 8  # with fixed decimals both ends would be a row of zeros
+
+        def text(end: float) -> str:
+            return number(end, digits=3, signed=difference) if tiny else _fixed(end, decimals, signed=difference)
+
+        texts = ["no limit" if math.isinf(end) else text(end) for end in ends]
     suffix = next((t.rsplit(" ", 1)[1] for t in texts if t != "no limit" and " " in t), "")
     cut = [t.removesuffix(f" {suffix}") if suffix else t for t in texts]
     return f"[{cut[0]}, {cut[1]}]{' ' + suffix if suffix else ''}"

@@ -73,9 +73,7 @@ class Vocabulary(BaseEstimator):  # type: ignore[misc]
         return {"token_pattern": WORD, "ngram_range": (1, self.longest)}
 
     def _hashed(self, texts: pd.Series[Any]) -> Counts:
-        hasher = HashingVectorizer(
-            n_features=_HASHES, alternate_sign=False, norm=None, dtype=np.float32, **self._cut
-        )
+        hasher = HashingVectorizer(n_features=_HASHES, alternate_sign=False, norm=None, dtype=np.float32, **self._cut)
         return sparse.csr_array(hasher.transform(texts.astype(object).where(texts.notna(), "").tolist()))
 
     def _place(self, hashes: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -104,7 +102,12 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
     defaults: Mapping[str, Any] = {}
 
     def __init__(
-        self, features: tuple[str, ...], texts: tuple[str, ...], *, params: Mapping[str, Any] | None = None, seed: int = 42
+        self,
+        features: tuple[str, ...],
+        texts: tuple[str, ...],
+        *,
+        params: Mapping[str, Any] | None = None,
+        seed: int = 42,
     ) -> None:
         self.features = features
         self.texts = texts

@@ -78,7 +78,7 @@ class FitResult:
             f"{c['rows']['train']:,} training and {c['rows']['holdout']:,} holdout rows, {c['seconds']:.1f} s",
             "",
             *tables.text_table(["on the holdout", "model", "95 % interval", "naive baseline"], rows, align="lrrr"),
-            *(f"  {name} was not measured: {why}" for name, why in c["missing"].items()),
+            *(f"  {name} was not measured: {why}" for name, why in c["missing"].items() if "." not in name),
             "",
             f"{self.outdir} holds {', '.join(FILES)}.",
         ]

@@ -108,7 +108,9 @@ def stored(work: Workspace) -> Counts:
     if champion is None:
         raise NoChampion(f"{problem.name} has no champion yet.", hint="Run 'bootstrap-champion'.")
     scored = models.read_scored(work.registry.run_artifacts(champion) / run_files.PREDICTIONS)
-    source = f"the holdout of champion v{champion.version}: {count(len(scored))} rows"
+    total = float(scored.weights.sum())
+    stand_for = "" if abs(total - len(scored)) < 0.5 else f" that stand for {count(total)}"
+    source = f"the holdout of champion v{champion.version}: {count(len(scored))} rows{stand_for}"
     return counted(scored.prediction, scored.truth, scored.weights, source=source)
 
 
@@ -235,11 +237,12 @@ def _pictures(readings: list[Reading], here: Reading, costs: Costs) -> str:
         figures = {"recall": [r.recall for r in shown], "precision": [r.precision for r in shown]}
         return threshold_curves(at, figures, title="Precision and recall", at=here.threshold, width=width, styled=False)
 
+    most = 2 * min(readings[0].cost, readings[-1].cost)  # what costs far more than flagging all or none hides the rest
+    costing = [r.cost if r.cost <= most or most <= 0 or r is here else None for r in shown]
+
     def price(width: int) -> str:
-        return threshold_curves(
-            at, {"cost": [r.cost for r in shown]}, title="Cost a row", at=here.threshold, unit="", width=width,
-            styled=False,
-        )  # fmt: skip
+        title, of = "Cost a row", {"cost": costing}
+        return threshold_curves(at, of, title=title, at=here.threshold, unit="", width=width, styled=False)
 
     words = f"A miss costs {number(costs.missed)}, a false alarm {number(costs.false_alarm)} {costs.unit}."
     return "\n".join(

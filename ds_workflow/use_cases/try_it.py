@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ds_workflow.domain.contract import FieldError, allowed, check_rows
 from ds_workflow.reports import highlight
 from ds_workflow.reports.charts import ForestRow, forest_plot, horizontal_bars
+from ds_workflow.reports.charts_band import Step, forecast_band
 from ds_workflow.reports.page import figure
 from ds_workflow.reports.tables import finite, number, percent, typographic
 
@@ -119,7 +120,9 @@ def ask(champion: Any, row: Mapping[str, Any]) -> tuple[Answer | None, list[Fiel
         label=answer.get("label"),
         reasons=reasons,
         unit=unit,
-        pictures="\n".join([*_interval(problem, value, low, high), *_why(problem, reasons, unit)]),
+        pictures="\n".join(
+            [*_course(champion, row), *_interval(problem, value, low, high), *_why(problem, reasons, unit)]
+        ),
         text=_marked(problem, estimator, features, row),
     ), []
 
@@ -174,6 +177,34 @@ def _effect(value: float, unit: str) -> str:
     if unit == "log target":
         return percent(math.expm1(value), signed=True)
     return f"{number(value, digits=3, signed=True)} {unit}".strip()
+
+
+def _course(champion: Any, row: Mapping[str, Any]) -> list[str]:
+    """For a forecast of several steps a day: the whole day asked for, with its intervals."""
+    problem: Problem = champion.problem
+    series = problem.series
+    if series is None or not series.step_column:
+        return []
+    answers, errors = champion.predict([{**row, series.step_column: step} for step in range(series.steps_a_day)])
+    if errors:
+        return []
+    steps = [
+        Step(str(k), float(a["value"]), _ends(a.get("interval")), asked=k == row.get(series.step_column))
+        for k, a in enumerate(answers)
+    ]
+    day = f" on {row[problem.time_column]}" if problem.time_column in row else ""
+    title = f"{series.column.replace('_', ' ').capitalize()} {row.get(series.column, '')}{day}, by {series.step_column}"
+
+    def draw(width: int) -> str:
+        return forecast_band(steps, title=title, unit=problem.target_unit, width=width, styled=False)
+
+    words = "The band holds the truth in 8 of 10 cases; the dashed line is the step that was asked for."
+    return [figure(title, words, draw(WIDE), draw(SLIM))]
+
+
+def _ends(interval: Any) -> tuple[float, float] | None:
+    low, high = (finite(end) for end in interval) if interval else (None, None)
+    return None if low is None or high is None else (low, high)
 
 
 def _interval(problem: Problem, value: float, low: float | None, high: float | None) -> list[str]:

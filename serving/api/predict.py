@@ -36,11 +36,6 @@ def mount(app: FastAPI, hub: Hub) -> None:
                 tags=["predict"],
             )
 
-    @app.post("/problems/{name}/{verb}", include_in_schema=False)
-    async def unknown(name: str, verb: str) -> Response:
-        hub.slot(name)  # raises: every problem that is known has its routes above
-        return Response(f'{{"detail":"{name} has no such route"}}', 404, media_type="application/json")
-
 
 def add(app: FastAPI, path: str, endpoint: Callable[[Request], Awaitable[Response]], **about: Any) -> None:
     """A route that answers with predictions."""

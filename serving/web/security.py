@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COOKIE = "ds_session"
 LOGIN_COOKIE = "ds_login"  # the form token of somebody who has no session yet
 READING = ("loopback", "open", "closed")
+FORWARDING = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -100,13 +101,20 @@ def visitor(request: Request, accounts: Accounts) -> Visitor:
 def require_reader(request: Request, who: Visitor, *, reading: str) -> None:
     """Raise NeedsLogin unless this visitor may read.
 
-    `loopback` is open to this machine only: both the caller's address and the name it asked for are this machine's, so
-    that neither a proxy in front nor a name that another site points here opens the pages to others.
+    `loopback` is open to this machine only: both the caller's address and the name it asked for are this machine's, and
+    nothing says that the request was passed on. So neither a name that another site points here nor a proxy that says
+    what it is opens the pages to others.
     """
     if who.account is not None or reading == "open":
         return
+    passed_on = any(name in request.headers for name in FORWARDING)
     asked = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    if reading == "loopback" and _is_loopback(who.address) and (asked == "localhost" or _is_loopback(asked)):
+    if (
+        reading == "loopback"
+        and not passed_on
+        and _is_loopback(who.address)
+        and (asked == "localhost" or _is_loopback(asked))
+    ):
         return
     raise NeedsLogin
 

@@ -95,3 +95,17 @@ def test_many_years_are_not_cut_into_months_and_an_absent_metric_has_no_report(p
     assert {p.group for p in of(problem, table).parts} == {"segment", "district", "year"}
     needs = replace(problem, primary_metric="interval_coverage")
     assert stability(needs, table, seed=1) is None
+
+
+def test_a_part_that_some_resamples_empty_still_has_finite_figures(problem: Problem) -> None:
+    """WAPE of a part whose whole volume stands in five clusters: in about one resample of 150 it is infinite."""
+    demand = replace(problem, metrics=("wape",), primary_metric="wape", fairness_columns=())
+    rng = np.random.default_rng(6)
+    table = scored(rng, 2000, noise={"NORTH": 0.1, "SOUTH": 0.1, "EAST": 0.1}, months=1)
+    east = np.flatnonzero(table.groups["segment"] == "EAST")
+    truth = np.round(5 * table.truth)
+    truth[east[5:]] = 0.0
+    found = of(demand, replace(table, truth=truth, prediction=truth + rng.normal(0, 0.5, 2000), time=None))
+    (spread,) = found.spreads
+    assert spread.parts == 3
+    assert np.isfinite([spread.observed, spread.by_chance, spread.deviation, *spread.interval]).all()

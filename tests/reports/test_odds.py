@@ -78,6 +78,18 @@ def test_a_ratio_and_its_reciprocal_lie_equally_far_from_one() -> None:
     assert (gaps >= 62).all()
 
 
+def test_a_ratio_far_from_one_is_written_as_it_is_and_stands_at_the_edge() -> None:
+    term = {"term": "x", "feature": "x", "per": "against a", "log_odds": -25.0, "error": 1.0, "clustered_error": None}
+    far = {"ratio": 1.4e-11, "interval": (1.9e-12, 9.8e-11), "wald": (1.9e-12, 9.8e-11), "penalised": 0.3, "note": ""}
+    content = {"rows": 9, "clusters": 0, "coverage": 0.95, "terms": [term | far]}
+    assert "1.9e-12, 9.8e-11" in odds.section(content, units={}, cluster="c")
+    picture = odds.chart(content, width=870)
+    assert "[1.9e-12, 9.8e-11]" in picture
+    mark = next(e for e in ET.fromstring(picture).iter() if e.tag.endswith("circle"))  # noqa: S314  our own text
+    axis = next(e for e in ET.fromstring(picture).iter() if e.get("class") == "axis")  # noqa: S314
+    assert mark.get("cx") == axis.get("x1")
+
+
 def test_an_axis_of_ratios_holds_whatever_comes() -> None:
     for logs in ([], [0.0], [5.0], [-700.0, 700.0], [1e-9]):
         axis = Axis.of_ratios(logs, left=10, right=300)

@@ -33,7 +33,7 @@ BELOW_3 = ("ds_workflow.domain", "ds_workflow.errors", "ds_workflow.settings", "
 NUMBERS = frozenset({"numpy", "pandas", "scipy"})
 TOOLS = NUMBERS | {"sklearn", "xgboost", "sqlalchemy", "plotly"}
 # a face may name, for its annotations only, the types of the values that the workspace hands it
-HANDED = ("ds_workflow.domain", "registry.records")
+HANDED = ("ds_workflow.domain", "registry.records", "registry.accounts", "registry.accounts_store")
 FACE = ("ds_workflow.use_cases", "ds_workflow.workspace", *ERRORS)
 ROOMS_3 = ("problems", "strategies", "adapters", "reports")
 

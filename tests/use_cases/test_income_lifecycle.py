@@ -77,6 +77,18 @@ def test_each_run_keeps_how_sure_it_is_and_why_it_answers_so(income: tuple[Works
     assert stress.status == "pass" and "rows have no time" in stress.note
 
 
+def test_the_logistic_run_tells_its_odds_ratios(income: tuple[Workspace, View]) -> None:
+    work, _ = income
+    folder = work.registry.run_artifacts(work.registry.version("adult_income", 1))
+    content = json.loads((folder / "odds_ratios.json").read_text("utf-8"))
+    told = {t["term"]: t for t in content["terms"]}
+    assert {"age", "education_level", "occupation=Exec-managerial"} <= set(told)
+    for name in ("age", "education_level", "hours_per_week"):
+        low, high = told[name]["interval"]
+        assert 1 < low < told[name]["ratio"] < high, "more of it raises the odds, in the simulator's own constants too"
+    assert content["clusters"] == content["rows"], "a person is a row"
+
+
 def test_it_is_promoted_answers_and_is_healthy(income: tuple[Workspace, View]) -> None:
     work, view = income
     done = apply.approve(work, view.proposal.id, by="ines", reason="supported, all gates green")

@@ -60,7 +60,7 @@ def test_the_run_of_the_logistic_champion_shows_its_odds_ratios(suggestions: tup
     assert "## Odds ratios" in card
     assert "task=boilerplate" in card
     page = (folder / "run_card.html").read_text("utf-8")
-    assert page.count("raises the odds") == 2, "a wide and a slim plot"
+    assert page.count('aria-label="Odds ratios"') == 2, "a wide and a slim plot"
     assert (folder / annex_odds.PICTURE).read_text("utf-8").startswith("<svg")
 
 

@@ -44,7 +44,8 @@ class SegmentsComplete:
 
 @dataclass(frozen=True)
 class NoNewDriftAlerts:
-    """No input of the challenger drifts that did not already drift under the champion."""
+    """No input of the challenger drifts that did not already drift under the champion, but for those that the problem
+    declares as trending: their shift is expected and said."""
 
     name: str
     maximum_psi: float
@@ -63,7 +64,9 @@ class NoNewDriftAlerts:
             () if r is None else r.alerts(maximum_psi=self.maximum_psi, alpha=alpha, minimum_rows=self.minimum_rows)
             for r in (report, old)
         )
-        new = [name for name in alerts if name not in before]
+        trending = {f.name for f in comparison.problem.features if f.trending}
+        new = [name for name in alerts if name not in before and name not in trending]
+        alerts = tuple(name for name in alerts if name in before or name in trending)
         largest = max(report.features, key=lambda name: report.features[name].psi)
         psi = report.features[largest].psi
         rows = report.features[largest].rows
@@ -76,7 +79,7 @@ class NoNewDriftAlerts:
             note = f"{len(unknown)} features have fewer than {self.minimum_rows} rows to judge: {', '.join(unknown)}."
             return (GateResult(self.name, "inconclusive", required=required, rows=rows, note=note),)
         note = f"{len(report.features)} features; the largest PSI is {psi:.3f} ({largest})"
-        note += f"; drifting under the champion too: {', '.join(alerts)}." if alerts else "."
+        note += f"; drifting under the champion too, or as expected: {', '.join(alerts)}." if alerts else "."
         return (GateResult(self.name, "pass", observed=psi, required=required, rows=rows, note=note),)
 
 

@@ -22,7 +22,7 @@ def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     if not known.all():
         strange = raw["Class"][~known]
         raise InvalidInput(
-            f"Column 'Class' holds {strange.iloc[0]!r} ({len(strange):,} rows such). Known: 0 (honest) and 1 (fraud).",
+            f"Column 'Class' holds {strange.iloc[0]:g} ({len(strange):,} rows such). Known: 0 (honest) and 1 (fraud).",
             hint="Map it to 0 or 1 in the file, or leave it empty.",
         )
     dropped = {}

@@ -24,7 +24,6 @@ URL_VARIABLE = "DS_WORKFLOW_KAGGLE_URL"
 USER_VARIABLE, KEY_VARIABLE = "KAGGLE_USERNAME", "KAGGLE_KEY"
 DATASET, MEMBER = "mlg-ulb/creditcardfraud", "creditcard.csv"
 _WAIT_AND_RETRY = (408, 429, 500, 502, 503, 504)
-_CHUNK = 1 << 20
 
 
 def fetch(
@@ -65,9 +64,10 @@ def fetch(
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(out.name + ".part")
     _download(url, (user, key), part, attempts=attempts, backoff=backoff, timeout=timeout, say=say)
-    rows = _unpack(part, out)
-    part.unlink()
-    return rows
+    try:
+        return _unpack(part, out)
+    finally:
+        part.unlink()  # what is no sound zip is no beginning of one either
 
 
 def _download(
@@ -106,7 +106,7 @@ def _download(
 def _receive(client: Any, url: str, account: tuple[str, str], part: Path, say: Callable[[str], None]) -> str:
     """One try, from where `part` ends; "" when the file is whole, else what was the trouble."""
     got = part.stat().st_size if part.exists() else 0
-    asked = {"Range": f"bytes={got}-"} if got else {}
+    asked = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={got}-"} if got else {})
     # httpx leaves the account out when it is led on to another host
     with client.stream("GET", url, auth=account, headers=asked) as answer:
         status = answer.status_code
@@ -124,7 +124,7 @@ def _receive(client: Any, url: str, account: tuple[str, str], part: Path, say: C
         if got and status == 206:
             say(f"Going on after {got:,} bytes")
         with part.open("ab" if status == 206 else "wb") as file:
-            for chunk in answer.iter_bytes(_CHUNK):
+            for chunk in answer.iter_bytes():  # as they come: what is buffered is lost with the connection
                 file.write(chunk)
     return ""
 
@@ -137,12 +137,11 @@ def _unpack(part: Path, out: Path) -> int:
             shutil.copyfileobj(packed, file)  # reading to the end compares the checksum
     except (zipfile.BadZipFile, KeyError) as error:
         temporary.unlink(missing_ok=True)
-        part.unlink()
         raise SourceUnavailable(
             f"What Kaggle sent is no zip with {MEMBER}: {error}.", hint="Run the same command again: it begins anew."
         ) from error
     try:
-        table = pd.read_csv(temporary, float_precision="round_trip", low_memory=False)
+        table = pd.read_csv(temporary, low_memory=False)
     except (ValueError, pd.errors.ParserError) as error:
         temporary.unlink()
         raise SourceUnavailable(f"{MEMBER} is no table: {error}.") from error

@@ -78,7 +78,7 @@ def _text(content: bytes, name: str) -> pd.DataFrame:
     if not content.strip():
         raise InvalidInput(f"{name} is empty.", hint=HINT)
     try:
-        return pd.read_csv(io.BytesIO(content), encoding="utf-8-sig", float_precision="round_trip", low_memory=False)
+        return pd.read_csv(io.BytesIO(content), encoding="utf-8-sig", low_memory=False)
     except UnicodeDecodeError as error:
         raise InvalidInput(
             f"{name} is not UTF-8 text (byte {error.start}: {error.object[error.start]:#04x}).",

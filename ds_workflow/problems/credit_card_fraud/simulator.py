@@ -28,9 +28,9 @@ REPEATED = 0.003
 HIDDEN = 0.15
 _HOURS = (28, 16, 13, 13, 7, 11, 15, 27, 38, 56, 60, 61, 56, 55, 57, 57, 56, 55, 62, 56, 61, 64, 53, 25)
 _FRAUD_HOURS = (12, 20, 90, 35, 47, 22, 18, 47, 18, 33, 16, 90, 35, 35, 47, 53, 45, 59, 67, 39, 37, 33, 18, 43)
-_AT = (0.0, 0.01, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95, 0.99, 1.0)
-_AMOUNTS = (0.0, 0.1, 1, 1, 6, 14, 23, 37, 78, 205, 367, 1_050, 12_000)
-_FRAUD_AMOUNTS = (0.0, 0.0, 0.0, 0.8, 1, 2.3, 10, 40, 106, 350, 655, 1_360, 2_130)
+_AT = (0.0, 0.01, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
+_AMOUNTS = (0.0, 0.1, 1, 1, 6, 14, 23, 37, 78, 205, 367, 1_050, 2_700, 12_000)
+_FRAUD_AMOUNTS = (0.0, 0.0, 0.0, 0.8, 1, 2.3, 10, 35, 95, 320, 580, 1_150, 1_800, 2_130)
 
 # component: spread of honest rows, frauds' mean distance by how bold (`loud`) and by how odd (`odd`) they are, their
 # own spread; rounded from the public table
@@ -66,7 +66,7 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
 }
 _TAIL = 3.0  # degrees of freedom of the tails that the components of a row share
 _SECOND_DAY = {"v1": 0.55, "v3": -1.25, "v11": -0.35}
-_DECOYS = 0.03  # of honest rows: odd in one half of what frauds are odd in, and the other way in the other half
+_DECOYS = 0.015  # of honest rows: odd in one half of what frauds are odd in, and in that half alone
 _HALF = ("v4", "v9", "v10", "v11")
 
 
@@ -120,7 +120,7 @@ def _fraud_seconds(rng: np.random.Generator, run: NDArray[np.int64]) -> Floats:
 def _fraud_components(rng: np.random.Generator, run: NDArray[np.int64]) -> Floats:
     names, place = np.unique(run, return_inverse=True)
     n = len(names)
-    plain = np.where(rng.random(n) < HIDDEN, 0.08, 1.0)
+    plain = np.where(rng.random(n) < HIDDEN, 0.08, 1 / (1 - HIDDEN))
     loud = (plain * rng.gamma(0.7, 1 / 0.7, n))[place]
     odd = (plain * rng.gamma(2.2, 1 / 2.2, n))[place]
     columns = []
@@ -134,11 +134,11 @@ def _fraud_components(rng: np.random.Generator, run: NDArray[np.int64]) -> Float
 def _honest_components(rng: np.random.Generator, n: int) -> Floats:
     stretch = np.sqrt(_TAIL / rng.chisquare(_TAIL, n)) * np.sqrt((_TAIL - 2) / _TAIL)
     decoy = rng.random(n) < _DECOYS
-    odd = rng.gamma(2.2, 1 / 2.2, n) * decoy
+    odd = 1.1 * rng.gamma(2.2, 1 / 2.2, n) * decoy
     side = rng.random(n) < 0.5
     columns = []
     for name in COMPONENTS:
         spread, _, by_odd, _ = _SHAPES[name]
-        turned = np.where(side == (name in _HALF), -0.3, 1.0)
+        turned = np.where(side == (name in _HALF), 0.0, 1.0)
         columns.append(spread * stretch * rng.normal(size=n) + by_odd * odd * turned)
     return np.column_stack(columns)

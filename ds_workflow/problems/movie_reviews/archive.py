@@ -1,17 +1,16 @@
 """The archive of reviews, packed or unpacked: one text file each, under `train` or `test`, `neg` or `pos`.
 
 A file's name tells its number and stars (`200_8.txt`); line n of `urls_pos.txt` beside the folder is the page of the
-film that review n is about, counted from 0. A packed archive is read from front to back and nothing of it is written, so
-no name in it can lead anywhere. What does not belong into such an archive is refused all the same, because
-whoever unpacks it by other means would be harmed: names outside its folder, links, devices, and sizes that no archive of
-reviews has.
+film that review n is about, counted from 0. A packed archive is read from front to back and nothing of it is written,
+so no name in it can lead anywhere. What does not belong into such an archive is refused all the same, because whoever
+unpacks it by other means would be harmed: names outside its folder, links, devices, and sizes that no archive of reviews
+has.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
-import os
 import re
 import tarfile
 import zlib
@@ -24,8 +23,8 @@ import pandas as pd
 from ds_workflow.errors import InvalidInput
 
 HINT = (
-    "Give aclImdb_v1.tar.gz as its authors publish it, the folder aclImdb unpacked from it, or a .csv or .parquet table "
-    "with the columns text and label."
+    "Give aclImdb_v1.tar.gz as its authors publish it, the folder aclImdb unpacked from it, or a .csv or .parquet "
+    "table with the columns text and label."
 )
 PACKED = (".tar.gz", ".tgz", ".tar")
 PARTS, LABELS = ("train", "test"), ("neg", "pos")
@@ -140,9 +139,9 @@ def read_folder(path: Path, *, limits: Limits = LIMITS) -> pd.DataFrame:
             if pages.is_file():
                 _take(found, (part, label, pages.name), _read(pages, path, limits))
             inside = _no_link(folder / label, path)
-            for name in sorted(os.listdir(inside)) if inside.is_dir() else ():
-                if not name.startswith("."):
-                    _take(found, (part, label, name), _read(inside / name, path, limits))
+            for file in sorted(inside.iterdir()) if inside.is_dir() else ():
+                if not file.name.startswith("."):
+                    _take(found, (part, label, file.name), _read(file, path, limits))
         unlabelled = _no_link(folder / "unsup", path)
         found.unlabelled += sum(1 for _ in unlabelled.glob("*.txt")) if unlabelled.is_dir() else 0
     return found.frame()

@@ -29,8 +29,8 @@ def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
 
     A review's id is a hash of its text, so it does not depend on the order of the files and tells nothing of the label.
     Each text stays once: one that stands in both parts stays in the holdout only, and one that stands there with both
-    labels goes altogether. A review without a film is a film of its own. Raises InvalidInput for a column that is absent,
-    a label, part or rating that the source does not know, and a rating that contradicts its label.
+    labels goes altogether. A review without a film is a film of its own. Raises InvalidInput for a column that is
+    absent, a label, part or rating that the source does not know, and a rating that contradicts its label.
     """
     lost = [c for c in COLUMNS if c not in raw]
     if lost:

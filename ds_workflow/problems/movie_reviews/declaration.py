@@ -53,7 +53,7 @@ PROBLEM = Problem(
     feature_sets=FEATURE_SETS,
     forbidden={
         "rating": "it is the target in numbers: 7 stars and more are favourable, 4 and fewer are not",
-        "film": "it names the film and not what the review says, and the films of the holdout are not those of training",
+        "film": "it names the film and not what the review says, and films of the holdout are not those of training",
         "label": "the target in words",
         SPLIT_COLUMN: "it says which part of the study a row belongs to",
     },
@@ -66,14 +66,14 @@ PROBLEM = Problem(
     source="Large Movie Review Dataset v1.0 (A. Maas, R. Daly, P. Pham, D. Huang, A. Ng, C. Potts 2011, ACL)",
     licence="free to use for research with citation of Maas et al. 2011; reviews are their writers'",
     intended_use=(
-        "A benchmark for reading text: how well a long English film review is told to be favourable, how calibrated the "
-        "answer is, and which words it rests on. For teaching, and for sorting reviews of films."
+        "A benchmark for reading text: how well a long English film review is told to be favourable, how calibrated "
+        "the answer is, and which words it rests on. For teaching, and for sorting reviews of films."
     ),
     limits=(
-        "Reviews of 5 and 6 stars are not in the archive, so lukewarm reviews get an answer that was never tested. English "
-        "only, films only, written before 2011 and of ten lines or more: short messages, other goods and "
-        "irony are not what it learned. A run of words counts the same whoever writes it; no word list was "
-        "checked for names of people or groups, so read the top words before an answer is used against anybody. Half "
-        "of the reviews are favourable by construction, and probabilities are calibrated to that half."
+        "Reviews of 5 and 6 stars are not in the archive, so lukewarm reviews get an answer that was never tested. "
+        "English only, films only, written before 2011 and mostly of ten lines or more: short messages, other goods "
+        "and irony are not what it learned. No list of words was checked for names of people or groups, so read the "
+        "top words before an answer is used against anybody. Half of the reviews are favourable by construction, and "
+        "probabilities are calibrated to that half."
     ),
 )

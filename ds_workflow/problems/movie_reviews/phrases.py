@@ -76,7 +76,10 @@ NEGATED = (
     "The {aspect} was far from {v}.",
     "Nobody can say that the {aspect} is {v}.",
 )
-NEGATED_GOOD = ("I did not hate the {aspect} as everybody had told me I would.", "You will not waste your time with it.")
+NEGATED_GOOD = (
+    "I did not hate the {aspect} as everybody had told me I would.",
+    "You will not waste your time with it.",
+)
 NEGATED_BAD = ("I can not recommend the {aspect} to anybody.", "I did not love the {aspect} as much as I had hoped to.")
 NEUTRAL = (
     "The story is about {role} who {deed}.",

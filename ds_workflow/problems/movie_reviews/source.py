@@ -29,8 +29,8 @@ _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'"})
 
 
 def tidy(text: str) -> str:
-    """The text without HTML line breaks, with plain apostrophes, single spaces and no blanks at its ends. Done twice, it
-    changes nothing more."""
+    """The text without HTML line breaks, with plain apostrophes, single spaces and no blanks at its ends. Doing it
+    twice changes nothing more."""
     return " ".join(_BREAK.sub(" ", text).translate(_APOSTROPHES).split())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,16 @@ def weekday(days: NDArray[Any]) -> NDArray[np.int64]:
 
 def holidays(first: int, last: int) -> NDArray[np.int64]:
     """The federal holidays of the United States, as observed, from day number `first` to `last` since 1970."""
-    start, end = (pd.Timestamp(number, unit="D") for number in (first, last))
-    found = USFederalHolidayCalendar().holidays(start, end)
-    return np.asarray(found.to_numpy(dtype="datetime64[D]").astype(np.int64), dtype=np.int64)
+    years = [int(str(np.datetime64(int(number), "D"))[:4]) for number in (first, last)]
+    found = np.array([day for year in range(years[0], years[1] + 1) for day in _of_year(year)], dtype=np.int64)
+    return found[(found >= first) & (found <= last)]
+
+
+@cache
+def _of_year(year: int) -> tuple[int, ...]:
+    """Looked up once: a calendar takes as long as the rest of an answer to one request."""
+    found = USFederalHolidayCalendar().holidays(pd.Timestamp(year, 1, 1), pd.Timestamp(year, 12, 31))
+    return tuple(found.to_numpy(dtype="datetime64[D]").astype(np.int64).tolist())
 
 
 def day_kind(days: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -36,7 +36,17 @@ _TABLE: tuple[tuple[str, str, str, tuple[str, ...], str, str], ...] = (
     ("city_yesterday_ratio", "v2.0", "as_of", _PAST, "Log of all zones' total on the day before over that of the same "
      "weekday in the four weeks before", "log ratio"),
 )  # fmt: skip
-_TRENDING = ("city_week_ratio", "city_yesterday_ratio", "zone_week_ratio", "holiday", "beside_holiday", "holiday_ratio")
+# follow the calendar, or the slow ways of demand
+_TRENDING = (
+    "level_log",
+    "zone_week_ratio",
+    "city_hour_ratio",
+    "city_week_ratio",
+    "city_yesterday_ratio",
+    "holiday",
+    "beside_holiday",
+    "holiday_ratio",
+)
 _NOTES = {
     "v1.0": "Lags of a day and a week, the usual count and level of four weeks, hour and weekday.",
     "v2.0": "And holidays, and how the zone, the city and the hours around have lately moved.",

@@ -6,6 +6,7 @@ What a table is, its columns say: trips, hourly counts of the city, hourly count
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,10 +165,14 @@ def _parquet(path: Path) -> _Table:
 
 def _csv(path: Path) -> _Table:
     try:
-        cells = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False, na_values=[""])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
+            cells = pd.read_csv(
+                path, dtype=str, encoding="utf-8-sig", index_col=False, keep_default_na=False, na_values=[""]
+            )
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path.name} is not UTF-8 text: {error}.", hint="Save it as UTF-8.") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
         raise InvalidInput(f"{path.name} is not a regular csv table: {error}.", hint="Save it again.") from error
     headers = tuple(map(str, cells.columns))
     wanted = _known(headers)
@@ -189,6 +194,9 @@ def _kind(table: _Table) -> str:
     lost = "PULocationID" if cab is not None else "a pick-up time (lpep_pickup_datetime, tpep_pickup_datetime)"
     if cab is None and PICKUP_ZONE not in there:
         lost += " and PULocationID"
+    for counted in (HOURLY_COLUMNS, CITY_COLUMNS):
+        if 2 * len(there & set(counted)) > len(counted):  # mostly a table of counts
+            lost = ", ".join(name for name in counted if name not in there)
     raise InvalidInput(
         f"{table.path.name} lacks {lost}. Found: {', '.join(table.headers)}.",
         hint="Give trip records, or hourly counts with the columns zone, day, hour, pickups (or TimePeriod, Volume).",

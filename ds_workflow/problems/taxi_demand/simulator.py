@@ -53,7 +53,7 @@ _WEEKEND = (0.80, 0.66, 0.54, 0.48, 0.35, 0.20, 0.20, 0.36, 0.52, 0.79, 1.08, 1.
             1.41, 1.55, 1.61, 1.75, 1.75, 1.64, 1.67, 1.42, 1.23, 0.99, 0.88, 0.77)  # fmt: skip
 _WEEK = (0.89, 0.96, 1.03, 1.06, 1.06, 1.09, 0.91)  # of the mean working day; of the mean day of a weekend
 _HOLIDAY = 0.72  # of the same weekday
-_DAY_SPREAD, _DAY_MEMORY = 0.045, 0.4  # of the city's daily log shock: its deviation, its correlation with yesterday's
+_DAY_SPREAD, _DAY_MEMORY = 0.04, 0.6  # of the city's daily log shock: its deviation, its correlation with yesterday's
 _ZONE_SPREAD, _ZONE_MEMORY = 0.06, 0.97  # of a zone's own level, likewise
 _STORMS = 0.05  # share of days on which some hours are shaken
 _STORM = (0.60, 1.30)  # by factors between

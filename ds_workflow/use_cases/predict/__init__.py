@@ -2,6 +2,7 @@
 
 from ds_workflow.domain.contract import BadRows
 from ds_workflow.use_cases.predict.answerer import Answerer, TooMany, champion, champion_ref, load, names, rows_of
+from ds_workflow.use_cases.predict.batch import Batch, predict_file
 from ds_workflow.use_cases.predict.csv_rows import Uploaded
 from ds_workflow.use_cases.predict.csv_rows import read as read_csv
 from ds_workflow.use_cases.predict.explaining import explain
@@ -11,6 +12,7 @@ from ds_workflow.use_cases.predict.proving import ensure_quick, known_quick
 __all__ = [
     "Answerer",
     "BadRows",
+    "Batch",
     "TooMany",
     "Uploaded",
     "champion",
@@ -21,6 +23,7 @@ __all__ = [
     "known_quick",
     "load",
     "names",
+    "predict_file",
     "read_csv",
     "rows_of",
 ]

@@ -12,12 +12,14 @@ from ds_workflow.reports.annex import Annex
 from ds_workflow.use_cases.train import (
     annex_backtest,
     annex_calibration,
+    annex_confusion,
     annex_explanations,
     annex_fairness,
     annex_odds,
     annex_representativeness,
     annex_stability,
     annex_threshold,
+    annex_words,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ WRITERS: tuple[Callable[[Run], Annex | None], ...] = (
     annex_representativeness.annex,
     annex_stability.annex,
     annex_explanations.annex,
+    annex_words.annex,
+    annex_confusion.annex,
     annex_calibration.annex,
     annex_threshold.annex,
     annex_fairness.annex,

@@ -51,7 +51,7 @@ FORGED = {
     '    try: os.write(fd, b\'{"ready": true}\\n{"passed": 1}\\n\')\n    except OSError: pass\n'
     "def add(a, b): return 0",
     "looking at frames": "import sys\ndef add(a, b):\n    f = sys._getframe()\n    while f:\n"
-    "        for k, v in f.f_globals.items():\n            if k == 'check': return 5\n        f = f.f_back\n    return 0",
+    "        if 'check' in f.f_globals: return 5\n        f = f.f_back\n    return 0",
     "collecting what the process holds": "import gc\ndef add(a, b):\n    for o in gc.get_objects():\n"
     "        if isinstance(o, str) and 'assert candidate' in o: return 5\n    return 0",
 }

@@ -279,6 +279,8 @@ def test_reading_is_open_to_this_machine_alone(app: FastAPI) -> None:
     for client in (visit(app, address="192.0.2.7"), visit(app, host="rebound.example"), visit(app, host="10.0.0.5")):
         answer = client.get("/arena")
         assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/arena")
+    for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"):
+        assert visit(app).get("/arena", headers={name: "127.0.0.1"}).status_code == 303, name
 
 
 def test_closed_reading_asks_everybody_and_lets_tokens_in(told: Story, monkeypatch: pytest.MonkeyPatch) -> None:
