@@ -12,7 +12,9 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from ds_workflow.errors import UnknownName, WorkflowError
-from ds_workflow.use_cases import predict, requests
+from ds_workflow.use_cases import predict, requests, traffic
+from registry.errors import RegistryError
+from serving.beside import Beside
 from serving.metrics import Metrics
 from serving.slot import Slot
 
@@ -98,6 +100,9 @@ class Hub:
         if self._thread is not None:
             self._thread.join(timeout=30)
             self._thread = None
+        for slot in self._slots.values():
+            if slot.beside is not None:
+                slot.beside.close()
         self.log.close()
 
     def _watch(self) -> None:
@@ -111,8 +116,30 @@ class Hub:
                 except Exception:  # the watch goes on whatever happens; what was served is still served
                     _LOG.exception("looking after %s", slot.work.settings.problem)
                 self._count_swap(slot, before)
+                try:
+                    self._follow_trial(slot)
+                except (WorkflowError, RegistryError, OSError) as error:
+                    _LOG.warning("the trial of %s can't be followed: %s", slot.work.settings.problem, error)
             if self._stop.wait(self._poll_seconds):
                 return
+
+    def _follow_trial(self, slot: Slot) -> None:
+        """Begin, follow and end what `traffic-start` and its kin decided."""
+        trial = traffic.running(slot.work)
+        if trial is not None and (lost := traffic.outdated(slot.work, trial)):
+            traffic.end_outdated(slot.work, trial, lost)
+            trial = None
+        there = slot.beside
+        if there is not None and (trial is None or there.trial.id != trial.id):
+            slot.beside = None
+            there.close()
+            there = None
+        if trial is None or slot.live is None:
+            return
+        if there is None:
+            slot.beside = Beside(self, slot.work, trial)
+        elif there.trial != trial:
+            there.trial = trial  # a larger share
 
     def _count_swap(self, slot: Slot, before: VersionRef | None) -> None:
         name = slot.work.settings.problem

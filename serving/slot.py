@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ds_workflow.use_cases.predict import Answerer
     from ds_workflow.workspace import Workspace
     from registry.records import Custody, VersionRef
+    from serving.beside import Beside
 
 RETRY_SECONDS = 20.0  # after a version could not be loaded
 REFUSE_SECONDS = 3.0  # so long a failed first load is told again without being tried again
@@ -36,10 +37,11 @@ _LOG = logging.getLogger(__name__)
 class Live:
     """A version that answers, and the queue before it."""
 
-    def __init__(self, answerer: Answerer, *, settled: bool) -> None:
+    def __init__(self, answerer: Answerer, *, settled: bool, aside: bool = False) -> None:
         self.answerer = answerer
         self.settled = settled  # whether the quick way was tried
-        self._batcher = Batcher(answerer.score, quick=answerer.way == "compiled")
+        # aside: on a thread even where it is quick, so that it can be given up on
+        self._batcher = Batcher(answerer.score, quick=answerer.way == "compiled" and not aside)
         name = answerer.name
         self.model_json = f'{{"problem":"{name["problem"]}","version":{name["version"]},"digest":"{name["digest"]}"}}'
 
@@ -59,6 +61,7 @@ class Slot:
 
     work: Workspace
     live: Live | None = None
+    beside: Beside | None = None  # the challenger that runs in its traffic
     behind: str = ""  # why the decided champion is not the one that answers
     error: Exception | None = None  # of the last first load
     _error_at: float = 0.0

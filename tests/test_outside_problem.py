@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 pytestmark = pytest.mark.end_to_end
@@ -32,15 +33,10 @@ for words in json.load(sys.stdin):
     answers.append([code, out.getvalue()])
 print(json.dumps(answers))
 """
-PREDICTED = """
-import json, sys
-from ds_workflow.use_cases import predict
-from ds_workflow.workspace import Workspace
-champion = predict.champion(Workspace.at(sys.argv[1], "machine_failure"))
-answers, errors = champion.predict([{"kind": "PUMP", "temperature": 95.0, "vibration": 9.0},
-                                    {"kind": "FAN", "temperature": 40.0, "vibration": 0.4}])
-_, wrong = champion.predict([{"kind": "KETTLE", "temperature": 40.0, "repair_cost": 3}])
-print(json.dumps([answers, [e.to_dict() for e in errors], [e.to_dict() for e in wrong]]))
+REQUESTS = """kind,temperature,vibration
+PUMP,95.0,9.0
+FAN,40.0,0.4
+KETTLE,60.0,2.0
 """
 
 
@@ -75,17 +71,19 @@ def test_a_problem_from_outside_goes_the_whole_way(house: Path, tmp_path: Path) 
     site, home = tmp_path / "site", tmp_path / "home"
     install(house, site)
     mine = ["--problem", "machine_failure"]
+    (tmp_path / "in.csv").write_text(REQUESTS, "utf-8")
     done = calls(
         house, site, home,
         ["problems"],
         ["data-snapshot", *mine, "--dataset-version", "sim-v1", "--simulate", "--rows", "4000"],
         ["bootstrap-champion", *mine, "--dataset-version", "sim-v1", "--feature-set-version", "v1.0",
          "--strategy", "logistic", "--owner", "ana", "--approved-by", "ana"],
+        ["predict", *mine, "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.csv")],
         ["train", *mine, "--simulate", "--rows", "2000", "--outdir", str(tmp_path / "out")],
         ["data-dictionary", *mine, "--out", str(tmp_path / "page.md")],
     )  # fmt: skip
-    assert [code for code, _ in done] == [0, 0, 0, 0, 0], done
-    listed, snapshot, proposal, trained, _ = (answer for _, answer in done)
+    assert [code for code, _ in done] == [0, 0, 0, 1, 0, 0], done  # 1: a row could not be used
+    listed, snapshot, proposal, answered, trained, _ = (answer for _, answer in done)
 
     entry = next(p for p in listed if p["name"] == "machine_failure")
     assert {p["name"] for p in listed} > {"nyc_sales", "machine_failure"}
@@ -96,10 +94,12 @@ def test_a_problem_from_outside_goes_the_whole_way(house: Path, tmp_path: Path) 
     assert trained["metrics"]["roc_auc"] > 0.6 > trained["naive"]["roc_auc"]
     assert "Velocity of the housing" in (tmp_path / "page.md").read_text("utf-8")
 
-    (hot, cool), errors, wrong = python(house, site, "-c", PREDICTED, str(home))
-    assert errors == []
-    assert hot["probability"] > 0.5 > cool["probability"]
-    assert {e["field"] for e in wrong} == {"kind", "repair_cost"}
+    answers = pd.read_csv(tmp_path / "out.csv")
+    hot, cool = answers.filter(like="probability").iloc[:, 0]
+    assert hot > 0.5 > cool
+    assert answered["rows"] == 2
+    (refused,) = pd.read_csv(answered["rejects"]).to_dict("records")
+    assert "KETTLE" in str(refused) and "FAN" in str(refused)
 
 
 def test_the_workspaces_own_policy_wins_over_the_shipped_one(house: Path, tmp_path: Path) -> None:

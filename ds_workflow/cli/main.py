@@ -16,6 +16,7 @@ from ds_workflow.cli import (
     predict,
     problems,
     release,
+    traffic,
     train,
     users,
 )
@@ -55,5 +56,20 @@ def main() -> None:
     """One champion per problem; written hypotheses challenge it; the arena compares; a person decides."""
 
 
-for room in (daily, monitor, problems, data, hypothesis, fit, train, arena, release, look, predict, experiment, users):
+for room in (
+    daily,
+    monitor,
+    problems,
+    data,
+    hypothesis,
+    fit,
+    train,
+    arena,
+    release,
+    look,
+    predict,
+    traffic,
+    experiment,
+    users,
+):
     room.register(main)

@@ -195,8 +195,8 @@ def totals(scored: Scored, moment: Ints) -> Scored:
     names, place = np.unique(moment, return_inverse=True)
     return Scored(
         names,
-        np.bincount(place, weights=scored.truth),
-        np.bincount(place, weights=scored.prediction),
+        np.asarray(np.bincount(place, weights=scored.truth), dtype=np.float64),
+        np.asarray(np.bincount(place, weights=scored.prediction), dtype=np.float64),
         groups={VOLUME: np.full(len(names), BUSY, dtype=object)},
     )
 

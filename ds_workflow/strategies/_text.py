@@ -8,7 +8,7 @@ one in 400 shares its number with another. Words to show come from the text that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ LEAST_OF_A_CLASS = 10
 _HASHES = 2**31 - 1
 _MOST_STEPS = 2_000
 _SMALL = 0.03  # about one run's part in a text of some hundred, at length 1: alike in size, the fit settles quickly
-Counts = sparse.csr_array
+Counts: TypeAlias = Any  # a scipy.sparse.csr_array, which comes without types
 Words = list[tuple[str, float]]
 
 
@@ -262,7 +262,7 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
         return sparse.hstack([*blocks, sparse.csr_array(others)], format="csr")
 
     def _line(self, counts: Sequence[Counts], others: Floats, target: Floats, strength: float) -> Any:
-        """Platt's line through log odds of rows that the answering model has not seen. Folds are dealt within a class."""
+        """Platt's line through log odds of rows that the answering model did not see; folds are dealt by class."""
         fold = np.empty(len(target), dtype=np.int64)
         for one in (0.0, 1.0):
             rows = np.flatnonzero(target == one)

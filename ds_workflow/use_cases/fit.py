@@ -135,6 +135,7 @@ def fit(work: Workspace, request: FitRequest) -> FitResult:
             "features": list(problem.feature_set(recipe.feature_set_version).features),
             "optuna_trials": recipe.trials,
             "params": dict(getattr(made.model["model"], "settings", made.options.params)),
+            "threshold": getattr(made.model["model"], "threshold_", 0.5) if problem.task == "binary" else None,
             "seed": request.seed,
             "rows": {"train": len(train), "holdout": len(holdout)},
             "data": _data(problem, ready, rows),

@@ -100,7 +100,9 @@ def _required(gate: Mapping[str, Any]) -> str:
     if "alternatives" in gate:
         return " or ".join(f"{one['minimum']:g} {one['unit']}" for one in gate["alternatives"])
     if "tolerances" in gate:
-        return "; ".join(_per_trial(each) for each in gate["tolerances"].values())
+        kinds = gate.get("metric")  # tolerances are by kind of stress, else by metric, which is named already
+        each = ((f"{name} " if kinds else "") + _per_trial(by) for name, by in gate["tolerances"].items())
+        return " ".join(filter(None, ("; ".join(each), gate.get("unit", ""))))
     if "thresholds" not in gate:
         return ""
     where = gate["over"].replace("_", " ") if gate["over"] != "overall" else ""

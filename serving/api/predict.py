@@ -66,7 +66,7 @@ def predicting(hub: Hub, name: str) -> Callable[[Request], Awaitable[Response]]:
             rows = live.answerer.parse(body, most=MAX_ROWS)
         else:
             rows = await run_in_threadpool(live.answerer.parse, body, most=MAX_ROWS)
-        ident, answers = await ask.of(live, rows, started)
-        return json_answer(ident, live, live.answerer.json(answers))
+        ident, who, answers = await ask.among(live, rows, started, request=request, body=body)
+        return json_answer(ident, who, who.answerer.json(answers))
 
     return predict

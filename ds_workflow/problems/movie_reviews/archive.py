@@ -3,8 +3,7 @@
 A file's name tells its number and stars (`200_8.txt`); line n of `urls_pos.txt` beside the folder is the page of the
 film that review n is about, counted from 0. A packed archive is read from front to back and nothing of it is written,
 so no name in it can lead anywhere. What does not belong into such an archive is refused all the same, because whoever
-unpacks it by other means would be harmed: names outside its folder, links, devices, and sizes that no archive of reviews
-has.
+unpacks it by other means would be harmed: names outside its folder, links, devices, sizes that no such archive has.
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ def read_packed(path: Path, *, limits: Limits = LIMITS) -> pd.DataFrame:
     archives of reviews hold."""
     found = Collected(path.name)
     try:
-        with _opened(path) as plain, tarfile.open(fileobj=_Metered(plain, path.name, limits), mode="r:") as tar:  # type: ignore[arg-type]
+        with _opened(path) as plain, tarfile.open(fileobj=_Metered(plain, path.name, limits), mode="r:") as tar:
             for count, member in enumerate(tar, start=1):
                 if count > limits.members:
                     raise _absurd(path.name, f"more than {limits.members:,} files")

@@ -1,11 +1,11 @@
 """Reviews that look like the published ones in the ways that matter here.
 
-What is alike (tests hold it to the public rows): half of them favourable; stars as they are given; lengths from 10 to
+What is alike (tests hold it to the public rows): half of them favourable; stars as they are given; lengths up to
 2,000 words with a median of 170; up to 30 reviews of one film, whose reviewers tend to agree; the share of reviews with
 HTML line breaks; more questions in bad reviews; a review in a hundred that stands there twice, some of them in both
 parts. A review mixes sentences that praise, sentences that blame and sentences about the story, in shares that go with
 its stars, so lukewarm and mixed reviews are the hard ones. Two opinions in nine are negated ("not funny at all"): words
-alone mislead there, and runs of words do not. People and actors of a film have names that stand in its reviews only.
+alone mislead there, and runs of words do not. People and actors of a film have names that only its reviews know.
 
 What is not alike: a few hundred words and a few dozen patterns of sentences instead of a language; no irony, no spelling
 mistakes, no comparison with other films. So runs of words gain more over words than on real reviews, and a model of

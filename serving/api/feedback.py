@@ -1,0 +1,63 @@
+"""POST /feedback: the labels that come later, for answers that were given."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from ds_workflow.errors import InvalidInput
+from ds_workflow.use_cases import predict, requests
+from serving import schemas
+from serving.body import MAX_ROWS, body_of
+from serving.routes import PlainRoute
+
+if TYPE_CHECKING:
+    from serving.hub import Hub
+
+
+def mount(app: FastAPI, hub: Hub) -> None:
+    """Add the route."""
+
+    async def feedback(request: Request) -> Any:
+        try:
+            given = json.loads(await body_of(request))
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(f"The body is not valid JSON: {error}", hint="A JSON list of labels.") from error
+        if not isinstance(given, list) or not given:
+            raise InvalidInput("The body must be a JSON list of labels.", hint="See the example in /docs.")
+        if len(given) > MAX_ROWS:
+            raise predict.TooMany(len(given), MAX_ROWS)
+        return JSONResponse(await run_in_threadpool(requests.feedback, hub.work(), hub.log, given))
+
+    label = {
+        "type": "object",
+        "properties": {
+            "request_id": {"type": "string", "minLength": 1, "maxLength": 100},
+            "row": {"type": "integer", "minimum": 0, "description": "The row of that request; default 0."},
+            "label": {"type": "number", "description": "What came true: a class of 0 or 1, or a value."},
+        },
+        "required": ["request_id", "label"],
+        "additionalProperties": False,
+    }
+    schema = {"type": "array", "items": label, "minItems": 1, "maxItems": MAX_ROWS}
+    example = [{"request_id": "Q-019b2c3d4e5-0a1b2c3d-7", "row": 0, "label": 1}]
+    body = {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
+    app.router.add_api_route(
+        "/feedback",
+        feedback,
+        methods=["POST"],
+        route_class_override=PlainRoute,
+        summary="Labels for answers that were given",
+        description=(
+            "All or none are kept. The same label again changes nothing; another one is kept as a correction, and the "
+            "newest counts."
+        ),
+        response_model=schemas.Feedback,
+        responses={400: schemas.REFUSALS[400], 413: schemas.REFUSALS[413]},
+        openapi_extra={"requestBody": body},
+        tags=["feedback"],
+    )
