@@ -84,13 +84,15 @@ def _documents(work: Workspace, kind: Kind) -> list[Document]:
         inside = path.resolve().is_relative_to(folder.resolve())
         if path.suffix in SUFFIXES and path.is_file() and inside and path.stat().st_size <= _LARGEST:
             found.append(Document(kind.name, path.name, _title(path), path))
-    return found
+    pictured = {d.path.stem for d in found if d.path.suffix == ".html"}  # the same in words only is not listed twice
+    return [d for d in found if d.path.suffix == ".html" or d.path.stem not in pictured]
 
 
 def _title(path: Path) -> str:
-    """The first heading of a Markdown file; a page keeps its file's name."""
-    if path.suffix == ".md":
-        with path.open(encoding="utf-8", errors="replace") as stream:
+    """The first heading of a Markdown file, or of the one beside a page; failing both the file's name."""
+    words = path.with_suffix(".md")
+    if words.is_file():
+        with words.open(encoding="utf-8", errors="replace") as stream:
             for line, _ in zip(stream, range(10), strict=False):
                 if line.startswith("# "):
                     return line[2:].strip().replace("\\", "")

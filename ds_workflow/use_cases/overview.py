@@ -50,7 +50,7 @@ def standing(work: Workspace) -> Standing:
     now = utc_text(work.clock())
     live = [p for p in status.proposals if p.disposition == "open" and not p.expired(now)]
     pending = tuple(p for p in live if p.verdict == "pass")
-    step, command = _next(problem.name, status, live)
+    step, command = _next(work, status, live)
     return Standing(
         problem=problem.name,
         title=problem.title,
@@ -97,16 +97,23 @@ def _recorded(work: Workspace) -> list[str]:
     return [f"{i.id}, {i.severity}, since {i.opened_at[:16]}Z: {i.detail}" for i in reversed(found)]
 
 
-def _next(name: str, status: Status, live: list[Proposal]) -> tuple[str, str]:
-    command = f"ds-workflow --problem {name}"
+def _next(work: Workspace, status: Status, live: list[Proposal]) -> tuple[str, str]:
+    """What to do next in words, and the command that does it."""
+    problem = work.problem
+    command = f"ds-workflow --problem {problem.name}"
     if status.custody.status == "none" and live:
         return "Read which gates stand against the first champion, then train it otherwise.", ""
     if status.custody.status == "none":
-        return "Freeze rows, then appoint the first champion.", (
-            f"{command} data-snapshot --dataset-version sim-v1 --simulate\n"
-            f"{command} bootstrap-champion --dataset-version sim-v1 --feature-set-version VERSION "
-            "--owner YOU --approved-by YOU"
+        known = sorted(work.registry.snapshots(problem.name), key=lambda s: s.created_at)
+        version = known[-1].dataset_version if known else "sim-v1"
+        appoint = (
+            f"{command} bootstrap-champion --dataset-version {version} "
+            f"--feature-set-version {problem.feature_sets[0].version} --owner YOU --approved-by YOU"
         )
+        if known:
+            return "Appoint the first champion.", appoint
+        freeze = f"{command} data-snapshot --dataset-version {version} --simulate"
+        return "Freeze rows, then appoint the first champion.", f"{freeze}\n{appoint}"
     if status.custody.status in ("drifted", "unknown"):
         return "Find out who moved the champion; decisions are blocked until then.", f"{command} arena-status"
     if any(p.verdict == "pass" for p in live):

@@ -80,7 +80,7 @@ class Listed:
         body = [
             [g["name"], g["kind"], _measured(g), _required(g), ", ".join(g["applies_to"])] for g in _gates(self.policy)
         ]
-        gates = tables.text_table(["gate", "kind", "metric", "required", "in"], body, limit=34)
+        gates = tables.text_table(["gate", "kind", "metric", "required", "in"], body, limit=40)
         return "\n".join([*lines, f"  policy {self.policy.policy_version}", *gates])
 
 

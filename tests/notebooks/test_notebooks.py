@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,10 +33,12 @@ def test_every_problem_has_a_notebook() -> None:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_it_runs_on_a_few_simulated_rows(name: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(FOLDER / "make.py"), name, "--rows", ROWS, "--out", str(tmp_path)],
+        [sys.executable, str(FOLDER / "make.py"), name, "--rows", ROWS, "--html", "--out", str(tmp_path)],
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
+    page = (tmp_path / f"{name}.html").read_text("utf-8")
+    assert page.count("<svg") >= 2 and "<script" not in page and not re.search(r"(?:src|href)=.https?:", page)
     book = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4)
     strays = [out for cell in book.cells for out in cell.get("outputs", ()) if out.output_type == "stream"]
     assert not strays, "a notebook shows what it means to show, and no warnings"

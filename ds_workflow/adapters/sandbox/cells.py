@@ -19,7 +19,11 @@ from ds_workflow.adapters.sandbox import literals, seccomp
 from ds_workflow.domain.code_eval.failures import Report, Stage
 from ds_workflow.errors import InvalidInput
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[3]
+START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from ds_workflow.adapters.sandbox.nursery import main; main(int(sys.argv[2]))"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,26 @@ class Ended(Exception):
         self.report = report
 
 
+# what tests may expect a program to raise
+CATCHABLE: dict[str, type[Exception]] = {
+    kind.__name__: kind
+    for kind in (
+        ArithmeticError, AttributeError, IndexError, KeyError, LookupError, NotImplementedError, OverflowError,
+        RuntimeError, StopIteration, TypeError, ValueError, ZeroDivisionError,
+    )
+}  # fmt: skip
+
+
+def ended(report: Report) -> Ended:
+    """The exception of a report: where the program raised one of CATCHABLE in a call, it is one of that kind too, so
+    that a test can say `except ValueError`."""
+    kind = CATCHABLE.get(report.exception)
+    if report.stage != "call" or kind is None:
+        return Ended(report)
+    raised: Ended = type(kind.__name__, (Ended, kind), {})(report)
+    return raised
+
+
 class Nursery:
     """The warm process that forks cells. Use as a context; one per worker.
 
@@ -54,7 +78,7 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-E", "-s", "-B", str(HERE / "nursery.py"), str(theirs.fileno())],
+                [sys.executable, "-E", "-s", "-B", "-c", START, str(ROOT), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
                 cwd=self.folder,
@@ -99,6 +123,7 @@ class Cell:
         self.source, self.names = source, names
         self.pending = bytearray()
         self.ended: int | None = None
+        self.broken: Report | None = None  # why nothing more can be asked of it
 
     def __enter__(self) -> Cell:
         self.until = time.monotonic() + self.limits.wall
@@ -119,8 +144,15 @@ class Cell:
 
     def call(self, name: str, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """The answer of a function of the program; what it did to its arguments is done to ours. Raises Ended."""
-        self._send([name, list(given), named])
-        answer = self._receive()
+        if self.broken:
+            raise Ended(self.broken)
+        try:
+            self._send([name, list(given), named])
+            answer = self._receive()
+        except Ended as error:
+            if error.report.stage == "process" or error.report.exception == "SystemExit":
+                self.broken = error.report
+            raise
         for ours, theirs in zip(given, answer["given"], strict=False):
             if type(ours) is list and type(theirs) is list:
                 ours[:] = theirs
@@ -168,7 +200,8 @@ class Cell:
             if error == "OutputLimit":
                 raise Ended(Report("process", "output"))
             known: Stage = stage if stage in ("compile", "load") else "call"
-            raise Ended(Report(known, error, str(answer.get("missing", ""))))
+            missing, owner, message = (_printable(answer.get(name, "")) for name in ("missing", "owner", "message"))
+            raise ended(Report(known, error, missing, owner=owner, message=message))
         if "value" in answer and not isinstance(answer.get("given"), list):
             raise Ended(Report("process", "signal"))
         return answer
@@ -192,3 +225,8 @@ class Cell:
                     continue
             self.ended = self.nursery.wait(self.pid)
         return self.ended
+
+
+def _printable(text: Any) -> str:
+    """What a program says of itself, as one line that moves no cursor."""
+    return "".join(c if c.isprintable() else " " for c in str(text)[:300]).strip()

@@ -12,6 +12,7 @@ import importlib.util
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,6 +34,7 @@ class Checked:
     failure: Failure
     unresolved: tuple[str, ...]
     seconds: float
+    message: str = ""
 
     @property
     def passed(self) -> bool:
@@ -51,7 +53,15 @@ def check(nursery: Nursery, task: Task, completion: Completion, limits: Limits) 
     invented = unresolved(source, known=known)
     report = replace(_run(nursery, task, source, limits), unresolved=invented)
     seconds = time.perf_counter() - started
-    return Checked(task.task_id, completion.model, completion.sample, classify(report), invented, round(seconds, 4))
+    return Checked(
+        task.task_id,
+        completion.model,
+        completion.sample,
+        classify(report),
+        invented,
+        round(seconds, 4),
+        report.message,
+    )
 
 
 def _run(nursery: Nursery, task: Task, source: str, limits: Limits) -> Report:
@@ -64,17 +74,26 @@ def _run(nursery: Nursery, task: Task, source: str, limits: Limits) -> Report:
             calls = {name: _stand_in(cell, name) for name in task.names}
             space |= calls
             exec(compile(task.tests, "<tests>", "exec"), space)  # noqa: S102 - the task's own code, trusted
-            if callable(space.get("check")):
-                space["check"](calls[task.entry_point])
-    except Ended as ended:
-        return ended.report
+            # a list of asserts may ask for a function that is itself called check
+            if callable(asked := space.get("check")) and asked is not calls.get("check"):
+                asked(calls[task.entry_point])
+            # tests that swallow what a call raised don't make a killed program right
+            return cell.broken or Report("check")
+    except Ended as error:
+        return error.report
     except _TooLong:
         return Report("process", "timeout")
     except Exception as error:
-        return Report("check", type(error).__name__)
+        return Report("check", type(error).__name__, message=_failed_line(task, error))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    return Report("check")
+
+
+def _failed_line(task: Task, error: Exception) -> str:
+    """The line of the tests at which they failed."""
+    lines = task.tests.splitlines()
+    found = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == "<tests>" and f.lineno]
+    return lines[found[-1] - 1].strip()[:300] if found and found[-1] <= len(lines) else ""
 
 
 def _stand_in(cell: Cell, name: str) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ import math
 from collections import deque
 from typing import Any
 
+TYPES = {k.__name__: k for k in (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)}
 DEEPEST, LONGEST = 200, 8 * 1024 * 1024  # nesting, bytes
 
 
@@ -58,6 +59,8 @@ def _tagged(value: Any, deep: int) -> Any:  # noqa: PLR0911 - one line per type
         return {"t": "f", "v": value.hex() if math.isfinite(value) else repr(value)}
     if kind is complex:
         return {"t": "c", "v": [_tagged(value.real, deep), _tagged(value.imag, deep)]}
+    if kind is type and TYPES.get(value.__name__) is value:
+        return {"t": "k", "v": value.__name__}
     if kind in (bytes, bytearray):
         return {"t": "b", "v": bytes(value).hex()}
     if kind is list:
@@ -90,6 +93,8 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line per type
         return bytes.fromhex(inner)
     if tag == "d":
         return {_plain(k): _plain(v) for k, v in inner}
+    if tag == "k":
+        return TYPES[inner]
     if tag == "o":
         return Opaque(str(inner))
     made = {"u": tuple, "s": set, "z": frozenset, "l": list}[tag]

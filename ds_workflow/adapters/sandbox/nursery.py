@@ -2,7 +2,7 @@
 
 It is started with an empty environment and an empty folder, holds nothing that is secret, and does only this: receive
 a descriptor, fork, and tell how children ended. The child drops root, sets limits, puts on the filter, runs the
-program and answers calls. Run as a script by `cells`; it imports nothing of the product but its two neighbours.
+program and answers calls. `cells` starts it; it imports nothing of the product but its neighbours.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import socket
 import sys
 from typing import Any
 
-# neighbours in this folder: the script stands alone, without the package
-from literals import dumps, loads  # type: ignore[import-not-found]
-from nursery_names import WARM  # type: ignore[import-not-found]
-from seccomp import confine  # type: ignore[import-not-found]
+from ds_workflow.adapters.sandbox.literals import dumps, loads
+from ds_workflow.adapters.sandbox.nursery_names import WARM
+from ds_workflow.adapters.sandbox.seccomp import confine
 
 NOBODY = 65534
 OUTPUT = 1 << 20  # characters that a program may print
 RECURSION = 3_000
+MESSAGE = 300  # characters of an exception's text that are kept for people
 
 
 class Muted:
@@ -98,9 +98,13 @@ class Wire:
 
 
 def failed(stage: str, error: BaseException) -> bytes:
-    """An exception by its type, and the name it misses where it says so."""
-    missing = getattr(error, "name", None)
-    return bytes(dumps({"stage": stage, "error": type(error).__name__, "missing": str(missing or "")[:200]}))
+    """An exception by its type, the name it misses and on what where it says so, and its message for people."""
+    try:
+        said = {"missing": str(getattr(error, "name", None) or "")[:200], "message": str(error)[:MESSAGE]}
+    except BaseException:  # a message of the program's own making may do anything
+        said = {}
+    owner = type(error.obj).__name__ if isinstance(error, AttributeError) else ""
+    return bytes(dumps({"stage": stage, "error": type(error).__name__, "owner": owner, **said}))
 
 
 def load(wire: Wire) -> dict[str, Any]:
@@ -163,7 +167,3 @@ def main(control: int) -> None:
                 os._exit(71)
         os.close(descriptors[0])
         link.send(f"{pid}\n".encode())
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

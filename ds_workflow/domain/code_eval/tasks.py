@@ -18,6 +18,8 @@ class Task:
 
     `tests` is Python that the checker runs: it defines `check(candidate)` (HumanEval), or is a list of asserts (MBPP).
     `helpers` is what the tests need defined on their own side: the prompt of HumanEval, the set-up code of MBPP.
+    `imports` are the import statements of the tests: both benchmarks' own harnesses run program and tests in one
+    namespace, so a completion that leans on them counts as the authors counted it.
     """
 
     task_id: str
@@ -28,6 +30,7 @@ class Task:
     helpers: str = ""
     category: str = ""
     difficulty: str = ""
+    imports: str = ""
 
     @property
     def entry_point(self) -> str:
@@ -54,15 +57,17 @@ def task_of(record: Mapping[str, Any], *, number: int) -> Task:
         entry = _text(record, "entry_point", where)
         if not entry.isidentifier():
             raise InvalidInput(f"{where}: entry_point '{entry}' is no name of a function.")
+        tests = _text(record, "test", where)
         return Task(
             str(record.get("task_id", number)),
             prompt,
             (entry,),
-            _text(record, "test", where),
+            tests,
             prompt + str(record.get("canonical_solution", "")),
             prompt,
             str(record.get("category", "")),
             str(record.get("difficulty", "")),
+            _imports(tests, where),
         )
     if "test_list" in record:
         listed = record["test_list"]
@@ -72,8 +77,20 @@ def task_of(record: Mapping[str, Any], *, number: int) -> Task:
         tests = "\n".join(listed)
         prompt = str(record.get("text") or record.get("prompt") or "")
         imports = record.get("test_imports") or []
-        helpers = "\n".join([str(record.get("test_setup_code") or ""), *map(str, imports)]).strip()
-        return Task(str(record.get("task_id", number)), prompt, _called(code, tests, where), tests, code, helpers)
+        shared = "\n".join(map(str, imports))
+        # the tests lean on what the reference imports: MBPP/596 asks sys.getsizeof
+        helpers = "\n".join([_imports(code, where), shared, str(record.get("test_setup_code") or "")]).strip()
+        return Task(
+            str(record.get("task_id", number)),
+            prompt,
+            _called(code, tests, where),
+            tests,
+            code,
+            helpers,
+            str(record.get("category", "")),
+            str(record.get("difficulty", "")),
+            _imports(shared, where),
+        )
     raise InvalidInput(
         f"{where} is of no known format.",
         hint="HumanEval: task_id, prompt, entry_point, test. MBPP: task_id, text, code, test_list.",
@@ -109,14 +126,26 @@ def program(task: Task, completion: Completion) -> str:
         defines = any(line.startswith((f"def {task.entry_point}", f"async def {task.entry_point}"))
                       for line in completion.code.splitlines())  # fmt: skip
         mode = "full" if defines or not _is_code(task.prompt) else "continuation"
+    source = completion.code
     if mode == "continuation":
-        return task.prompt + completion.code
-    # a whole function may lean on the imports and helpers that the prompt brought
-    return (task.prompt + "    pass\n\n" + completion.code) if _is_code(task.prompt) else completion.code
+        source = task.prompt + source
+    elif _is_code(task.prompt):
+        # a whole function may lean on the imports and helpers that the prompt brought
+        source = f"{task.prompt}    pass\n\n{source}"
+    return f"{source}\n\n{task.imports}\n" if task.imports else source
 
 
 def _is_code(prompt: str) -> bool:
     return "def " in prompt
+
+
+def _imports(source: str, where: str) -> str:
+    """The import statements at the top level of a source."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        raise InvalidInput(f"{where}: reference or tests are no Python: {error}") from error
+    return "\n".join(ast.unparse(n) for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom))
 
 
 def _text(record: Mapping[str, Any], name: str, where: str) -> str:
