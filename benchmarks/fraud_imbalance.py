@@ -111,7 +111,8 @@ def text(result: dict[str, Any]) -> str:
     for one in result["strategies"]:
         f, i = one["figures"], one["intervals"]
         lines.append(
-            f"| {one['strategy']} | {shown([f['roc_auc'], *i['roc_auc']], 4)} | {shown([f['pr_auc'], *i['pr_auc']], 3)} | "
+            f"| {one['strategy']} | {shown([f['roc_auc'], *i['roc_auc']], 4)} | "
+            f"{shown([f['pr_auc'], *i['pr_auc']], 3)} | "
             f"{shown([f['recall_at_1pct_fpr'], *i['recall_at_1pct_fpr']], 3)} | "
             f"{shown([1000 * v for v in (f['log_loss'], *i['log_loss'])], 2)} | "
             f"{1000 * f['ece']:.2f} ({1000 * one['ece_by_chance']:.2f}) | "

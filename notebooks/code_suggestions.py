@@ -82,6 +82,7 @@ show(compare(lab, models, ["roc_auc", "pr_auc", "accuracy", "ece", "brier"]))
 ratios = champion.model["model"].odds_ratios(
     champion.features, train["accepted"].to_numpy(), clusters=train["developer_id"].to_numpy()
 )
+show("**Odds ratios of the champion's terms**")
 show(odds.chart(ratios.to_dict(), width=760, styled=True))
 
 # %% [markdown]

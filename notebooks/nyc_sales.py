@@ -127,6 +127,7 @@ months = [
     Month(m, float(signed["champion"][m]), float(signed["challenger"][m]), int((month == m).sum()))
     for m in sorted(month.unique())
 ]
+show("**Median signed error by month**")
 show(residual_series(months, title="Median signed error by month"))
 
 # %% [markdown]

@@ -94,6 +94,9 @@ def open_lab(name: str, *, rows: int, least: int = 0, seed: int = 42) -> Lab:
 def show(what: pd.DataFrame | str, *, index: bool = True) -> None:
     """A table, an SVG picture or Markdown."""
     if isinstance(what, pd.DataFrame):
+        numbers = what.select_dtypes("float")
+        whole = [name for name in numbers if (numbers[name].dropna() % 1 == 0).all()]
+        what = what.astype(dict.fromkeys(whole, "Int64"))
         display(HTML(what.to_html(index=index, float_format=_figure, border=0, na_rep="")))
     elif what.lstrip().startswith("<svg"):
         display(SVG(what))
@@ -102,7 +105,7 @@ def show(what: pd.DataFrame | str, *, index: bool = True) -> None:
 
 
 def _figure(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1_000 or value == int(value) else f"{value:.3f}"
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3f}"
 
 
 def missing(rows: pd.DataFrame) -> pd.DataFrame:
@@ -120,6 +123,7 @@ def by(rows: pd.DataFrame, column: str, target: str, *, how: str = "mean", least
 
 def bars(values: Mapping[str, float] | pd.Series[Any], title: str, *, unit: str = "", caption: str = "") -> None:
     """Named bars, the longest first."""
+    show(f"**{title}**")
     show(horizontal_bars({str(k): float(v) for k, v in dict(values).items()}, title=title, unit=unit, caption=caption))
 
 
@@ -163,6 +167,7 @@ def group_bars(name: str, group: str, models: Mapping[str, Scored], title: str, 
         BarGroup(str(value), tuple(Bar(float(row[model])) for model in models), f"{int(row['rows']):,} rows")
         for value, row in table.iterrows()
     ]
+    show(f"**{title}**")
     show(grouped_bars(groups, title=title, unit=metric_unit(name), labels=tuple(models)))
 
 
@@ -170,6 +175,7 @@ def reliability(lab: Lab, scored: Scored, name: str) -> None:
     """Said against seen, in bins of equal information, with the verdict in words."""
     found = calibration.calibration(scored, seed=lab.seed)
     points = [(b.predicted, b.observed, b.rows) for b in found.bins]
+    show(f"**{name}: probabilities said, and shares seen**")
     show(reliability_curve(points, title=f"{name}: said and seen"))
     show(f"{name}: {calibration_words.verdict(found)}")
 

@@ -131,7 +131,7 @@ def hashed(password: str) -> str:
 def fits(password: str, stored: str | None) -> bool:
     """Whether the password is the one of the hash; as slow for a name that nobody has."""
     found = bool(_hasher().verify(password[:LONGEST], stored or _nobody()))
-    return found and stored is not None
+    return found and stored is not None and len(password) <= LONGEST
 
 
 @cache

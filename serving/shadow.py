@@ -61,7 +61,7 @@ class Shadow:
         self._root, self._trial, self._seconds = root, trial, seconds
         self._keep, self._count, self._failed = keep, count, failed
         self._queue: queue.Queue[Shown | None] = queue.Queue(MOST_WAITING)
-        self._stop = Event()
+        self._stop, self._ready = Event(), Event()
         self._child: Any = None
         self._line: Connection | None = None
         self._thread = Thread(target=self._run, name=f"shadow of {trial.problem}", daemon=True)
@@ -84,6 +84,11 @@ class Shadow:
     def pid(self) -> int | None:
         """The process that answers, while there is one."""
         return None if self._child is None else self._child.pid
+
+    @property
+    def ready(self) -> bool:
+        """Whether it answers."""
+        return self._ready.is_set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -119,6 +124,7 @@ class Shadow:
                 except (EOFError, OSError):
                     said = "its process ended"
                 if said == "ready":
+                    self._ready.set()
                     return True
                 self._failed(f"version {self._trial.challenger.version} can't run in shadow: {said}")
                 break
@@ -155,6 +161,7 @@ class Shadow:
         )  # fmt: skip
 
     def _end(self) -> None:
+        self._ready.clear()
         if self._line is not None:
             self._line.close()
             self._line = None

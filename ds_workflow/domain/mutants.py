@@ -27,7 +27,7 @@ from registry.records import GateStatus
 
 Change = Callable[[Comparison], Comparison]
 _SHUFFLE_SEED = 20_011
-_CLASS_SHARE = 0.25  # of class 1 in a healthy comparison of two classes
+_CLASS_SHARE = 0.5  # of class 1 in a healthy comparison of two classes
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,11 @@ def _group_ruined(c: Comparison) -> Comparison:
     return c.changed(challenger=ruined(c.challenger, np.flatnonzero(labels == group)))
 
 
+def _worse_in_every_way(c: Comparison) -> Comparison:
+    """A ruined model flags no group more than another, which one may call fair; one ruined for a group does not."""
+    return _group_ruined(c) if c.problem.groups and c.problem.task == "binary" else _all_ruined(c)
+
+
 def _without_fairness_column(c: Comparison) -> Comparison:
     columns = set(c.problem.fairness_columns or c.problem.sensitive)
     groups = {name: values for name, values in c.challenger.groups.items() if name not in columns}
@@ -229,7 +234,7 @@ GATE_MUTANTS: Mapping[str, tuple[Mutant, ...]] = {
         Mutant("segment missing", _without_segment),
     ),
     "one_of": (
-        Mutant("challenger ruined", _all_ruined),
+        Mutant("challenger worse in every way", _worse_in_every_way),
         Mutant("challenger equals champion", _tie),
         Mutant("no champion", lambda c: c.changed(champion=None)),
     ),
@@ -325,8 +330,8 @@ def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = Tru
     """A comparison of seeded numbers that a sound policy lets pass: the challenger errs by 5 %, the champion by 8 %,
     the naive baseline by 60 %; every segment is major; clusters of two rows; nothing drifts, leaks or fails to serve.
 
-    Two classes: a quarter is of class 1, all probabilities are calibrated, and the areas under the ROC curves are
-    0.9998, 0.983 and (the naive one, constant) 0.5.
+    Two classes: half is of class 1, all probabilities are calibrated, and the areas under the ROC curves are 0.9999996,
+    0.983 and (the naive one, constant) 0.5.
     """
     rng = np.random.default_rng(seed)
     fairness_rows = max((g.minimum_rows for g in policy.gates), default=0)
@@ -374,7 +379,7 @@ def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = Tru
     if fairness_rows > n:
         still = replace(still, rows=fairness_rows, reference_rows=fairness_rows)
         checks = replace(checks, drift=DriftReport({"a feature": still}))
-    made = [sure(d) for d in (5.0, 3.0, 0.0)] if binary else [scored(noise) for noise in (0.05, 0.08, 0.6)]
+    made = [sure(d) for d in (7.0, 3.0, 0.0)] if binary else [scored(noise) for noise in (0.05, 0.08, 0.6)]
     return Comparison.align(
         problem=problem,
         policy=policy,

@@ -172,19 +172,22 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
 
     def explain_words(self, X: pd.DataFrame, *, top: int = 10) -> list[Words]:
         """Per row the `top` runs of words that move its log odds most, [(run, log odds)], largest first whatever the
-        sign. All runs of a row and `intercept_`, with what the other features add, make its log odds."""
+        sign. What a run adds that stands in this text only inside a longer one is told with the longer one. All runs
+        of a row and `intercept_`, with what the other features add, make its log odds."""
         check_is_fitted(self, "coefficients_")
         found = []
         for row in range(len(X)):
-            added: dict[str, float] = {}
+            told: Words = []
             for name in self.texts:
                 text = X[name].iloc[row]
                 runs = {} if pd.isna(text) else self.vocabularies_[name].runs(str(text))
-                block = self._valued(name, self.vocabularies_[name].count(X[name].iloc[[row]]))
-                for column, value in zip(block.indices, block.data, strict=True):
-                    run = runs[int(column)]
-                    added[run] = added.get(run, 0.0) + float(value)
-            found.append(sorted(added.items(), key=lambda item: (-abs(item[1]), item[0]))[:top])
+                counts = self.vocabularies_[name].count(X[name].iloc[[row]])
+                added = self._valued(name, counts)
+                said = [runs[int(column)] for column in counts.indices]
+                told += _gathered(
+                    dict(zip(said, added.data.tolist(), strict=True)), dict(zip(said, counts.data.tolist(), strict=True))
+                )
+            found.append(sorted(told, key=lambda item: (-abs(item[1]), item[0]))[:top])
         return found
 
     @property
@@ -276,6 +279,26 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
             matrix = self._matrix([block[held] for block in counts], weights, others[held])
             odds[held] = matrix @ coefficients + intercept
         return platt(odds, target, np.ones(len(target)))
+
+
+def _gathered(added: dict[str, float], counts: Mapping[str, float]) -> Words:
+    """Each run's value with those of the runs that stand only inside it; of several runs that hold one, the strongest
+    takes it. The sum stays the same."""
+    words = {run: run.split(" ") for run in added}
+    holders: dict[str, str] = {}
+    for run in added:
+        said = words[run]
+        for size in range(1, len(said)):
+            for at in range(len(said) - size + 1):
+                inner = " ".join(said[at : at + size])
+                if counts.get(inner) == counts[run]:
+                    held = holders.get(inner)
+                    if held is None or abs(added[run]) > abs(added[held]):
+                        holders[inner] = run
+    total = dict(added)
+    for run in sorted(holders, key=lambda name: len(words[name])):
+        total[holders[run]] += total.pop(run)
+    return list(total.items())
 
 
 def settings_of(kind: type[TextClassifier], params: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class Answer:
     said: str
     interval: str
     label: int | None
+    threshold: float | None  # from which on the label is 1
     reasons: tuple[Reason, ...]
     unit: str  # of the reasons
     pictures: str
@@ -92,7 +93,7 @@ def row_of(problem: Problem, form: Mapping[str, str]) -> dict[str, Any]:
 def ask(champion: Any, row: Mapping[str, Any]) -> tuple[Answer | None, list[FieldError]]:
     """The champion's answer to one row with its explanation, or every bad field and no answer.
 
-    `champion` is a `predict.Champion`.
+    `champion` is a `predict.Answerer`.
     """
     problem: Problem = champion.problem
     answers, errors = champion.predict([row])
@@ -118,6 +119,7 @@ def ask(champion: Any, row: Mapping[str, Any]) -> tuple[Answer | None, list[Fiel
         said=typographic(said),
         interval=typographic(span),
         label=answer.get("label"),
+        threshold=float(champion.threshold) if binary else None,
         reasons=reasons,
         unit=unit,
         pictures="\n".join(
@@ -165,7 +167,11 @@ def _reasons(problem: Problem, estimator: Any, features: Any, unit: str) -> tupl
         return ()
     row = estimator.contributions(features).iloc[0]
     described = {f.name: f.description for f in problem.features}
-    found = [(str(name), float(v)) for name, v in row.items() if finite(v) is not None and v != 0]
+    words = dict(estimator.explain_words(features, top=TOP)[0]) if hasattr(estimator, "explain_words") else {}
+    read = {c.name for c in problem.columns if c.kind == "text"} if words else set()  # told by their words instead
+    found = [(str(name), float(v)) for name, v in row.items() if name not in read and finite(v) not in (None, 0.0)]
+    found += [(word, float(v)) for word, v in words.items() if v]
+    described |= dict.fromkeys(words, "a word of the text")
     found.sort(key=lambda item: (-abs(item[1]), item[0]))
     return tuple(
         Reason(name, described.get(name, ""), value, typographic(_effect(value, unit))) for name, value in found[:TOP]
@@ -230,7 +236,7 @@ def _why(problem: Problem, reasons: tuple[Reason, ...], unit: str) -> list[str]:
             bars, title=title, unit="share" if shares else "", caption=caption, width=width, styled=False
         )
 
-    words = "Against the training mean; right of the line raises the answer, left of it lowers it."
+    words = "Beside the training mean (a word: beside its absence). Right of the line raises the answer."
     return [figure(title, words, draw(WIDE), draw(SLIM))]
 
 

@@ -24,6 +24,7 @@ from serving.errors import status_of
 from serving.web import security
 from serving.web.security import NeedsLogin, Refused, Visitor
 
+LARGEST_FORM, LARGEST_FILE = 1 << 20, 21 << 20  # bytes
 HERE = Path(__file__).parent
 LOG = logging.getLogger("serving.web")
 SECTIONS = (
@@ -46,7 +47,7 @@ class Hub(Protocol):
     def work(self, name: str) -> Workspace: ...
 
     def champion(self, name: str) -> Any:
-        """`ds_workflow.use_cases.predict.Champion`; raises NoChampion and the like."""
+        """`ds_workflow.use_cases.predict.Answerer`; raises NoChampion and the like."""
         ...
 
 
@@ -153,6 +154,18 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
     return HTMLResponse(text, status_code=status)
 
 
+def require_bounded(request: Request) -> None:
+    """Refuse a form before it is read when it is larger than any of ours, or does not say how large it is."""
+    if request.method != "POST":
+        return
+    most = LARGEST_FILE if request.url.path.endswith("/scored") else LARGEST_FORM
+    length = request.headers.get("content-length", "")
+    if not length.isdigit():
+        raise Refused(411, "request", "This form does not say how long it is.")
+    if int(length) > most:
+        raise Refused(413, "request", f"This form has {int(length):,} bytes; at most {most:,} are read.")
+
+
 class PageRoute(APIRoute):
     """A route whose errors are pages, whose refusals are logged, and whose answers carry the headers."""
 
@@ -162,6 +175,7 @@ class PageRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             try:
+                require_bounded(request)
                 answer = await handle(request)
             except NeedsLogin:
                 where = request.url.path if request.method == "GET" else "/"

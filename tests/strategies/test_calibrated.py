@@ -17,6 +17,7 @@ from ds_workflow.adapters import models
 from ds_workflow.domain import calibration
 from ds_workflow.domain.costs import Costs
 from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.quick import FeatureRows
 from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.domain.thresholds import cost_of
 from ds_workflow.errors import InvalidInput, LeakageRefused
@@ -101,6 +102,11 @@ def test_a_row_is_answered_alike_alone_and_in_company(kind: str, fitted: dict[st
     X = rows(20, seed=4)[0]
     alone = np.concatenate([fitted[kind].predict(X.iloc[[i]]) for i in range(20)])
     np.testing.assert_allclose(alone, fitted[kind].predict(X), rtol=1e-12)
+    # and by the quick way of serving, from plain lists in any order of features
+    names = ["kind", "a", "b"]
+    rowwise = [[row["kind"], row["a"], row["b"]] for row in X.to_dict("records")]
+    quick = fitted[kind].compiled(names, coverage=0.8)(FeatureRows(rowwise, [""] * 20))
+    np.testing.assert_allclose(quick.values, alone, rtol=1e-6)
 
 
 def test_balancing_moves_the_base_rate_and_is_taken_back(fitted: dict[str, AdjustedClassifier]) -> None:

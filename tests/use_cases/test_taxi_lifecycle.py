@@ -22,7 +22,7 @@ def taxi(tmp_path_factory: pytest.TempPathFactory, house: Path) -> tuple[Workspa
     work = Workspace.at(home, "taxi_demand")
     (home / "docs" / "hypotheses").mkdir(parents=True)
     shutil.copy(house / "docs" / "hypotheses" / "H-TAX-001.md", home / "docs" / "hypotheses")
-    data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42)
+    data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42, rows=30_000)
     first = train.baseline(
         work, owner="sofia", dataset_version="sim-v1", feature_set_version="v1.0", strategy="seasonal_naive", seed=42
     )

@@ -35,6 +35,7 @@ class Checked:
     unresolved: tuple[str, ...]
     seconds: float
     message: str = ""
+    exception: str = ""  # the type that ended it, "" where none did
 
     @property
     def passed(self) -> bool:
@@ -61,6 +62,7 @@ def check(nursery: Nursery, task: Task, completion: Completion, limits: Limits) 
         invented,
         round(seconds, 4),
         report.message,
+        "" if report.stage == "process" else report.exception,
     )
 
 

@@ -47,7 +47,7 @@ def loads(line: bytes) -> Any:
         raise ValueError(f"no plain value: {type(error).__name__}") from error
 
 
-def _tagged(value: Any, deep: int) -> Any:  # noqa: PLR0911 - one line per type
+def _tagged(value: Any, deep: int) -> Any:  # noqa: PLR0911, PLR0912 - one line per type
     if deep > DEEPEST:
         raise ValueError("the value is nested too deeply to be sent")
     kind = type(value)
@@ -59,7 +59,7 @@ def _tagged(value: Any, deep: int) -> Any:  # noqa: PLR0911 - one line per type
         return {"t": "f", "v": value.hex() if math.isfinite(value) else repr(value)}
     if kind is complex:
         return {"t": "c", "v": [_tagged(value.real, deep), _tagged(value.imag, deep)]}
-    if kind is type and TYPES.get(value.__name__) is value:
+    if kind is type and value in TYPES.values():
         return {"t": "k", "v": value.__name__}
     if kind in (bytes, bytearray):
         return {"t": "b", "v": bytes(value).hex()}

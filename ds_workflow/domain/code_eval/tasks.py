@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from ds_workflow.errors import InvalidInput
 
 Mode = Literal["auto", "full", "continuation"]
+FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,6 @@ class Task:
 
     `tests` is Python that the checker runs: it defines `check(candidate)` (HumanEval), or is a list of asserts (MBPP).
     `helpers` is what the tests need defined on their own side: the prompt of HumanEval, the set-up code of MBPP.
-    `imports` are the import statements of the tests: both benchmarks' own harnesses run program and tests in one
-    namespace, so a completion that leans on them counts as the authors counted it.
     """
 
     task_id: str
@@ -30,7 +30,6 @@ class Task:
     helpers: str = ""
     category: str = ""
     difficulty: str = ""
-    imports: str = ""
 
     @property
     def entry_point(self) -> str:
@@ -57,17 +56,15 @@ def task_of(record: Mapping[str, Any], *, number: int) -> Task:
         entry = _text(record, "entry_point", where)
         if not entry.isidentifier():
             raise InvalidInput(f"{where}: entry_point '{entry}' is no name of a function.")
-        tests = _text(record, "test", where)
         return Task(
             str(record.get("task_id", number)),
             prompt,
             (entry,),
-            tests,
+            _text(record, "test", where),
             prompt + str(record.get("canonical_solution", "")),
             prompt,
             str(record.get("category", "")),
             str(record.get("difficulty", "")),
-            _imports(tests, where),
         )
     if "test_list" in record:
         listed = record["test_list"]
@@ -77,19 +74,17 @@ def task_of(record: Mapping[str, Any], *, number: int) -> Task:
         tests = "\n".join(listed)
         prompt = str(record.get("text") or record.get("prompt") or "")
         imports = record.get("test_imports") or []
-        shared = "\n".join(map(str, imports))
         # the tests lean on what the reference imports: MBPP/596 asks sys.getsizeof
-        helpers = "\n".join([_imports(code, where), shared, str(record.get("test_setup_code") or "")]).strip()
+        helpers = "\n".join([_imports(code, where), *map(str, imports), str(record.get("test_setup_code") or "")])
         return Task(
             str(record.get("task_id", number)),
             prompt,
             _called(code, tests, where),
             tests,
             code,
-            helpers,
+            helpers.strip(),
             str(record.get("category", "")),
             str(record.get("difficulty", "")),
-            _imports(shared, where),
         )
     raise InvalidInput(
         f"{where} is of no known format.",
@@ -98,7 +93,8 @@ def task_of(record: Mapping[str, Any], *, number: int) -> Task:
 
 
 def completion_of(record: Mapping[str, Any], *, number: int) -> Completion:
-    """A completion from a record {task_id, completion, model?, sample?, mode?}."""
+    """A completion from a record {task_id, completion, model?, sample?, mode?}; a record without a sample has -1, to be
+    numbered by its place."""
     where = f"Completion {number}"
     mode = record.get("mode", "auto")
     if mode not in ("auto", "full", "continuation"):
@@ -110,7 +106,7 @@ def completion_of(record: Mapping[str, Any], *, number: int) -> Completion:
     if not isinstance(code, str):
         raise InvalidInput(f"{where} ({task}) has no text under 'completion'.", hint="{task_id, completion}")
     try:
-        sample = int(record.get("sample", record.get("sample_id", 0)) or 0)
+        sample = int(record.get("sample", record.get("sample_id", -1)))
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{where} ({task}): sample must be a whole number.") from error
     return Completion(str(task), code, str(record.get("model", "model")), sample, mode)
@@ -119,20 +115,30 @@ def completion_of(record: Mapping[str, Any], *, number: int) -> Completion:
 def program(task: Task, completion: Completion) -> str:
     """The source to run: the completion after the prompt, or alone when it holds the whole function.
 
-    `auto`: alone when it defines the entry point at its top level, or when the prompt is prose.
+    `auto`: alone when it defines the entry point at its top level, or when the prompt is prose. Nothing of the tests'
+    side reaches it: a program that leans on what somebody else's harness had imported fails here (HumanEval/133 among
+    GPT-4's recorded answers, which its authors counted as passed).
     """
     mode = completion.mode
     if mode == "auto":
-        defines = any(line.startswith((f"def {task.entry_point}", f"async def {task.entry_point}"))
-                      for line in completion.code.splitlines())  # fmt: skip
-        mode = "full" if defines or not _is_code(task.prompt) else "continuation"
-    source = completion.code
+        whole = re.search(rf"^(async )?def {re.escape(task.entry_point)}\s*\(", completion.code, re.MULTILINE)
+        mode = "full" if whole or not _is_code(task.prompt) else "continuation"
     if mode == "continuation":
-        source = task.prompt + source
-    elif _is_code(task.prompt):
-        # a whole function may lean on the imports and helpers that the prompt brought
-        source = f"{task.prompt}    pass\n\n{source}"
-    return f"{source}\n\n{task.imports}\n" if task.imports else source
+        return task.prompt + completion.code
+    if not _is_code(task.prompt):
+        return completion.code
+    # a whole function may lean on the imports and helpers that the prompt brought; __future__ must stay in front
+    future = "".join(f"{line}\n" for line in FUTURE.findall(completion.code))
+    return f"{future}{_beside(task)}\n\n{FUTURE.sub('', completion.code) if future else completion.code}"
+
+
+def _beside(task: Task) -> str:
+    """What a prompt defines beside the function asked for."""
+    try:
+        tree = ast.parse(task.prompt + "    pass\n")
+    except (SyntaxError, ValueError):
+        return ""
+    return "\n".join(ast.unparse(n) for n in tree.body if getattr(n, "name", "") != task.entry_point)
 
 
 def _is_code(prompt: str) -> bool:

@@ -38,7 +38,7 @@ def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     frame = distinct.rename(columns=dict(NAMES)).reset_index(drop=True)
     frame.insert(0, "transaction_id", _ids(distinct))
     frame["minute"] = frame["seconds"] // 60
-    frame["amount_band"] = bands(frame["amount"])
+    frame["amount_band"] = bands(frame["amount"].to_numpy(dtype="float64"))
     return frame.sort_values("transaction_id", ignore_index=True), dropped
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 COMPONENTS = tuple(f"v{i}" for i in range(1, 29))
@@ -28,8 +26,8 @@ BANDS = ("UNDER_10", "FROM_10_TO_100", "FROM_100")
 _EDGES = (10.0, 100.0)
 
 
-def bands(amount: pd.Series[Any]) -> NDArray[np.object_]:
+def bands(amount: NDArray[np.float64]) -> NDArray[np.object_]:
     """The band of every amount in euros, shape (n,)."""
-    place = np.searchsorted(_EDGES, amount.to_numpy(dtype=np.float64), side="right")
+    place = np.searchsorted(_EDGES, amount, side="right")
     names: NDArray[np.object_] = np.array(BANDS, dtype=object)[place]
     return names

@@ -34,13 +34,14 @@ _WORDS = (10, 41, 62, 89, 125, 171, 278, 447, 585, 897, 2_000)
 _WORDS_OF_A_SENTENCE = 11.2
 # stars, how often they are given within the label, the share of opinions that go with the label
 _STARS = {
-    0.0: ((1, 2, 3, 4), (0.405, 0.183, 0.198, 0.214), (0.86, 0.82, 0.74, 0.66)),
-    1.0: ((7, 8, 9, 10), (0.192, 0.234, 0.184, 0.390), (0.66, 0.75, 0.82, 0.86)),
+    0.0: ((1, 2, 3, 4), (0.405, 0.183, 0.198, 0.214), (0.93, 0.89, 0.82, 0.75)),
+    1.0: ((7, 8, 9, 10), (0.192, 0.234, 0.184, 0.390), (0.75, 0.82, 0.89, 0.93)),
 }
 # of the sentences, by the root of their number: who writes at length tells the story
 _OPINIONS, _MOST_OPINIONS = 1.5, 0.6
 _NEGATED = 0.22  # of the opinions
 _QUESTIONS = {0.0: 0.045, 1.0: 0.019}  # of the sentences
+_BLAMING = {0.0: 0.65, 1.0: 0.4}  # of the questions
 _SHOUTED = 0.05  # of the sentences that end in a full stop
 _NAMED = 0.12  # of the sentences: about this film's people
 _BREAKS = 0.58  # of the reviews
@@ -113,7 +114,8 @@ def _texts(
     asks = ~opinion & (at < share + np.where(good, _QUESTIONS[1.0], _QUESTIONS[0.0]))
     about = ~opinion & (at > 1 - _NAMED)
     kind = np.where(praises, 0, 1) + 2 * (rng.random(n) < _NEGATED)
-    kind = np.where(opinion, kind, np.where(asks, np.where(good, 5, 6), 4))
+    blames = rng.random(n) < np.where(good, _BLAMING[1.0], _BLAMING[0.0])
+    kind = np.where(opinion, kind, np.where(asks, np.where(blames, 6, 5), 4))
     sizes = np.diff(starts)
     chosen = starts[kind] + (rng.random(n) * sizes[kind]).astype(np.int64)
     chosen = np.where(about, starts[-1] + len(p.ABOUT) * film[review] + rng.integers(0, len(p.ABOUT), n), chosen)

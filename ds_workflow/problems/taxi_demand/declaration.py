@@ -90,12 +90,13 @@ PROBLEM = Problem(
     ),
     limits=(
         "It counts trips that took place, not people who found no cab. It knows no weather, no events and no "
-        "disruptions. The answer is the expected count, which adds up over zones and hours; where counts are small, "
-        "an answer of 0 would have the smaller absolute error and be of no use, so WAPE and MASE of quiet zones stay "
-        "near those of the seasonal naive. MAPE is told only for busy rows (zone and hour of the week with at least "
-        "20 pick-ups on average in training), since below that chance alone errs by more than 20 %. A day further "
-        "than the first that is not known yet is answered from the newest known weeks up to 35 days ahead, at an "
-        "error that grew by a tenth to a third in four weeks; a later day, and a zone where nobody was ever picked "
-        "up, are refused. Hours that the clock skips or repeats are left out."
+        "disruptions. It takes the counts of a day to be known at its end, as an operator's own records are; the "
+        "commission publishes its files about two months later. The answer is the expected count, which adds up over "
+        "zones and hours; where counts are small, an answer of 0 would have the smaller absolute error and be of no "
+        "use, so WAPE and MASE of quiet zones stay near those of the seasonal naive. MAPE is told only for busy rows "
+        "(zone and hour of the week with at least 20 pick-ups on average in training), since below that chance alone "
+        "errs by more than 20 %. A day further than the first that is not known yet is answered from the newest known "
+        "weeks up to 35 days ahead, at an error that grew by a tenth to a third in four weeks; a later day, and a "
+        "zone where nobody was ever picked up, are refused. Hours that the clock skips or repeats are left out."
     ),
 )

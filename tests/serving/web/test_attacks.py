@@ -178,6 +178,16 @@ def test_text_that_tries_to_act_is_shown_as_text(app: FastAPI, told: Story) -> N
     assert "<img src=x" not in answer.text and "&lt;img" in answer.text
 
 
+def test_a_form_without_end_is_not_read(app: FastAPI, told: Story) -> None:
+    client = visit(app)
+    for path, most in (("/login", 1 << 20), ("/try/adult_income", 1 << 20), ("/try/adult_income/scored", 21 << 20)):
+        headers = {"content-type": "application/x-www-form-urlencoded", "content-length": str(most + 1)}
+        assert client.post(path, content=b"a=1", headers=headers).status_code == 413, path
+        assert refused(told).kind == "request"
+    endless = client.post("/try/adult_income", content=iter([b"age=1"]))
+    assert endless.status_code == 411
+
+
 def test_a_decision_is_taken_once_by_whoever_is_logged_in(story: Story) -> None:
     client = visit(create_app(story.work()))
     log_in(client, "ada")

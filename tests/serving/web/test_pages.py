@@ -15,7 +15,7 @@ from sklearn.metrics import precision_score, recall_score
 
 from ds_workflow.adapters import models, run_files
 from ds_workflow.reports.tables import measure, percent, typographic
-from ds_workflow.use_cases import threshold
+from ds_workflow.use_cases import daily, incidents, threshold
 from ds_workflow.workspace import Workspace
 from serving.app import create_app
 
@@ -145,6 +145,23 @@ def test_documents_are_listed_and_stored_pages_can_not_act(reader: TestClient) -
     assert stored.headers["content-type"].startswith("text/html")
     policy = stored.headers["content-security-policy"]
     assert "sandbox" in policy and "script-src" not in policy and "default-src 'none'" in policy
+
+
+def test_monitoring_shows_the_daily_check_incidents_and_requests(story: Story) -> None:
+    work = story.work()
+    incidents.note(work, "custody", "somebody moved the alias <b>by hand</b>", by="the watch")
+    app = create_app(work)
+    row = {"age": 44, "education": "Masters", "hours_per_week": 50}
+    with visit(app) as client:  # leaving it writes the log of requests
+        for _ in range(3):
+            assert client.post("/problems/adult_income/predict", json=[row, row]).status_code == 200
+    page = visit(app).get("/monitoring/adult_income").text
+    text = words(page)
+    for check in daily.check(work).checks:
+        assert re.search(rf"{re.escape(check.name)} \S {check.status}", text), check
+    assert "Requests answered 3 v1: 3" in text and "Rows answered 6" in text
+    assert "somebody moved the alias &lt;b&gt;by hand" in page and "not closed yet" in text
+    assert "Incidents 1 see below" in words(visit(app).get("/").text)
 
 
 def test_asking_by_hand_answers_as_the_service_does(reader: TestClient) -> None:

@@ -1,0 +1,90 @@
+"""Code evaluation: run completions in the sandbox, compare two models, have an endpoint write completions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ds_workflow.cli.base import command, show, workspace
+
+FILE = click.Path(path_type=Path)
+SECTION = "Experiments"
+TASKS = click.option(
+    "--tasks", default="own", show_default=True, help="Task set: a file as of HumanEval or MBPP, or 'own', ours."
+)
+
+
+def _run_options(function: Any) -> Any:
+    for option in reversed(
+        (
+            click.option("--k", "ks", default="", help="pass@k for these: 1,10 (default: what the samples allow)."),
+            click.option(
+                "--timeout", default=5, show_default=True, type=click.IntRange(1, 600), help="CPU seconds each."
+            ),
+            click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Run at once."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def _ks(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise click.BadParameter(f"'{text}' is no list of whole numbers.", param_hint="--k") from error
+
+
+def register(main: click.Group) -> None:
+    """Add the commands of this room."""
+
+    @command(
+        main,
+        "codeeval-run",
+        section=SECTION,
+        examples="""codeeval-run --completions answers.jsonl
+codeeval-run --tasks HumanEval.jsonl.gz --completions answers.jsonl --k 1,10 --out results.jsonl --html results.html""",
+    )
+    @TASKS
+    @click.option("--completions", required=True, type=FILE, help="{task_id, completion, model, sample}, one a line.")
+    @click.option("--model", default="", help="The model to run, where the file holds several.")
+    @_run_options
+    @click.option("--out", type=FILE, help="Write one line a completion: outcome and figures.")
+    @click.option("--html", "page", type=FILE, help="Write the page with failures beside their references.")
+    def codeeval_run(ks: str, out: Path | None, page: Path | None, **given: Any) -> None:
+        """Run a model's completions in the sandbox: pass@k, failures, likeness, complexity, style."""
+        from ds_workflow.use_cases.code_eval import run
+
+        found = run.run(workspace(), run.Ask(ks=_ks(ks), **given), out=out, page=page)
+        show(found.to_dict(), found.text)
+
+    @command(
+        main,
+        "codeeval-generate",
+        section=SECTION,
+        examples="""codeeval-generate --model my-model --base-url http://127.0.0.1:8080/v1 --out answers.jsonl
+codeeval-generate --tasks mbpp.jsonl --model my-model --samples 10 --temperature 0.8 --workers 4 --out answers.jsonl""",
+    )
+    @TASKS
+    @click.option("--model", required=True, help="The model's name at the endpoint.")
+    @click.option(
+        "--out", required=True, type=FILE, help="File of completions (.jsonl); what it holds is not asked again."
+    )
+    @click.option("--base-url", default="", help="The endpoint (OPENAI_BASE_URL); its key is in OPENAI_API_KEY.")
+    @click.option("--samples", default=1, show_default=True, help="Completions per task.")
+    @click.option("--temperature", default=0.0, show_default=True)
+    @click.option("--max-tokens", default=1024, show_default=True)
+    @click.option("--timeout", default=120.0, show_default=True, help="Seconds for one answer.")
+    @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Questions at once.")
+    @click.option("--limit", default=0, type=click.IntRange(0), help="Only the first so many tasks.")
+    def codeeval_generate(
+        tasks: str, out: Path, model: str, samples: int, temperature: float, max_tokens: int, **given: Any
+    ) -> None:
+        """Have an OpenAI-compatible endpoint write completions; a run that was stopped goes on where it was."""
+        from ds_workflow.use_cases.code_eval import generate
+
+        wish = generate.Wish(model, samples, temperature, max_tokens)
+        made = generate.generate(workspace(), tasks, wish, out, **given)
+        show(made.to_dict(), made.text)
