@@ -58,7 +58,7 @@ bars({w: ratio[w] for w in [*ends[:8], *ends[-8:]]}, "Words that stand on one si
 # ## The baseline, a champion, a challenger
 #
 # Naive: the training share for everybody. Champion: single words weighted by TF-IDF in a logistic regression.
-# Challenger: runs of up to three words, weighted by how much more often they stand on one side.
+# Challenger: runs of up to three words, weighted by how much more often they stand on one side (H-REV-001).
 
 # %%
 champion = lab.fit("v1.0", "text")
@@ -121,7 +121,7 @@ support.reliability(lab, champion.scored, "Champion")
 # %% [markdown]
 # ## What to try next
 #
-# * Runs of words against words is the challenger's claim; how a review is written (length, marks, capitals) is feature
-#   set v2.0's.
+# * **H-REV-001** claims the challenger's gain; **H-REV-002** that how a review is written (length, marks, capitals)
+#   tells more beside its words.
 # * Simulated reviews are made of a few dozen patterns of sentences, so both models look better here than on the real
 #   ones; `benchmarks/problems.py` has those figures.

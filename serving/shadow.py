@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 START_SECONDS = 120.0
 ANSWER_SECONDS = 1.0
 MOST_WAITING = 64
-PAUSE_SECONDS = 5.0  # after a process had to be ended, so that one that always fails costs little
+LONGEST_PAUSE = 60.0  # seconds; each time that the process had to be ended in a row doubles the pause from one on
 _LOG = logging.getLogger(__name__)
 
 
@@ -62,6 +62,7 @@ class Shadow:
         self._keep, self._count, self._failed = keep, count, failed
         self._queue: queue.Queue[Shown | None] = queue.Queue(MOST_WAITING)
         self._stop, self._ready = Event(), Event()
+        self._ended = 0  # times in a row that the process had to be ended
         self._child: Any = None
         self._line: Connection | None = None
         self._thread = Thread(target=self._run, name=f"shadow of {trial.problem}", daemon=True)
@@ -92,9 +93,11 @@ class Shadow:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if self._line is None and not self._begin():
-                self._stop.wait(PAUSE_SECONDS)
-                continue
+            if self._line is None:
+                if self._ended and self._stop.wait(min(LONGEST_PAUSE, 2.0 ** (self._ended - 1))):
+                    return
+                if not self._begin():
+                    continue
             try:
                 shown = self._queue.get(timeout=0.2)
             except queue.Empty:
@@ -152,6 +155,7 @@ class Shadow:
             return
         took = (time.perf_counter() - started) * 1e3
         trial, who = self._trial, self._trial.challenger
+        self._ended = 0
         self._count("answered")
         self._keep(
             Asked(
@@ -162,6 +166,7 @@ class Shadow:
 
     def _end(self) -> None:
         self._ready.clear()
+        self._ended += 1
         if self._line is not None:
             self._line.close()
             self._line = None

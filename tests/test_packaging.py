@@ -22,7 +22,14 @@ from packaging.requirements import Requirement
 
 OURS = ("registry", "ds_workflow", "serving")
 # import name -> distribution, where they differ
-DISTRIBUTION = {"sklearn": "scikit-learn", "yaml": "pyyaml", "xgboost": "xgboost-cpu"}
+DISTRIBUTION = {
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "xgboost": "xgboost-cpu",
+    "markdown_it": "markdown-it-py",
+    "prometheus_client": "prometheus-client",
+    "python_multipart": "python-multipart",
+}
 # needed though no line imports them: read or started by another library or by name
 BEHIND = {"openpyxl", "pyarrow", "uvicorn", "httpx"}
 SHELL = ("scripts/*.sh", ".ci/run")

@@ -25,4 +25,5 @@ def html(text: str) -> str:
 
 def boxed(text: str) -> str:
     """The same, each table in a box that scrolls by itself, by finger and by keyboard."""
-    return html(text).replace("<table>", '<div class="scroll" tabindex="0"><table>').replace("</table>", "</table></div>")
+    opened = '<div class="scroll" tabindex="0"><table>'
+    return html(text).replace("<table>", opened).replace("</table>", "</table></div>")

@@ -209,6 +209,7 @@ def binary_policy(mapping: dict[str, Any], two_classes: Problem) -> Policy:
     gates["ceiling"] |= {"metric": "ece", "maximum": 0.1}
     gates["naive"] |= {"metric": "roc_auc", "minimum": 0.2}
     gates["fair"]["tolerances"] = {"roc_auc": 0.05, "tpr": 0.1}
+    gates["stress"] |= {"metric": "roc_auc", "unit": "absolute"}
     return Policy.parse(content, segments=two_classes.segments, metrics=two_classes.metrics)
 
 
@@ -217,7 +218,7 @@ def test_no_mutant_of_two_classes_escapes(two_classes: Problem, binary_policy: P
     comparison = mutants.healthy(two_classes, binary_policy, seed=5)
     auc = [METRICS["roc_auc"](comparison.scored(role)) for role in ("challenger", "champion", "naive")]
     # two normal signals `d` deviations apart have the area Phi(d / sqrt(2))
-    assert auc == pytest.approx([stats.norm.cdf(d / np.sqrt(2)) for d in (5, 3, 0)], abs=0.01)
+    assert auc == pytest.approx([stats.norm.cdf(d / np.sqrt(2)) for d in (7, 3, 0)], abs=0.01)
     assert mutants.escapes(comparison, kind=kind) == {}
 
 

@@ -114,12 +114,19 @@ def _too_long(*_: object) -> None:
 def known(module: str, attribute: str) -> bool | None:
     """Whether a module (and an attribute of it) exists: of the standard library, or installed here. None: no module."""
     top = module.split(".", maxsplit=1)[0]
-    if top not in sys.stdlib_module_names and importlib.util.find_spec(top) is None:
+    if top not in sys.stdlib_module_names and not _found(top):
         return None
     if module not in WARM:
         return True  # it exists, and is not imported only to look inside
     try:
-        found = importlib.import_module(module)
+        loaded = importlib.import_module(module)
     except ImportError:
         return None
-    return not attribute or hasattr(found, attribute) or importlib.util.find_spec(f"{module}.{attribute}") is not None
+    return not attribute or hasattr(loaded, attribute) or _found(f"{module}.{attribute}")
+
+
+def _found(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

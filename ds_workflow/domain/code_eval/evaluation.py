@@ -102,7 +102,7 @@ class Evaluation:
     @property
     def failures(self) -> dict[str, int]:
         """How completions ended, the commonest first."""
-        return dict(Counter(o.failure.kind for o in self.outcomes).most_common())
+        return dict(Counter(str(o.failure.kind) for o in self.outcomes).most_common())
 
     def grouped(self, by: str) -> dict[str, Group]:
         """Groups of tasks by `category` or `difficulty`; empty where no task says one."""
@@ -112,7 +112,7 @@ class Evaluation:
         found = {}
         for name in names:
             inside = [o for o in self.outcomes if (getattr(o.task, by) or NONE_SAID) == name]
-            ended = dict(Counter(o.failure.kind for o in inside).most_common())
+            ended: dict[str, int] = dict(Counter(str(o.failure.kind) for o in inside).most_common())
             passed = tallies([(o.task.task_id, o.passed) for o in inside])
             found[name] = Group(score(passed, 1), len(inside), ended)
         return found

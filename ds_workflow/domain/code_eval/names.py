@@ -8,6 +8,8 @@ import symtable
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ds_workflow.domain.code_eval.syntax import parsed, scopes
+
 # whether module.attribute exists: None when the module itself is unknown
 Known = Callable[[str, str], bool | None]
 
@@ -26,10 +28,8 @@ class Shape:
 def unresolved(source: str, *, known: Known) -> tuple[str, ...]:
     """Names that resolve nowhere: a module or `module.attribute` that `known` denies, and names that the program reads
     but neither it nor the builtins define. Empty for what does not parse (that is a syntax error, not an invention)."""
-    try:
-        tree = ast.parse(source)
-        table = symtable.symtable(source, "<completion>", "exec")
-    except (SyntaxError, ValueError, RecursionError):
+    tree, table = parsed(source), scopes(source)
+    if tree is None or table is None:
         return ()
     found: list[str] = []
     modules: dict[str, str] = {}
@@ -84,9 +84,8 @@ _BRANCHES = (ast.If, ast.For, ast.While, ast.ExceptHandler, ast.With, ast.Assert
 
 def shape(source: str) -> Shape | None:
     """The program's shape; None when it does not parse."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parsed(source)
+    if tree is None:
         return None
     nodes = list(ast.walk(tree))
     branches = sum(isinstance(n, _BRANCHES) for n in nodes)
@@ -101,6 +100,12 @@ def shape(source: str) -> Shape | None:
     )
 
 
-def _depth(node: ast.AST, deep: int = 0) -> int:
-    inner = deep + isinstance(node, ast.If | ast.For | ast.While | ast.With | ast.Try)
-    return max([inner, *(_depth(child, inner) for child in ast.iter_child_nodes(node))])
+def _depth(tree: ast.AST) -> int:
+    """The deepest nesting of statements; with a list of its own, since a stranger's tree may be deeper than the stack."""
+    deepest, todo = 0, [(tree, 0)]
+    while todo:
+        node, deep = todo.pop()
+        inner = deep + isinstance(node, ast.If | ast.For | ast.While | ast.With | ast.Try)
+        deepest = max(deepest, inner)
+        todo += [(child, inner) for child in ast.iter_child_nodes(node)]
+    return deepest

@@ -8,6 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
+from ds_workflow.domain.code_eval.syntax import parsed
+
 LONGEST = 100
 _SNAKE = re.compile(r"_{0,2}[a-z][a-z0-9_]*|_+")
 _BUILTINS = frozenset(name for name in dir(builtins) if name[0].islower())
@@ -20,9 +22,8 @@ def style(source: str) -> Mapping[str, int] | None:
     in snake case, builtin shadowed, bare except, mutable default, comparison with None or a bool by ==, unused import,
     star import, unreachable code.
     """
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parsed(source)
+    if tree is None:
         return None
     found: Counter[str] = Counter()
     for line in source.splitlines():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ds_workflow.domain.code_eval.syntax import parsed
 from ds_workflow.errors import InvalidInput
 
 Mode = Literal["auto", "full", "continuation"]
@@ -54,6 +55,7 @@ def task_of(record: Mapping[str, Any], *, number: int) -> Task:
     if "entry_point" in record:
         prompt = _text(record, "prompt", where)
         entry = _text(record, "entry_point", where)
+        _tree(_text(record, "test", where), where)
         if not entry.isidentifier():
             raise InvalidInput(f"{where}: entry_point '{entry}' is no name of a function.")
         return Task(
@@ -134,9 +136,8 @@ def program(task: Task, completion: Completion) -> str:
 
 def _beside(task: Task) -> str:
     """What a prompt defines beside the function asked for."""
-    try:
-        tree = ast.parse(task.prompt + "    pass\n")
-    except (SyntaxError, ValueError):
+    tree = parsed(task.prompt + "    pass\n")
+    if tree is None:
         return ""
     return "\n".join(ast.unparse(n) for n in tree.body if getattr(n, "name", "") != task.entry_point)
 
@@ -145,13 +146,16 @@ def _is_code(prompt: str) -> bool:
     return "def " in prompt
 
 
+def _tree(source: str, where: str) -> ast.Module:
+    tree = parsed(source)
+    if tree is None:
+        raise InvalidInput(f"{where}: its reference or its tests are no Python.")
+    return tree
+
+
 def _imports(source: str, where: str) -> str:
     """The import statements at the top level of a source."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
-        raise InvalidInput(f"{where}: reference or tests are no Python: {error}") from error
-    return "\n".join(ast.unparse(n) for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom))
+    return "\n".join(ast.unparse(n) for n in _tree(source, where).body if isinstance(n, ast.Import | ast.ImportFrom))
 
 
 def _text(record: Mapping[str, Any], name: str, where: str) -> str:
@@ -163,13 +167,9 @@ def _text(record: Mapping[str, Any], name: str, where: str) -> str:
 
 def _called(code: str, tests: str, where: str) -> tuple[str, ...]:
     """The functions that the reference defines and the tests call, in the order of the tests."""
-    try:
-        defined = {n.name for n in ast.walk(ast.parse(code)) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-        calls = [
-            n.func.id for n in ast.walk(ast.parse(tests)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
-        ]
-    except SyntaxError as error:
-        raise InvalidInput(f"{where}: reference or tests are no Python: {error}") from error
+    defined = {n.name for n in ast.walk(_tree(code, where)) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    found = (n for n in ast.walk(_tree(tests, where)) if isinstance(n, ast.Call))
+    calls = [n.func.id for n in found if isinstance(n.func, ast.Name)]
     names = tuple(dict.fromkeys(name for name in calls if name in defined))
     if not names:
         raise InvalidInput(f"{where}: the tests call no function that the reference defines.")

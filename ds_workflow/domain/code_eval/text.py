@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ds_workflow.domain.code_eval.syntax import parsed
 from ds_workflow.domain.code_eval.tasks import Task
 
 Floats = NDArray[np.float64]
@@ -51,11 +52,8 @@ class PromptComplexity:
 
 def prose(task: Task) -> str:
     """What a prompt says in words: the docstring of the function asked for, or all of a prompt that is no code."""
-    try:
-        tree = ast.parse(task.prompt + "    pass\n")
-    except (SyntaxError, ValueError):
-        return task.prompt
-    for node in ast.walk(tree):
+    tree = parsed(task.prompt + "    pass\n")
+    for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.FunctionDef) and node.name == task.entry_point:
             return ast.get_docstring(node) or ""
     return task.prompt
@@ -102,11 +100,8 @@ def prompt_complexity(task: Task) -> PromptComplexity:
 
 def _parameters(task: Task) -> int:
     for source in (task.prompt + "    pass\n", task.reference):
-        try:
-            found = ast.walk(ast.parse(source))
-        except (SyntaxError, ValueError):
-            continue
-        for node in found:
+        tree = parsed(source)
+        for node in ast.walk(tree) if tree else ():
             if isinstance(node, ast.FunctionDef) and node.name == task.entry_point:
                 a = node.args
                 return len(a.posonlyargs) + len(a.args) + len(a.kwonlyargs) + bool(a.vararg) + bool(a.kwarg)

@@ -130,7 +130,7 @@ def _measured(jobs: Sequence[tuple[Any, Any]], checked: Sequence[Checked]) -> tu
 
 
 def _shown(task: Any, completion: Any, source: str) -> str:
-    """The text that is compared with the reference: a whole function as it was written, without what it was run with."""
+    """The text that is compared with the reference: a whole function as written, without what it was run with."""
     return source if source.startswith(task.prompt) else completion.code
 
 
