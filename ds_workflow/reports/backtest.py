@@ -37,8 +37,8 @@ def section(
         *md_table(head, rows, align="l" + "r" * (len(head) - 1)),
         "",
         "On the holdout, by the usual count of a row: the training mean of its series at its place in the season. What "
-        "chance leaves is the error of who knows the mean, if counts were Poisson with the forecast as their mean; no "
-        "model can be asked for less.",
+        "chance leaves is the error of who knows the mean and answers with it, if counts were Poisson with the forecast as "
+        "their mean.",
         "",
     ]
     body = [

@@ -1,7 +1,7 @@
 """Linear models of free text: runs of words as hashed columns, and a probability whose every word can be told.
 
 A run of one to `longest` words is known by the 31-bit hash of its characters (MurmurHash3, as scikit-learn's
-HashingVectorizer has it), so a model keeps numbers and no dictionary of words. Among five million distinct runs about
+FeatureHasher has it), so a model keeps numbers and no dictionary of words. Among five million distinct runs about
 one in 400 shares its number with another. Words to show come from the text that is asked about.
 """
 
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction import FeatureHasher
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
 from ds_workflow.domain.calibration import platt
 from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.quick import Answers, CompiledModel, FeatureRows
 from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.errors import InvalidInput
 from ds_workflow.strategies._boosted_classifier import Floats, classes, for_binary, log_loss, probability, require
@@ -31,6 +32,7 @@ WORD = r"\w+(?:'\w+)*|[!?]"  # "don't" is one word; marks that carry a mood are 
 FOLDS = 4
 LEAST_OF_A_CLASS = 10
 _HASHES = 2**31 - 1
+_HASHER = FeatureHasher(_HASHES, input_type="string", alternate_sign=False, dtype=np.float32)
 _MOST_STEPS = 2_000
 _SMALL = 0.03  # about one run's part in a text of some hundred, at length 1: alike in size, the fit settles quickly
 Counts: TypeAlias = Any  # a scipy.sparse.csr_array, which comes without types
@@ -44,37 +46,40 @@ class Vocabulary(BaseEstimator):  # type: ignore[misc]
         self.longest = longest
         self.least_rows = least_rows
 
-    def fit(self, texts: pd.Series[Any]) -> Counts:
+    def fit(self, texts: Sequence[str]) -> Counts:
         """Learn the runs of `texts` (n) and return how often each stands in each, (n, k)."""
-        hashed = self._hashed(texts)
+        hashed = self._hashed(self._reader(), texts)
         found, rows = np.unique(hashed.indices, return_counts=True)
         self.hashes_ = found[rows >= self.least_rows].astype(np.int32)
         return self._kept(hashed)
 
-    def count(self, texts: pd.Series[Any]) -> Counts:
-        """How often each known run stands in each text, (n, k)."""
-        return self._kept(self._hashed(texts))
+    def counter(self) -> Callable[[Sequence[str]], Counts]:
+        """A function from texts (n) to how often each known run stands in each, (n, k)."""
+        read = self._reader()
+        return lambda texts: self._kept(self._hashed(read, texts))
 
     def runs(self, text: str) -> dict[int, str]:
         """The known runs of one text, in lower case, by their column."""
-        said = list(dict.fromkeys(CountVectorizer(**self._cut).build_analyzer()(text)))
+        said = list(dict.fromkeys(self._reader()(text)))
         if not said:
             return {}
-        hasher = FeatureHasher(_HASHES, input_type="string", alternate_sign=False)
-        place, known = self._place(hasher.transform([[run] for run in said]).indices)
+        place, known = self._place(_HASHER.transform([[run] for run in said]).indices)
         named: dict[int, str] = {}
         for run, column, there in zip(said, place, known, strict=True):
             if there:
                 named.setdefault(int(column), run)
         return named
 
-    @property
-    def _cut(self) -> dict[str, Any]:
-        return {"token_pattern": WORD, "ngram_range": (1, self.longest)}
+    def _reader(self) -> Callable[[str], list[str]]:
+        """A function from a text to its runs of words, in lower case, as often as they stand there."""
+        read: Callable[[str], list[str]] = CountVectorizer(
+            token_pattern=WORD, ngram_range=(1, self.longest)
+        ).build_analyzer()
+        return read
 
-    def _hashed(self, texts: pd.Series[Any]) -> Counts:
-        hasher = HashingVectorizer(n_features=_HASHES, alternate_sign=False, norm=None, dtype=np.float32, **self._cut)
-        return sparse.csr_array(hasher.transform(texts.astype(object).where(texts.notna(), "").tolist()))
+    @staticmethod
+    def _hashed(read: Callable[[str], list[str]], texts: Sequence[str]) -> Counts:
+        return sparse.csr_array(_HASHER.transform(read(text) for text in texts))
 
     def _place(self, hashes: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The column of every hash, and whether there is one."""
@@ -138,7 +143,7 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
         self.vocabularies_ = {
             name: Vocabulary(int(settings["longest"]), least_rows=int(settings["least_rows"])) for name in self.texts
         }
-        counts = [self.vocabularies_[name].fit(X[name]) for name in self.texts]
+        counts = [self.vocabularies_[name].fit(_texts(X[name])) for name in self.texts]
         if not any(block.nnz for block in counts):
             raise InvalidInput(
                 f"No run of words stands in {settings['least_rows']} training texts or more.",
@@ -165,6 +170,21 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
         """Probabilities of class 1, float64 of shape (n,)."""
         return probability(self._by_feature(X).sum(axis=1) + self.intercept_)
 
+    def compiled(self, names: Sequence[str], *, coverage: float) -> CompiledModel:
+        """`predict` for few rows at a time, from features in the order `names`; there are no intervals."""
+        check_is_fitted(self, "coefficients_")
+        reading = [(names.index(name), name, self.vocabularies_[name].counter()) for name in self.texts]
+        addends = self.design_.addends(_SMALL * self.others_)
+        plan = [(names.index(name), addends[name]) for name in self._others]
+
+        def answer(rows: FeatureRows) -> Answers:
+            odds = np.array([self.intercept_ + sum(add(row[at]) for at, add in plan) for row in rows.values])
+            for at, name, count in reading:
+                odds = odds + self._valued(name, count([row[at] for row in rows.values])).sum(axis=1)
+            return Answers(probability(odds).tolist())
+
+        return answer
+
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to the log odds beside its training mean, (n, p), the words of a text taken together;
         with `expected_value_` they add up to a row's log odds."""
@@ -179,13 +199,14 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
         for row in range(len(X)):
             told: Words = []
             for name in self.texts:
-                text = X[name].iloc[row]
-                runs = {} if pd.isna(text) else self.vocabularies_[name].runs(str(text))
-                counts = self.vocabularies_[name].count(X[name].iloc[[row]])
+                (text,) = _texts(X[name].iloc[[row]])
+                runs = self.vocabularies_[name].runs(text)
+                counts = self.vocabularies_[name].counter()([text])
                 added = self._valued(name, counts)
                 said = [runs[int(column)] for column in counts.indices]
                 told += _gathered(
-                    dict(zip(said, added.data.tolist(), strict=True)), dict(zip(said, counts.data.tolist(), strict=True))
+                    dict(zip(said, added.data.tolist(), strict=True)),
+                    dict(zip(said, counts.data.tolist(), strict=True)),
                 )
             found.append(sorted(told, key=lambda item: (-abs(item[1]), item[0]))[:top])
         return found
@@ -216,7 +237,7 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
     def _by_feature(self, X: pd.DataFrame) -> Floats:
         check_is_fitted(self, "coefficients_")
         require(X, self.features)
-        counts = [self.vocabularies_[name].count(X[name]) for name in self.texts]
+        counts = [self.vocabularies_[name].counter()(_texts(X[name])) for name in self.texts]
         return np.column_stack(list(self._parts(counts, self._beside(X))))
 
     def _parts(self, counts: Sequence[Counts], others: Floats) -> Iterator[Floats]:
@@ -279,6 +300,12 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
             matrix = self._matrix([block[held] for block in counts], weights, others[held])
             odds[held] = matrix @ coefficients + intercept
         return platt(odds, target, np.ones(len(target)))
+
+
+def _texts(values: pd.Series[Any]) -> list[str]:
+    """The texts, empty where they are missing."""
+    found: list[str] = values.astype(object).where(values.notna(), "").astype(str).tolist()
+    return found
 
 
 def _gathered(added: dict[str, float], counts: Mapping[str, float]) -> Words:

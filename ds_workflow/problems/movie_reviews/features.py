@@ -6,6 +6,7 @@ question is asked, and nothing is looked up in other reviews.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -14,6 +15,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from ds_workflow.domain.problem import Feature, FeatureSet
+from ds_workflow.domain.quick import CompiledFeatures, FeatureRows, SentRows
 from ds_workflow.errors import InvalidInput
 from ds_workflow.problems.movie_reviews.source import band, tidy
 
@@ -39,6 +41,15 @@ FEATURE_SETS = tuple(
 )
 
 
+_STYLE = tuple(name for name, entered, *_ in _TABLE if entered == "v2.0")
+
+
+def _style(text: str, words: int) -> tuple[float, ...]:
+    """The numbers of _STYLE, of a tidy text of so many words."""
+    shouted = len(_SHOUTED.findall(text))
+    return math.log1p(words), math.log1p(text.count("!")), math.log1p(text.count("?")), shouted / max(words, 1)
+
+
 class ReviewFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Features of feature set `version`: the text, numbers as float64, and the segment."""
 
@@ -55,18 +66,25 @@ class ReviewFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The columns of the feature set and the segment, (n, p + 1), in the order and with the index of `rows`."""
         texts = [tidy(text) if isinstance(text, str) else "" for text in rows["text"]]
-        words = np.array([len(text.split()) for text in texts], dtype=np.int64)
+        counts = [len(text.split()) for text in texts]
         made: dict[str, Any] = {"text": pd.array(texts, dtype="str")}
         if self.version != FEATURE_SETS[0].version:
-            shouted = np.array([len(_SHOUTED.findall(text)) for text in texts], dtype=np.float64)
-            made |= {
-                "words_log": np.log1p(words),
-                "exclamations_log": np.log1p([text.count("!") for text in texts]),
-                "questions_log": np.log1p([text.count("?") for text in texts]),
-                "capitals_share": shouted / np.maximum(words, 1),
-            }
-        made[SEGMENT] = [band(n) for n in words.tolist()]
+            style = np.array([_style(*told) for told in zip(texts, counts, strict=True)]).reshape(-1, len(_STYLE))
+            made |= dict(zip(_STYLE, style.T, strict=True))
+        made[SEGMENT] = [band(words) for words in counts]
         return pd.DataFrame(made, index=rows.index)
+
+    def compiled(self) -> CompiledFeatures:
+        """`transform` for parsed rows, outside pandas."""
+        styled = self.version != FEATURE_SETS[0].version
+
+        def features(rows: SentRows) -> FeatureRows:
+            texts = [tidy(row["text"]) for row in rows]
+            counts = [len(text.split()) for text in texts]
+            values = [[t, *_style(t, n)] if styled else [t] for t, n in zip(texts, counts, strict=True)]
+            return FeatureRows(values, [band(n) for n in counts])
+
+        return features
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray[Any, Any]:
         """The columns that `transform` gives, in order."""
