@@ -91,7 +91,8 @@ PROBLEMS: dict[str, Entry] = {
         Side("v1.0", "forecaster"),
         Side("v2.0", "forecaster"),
         references=("nyc_tlc_taxi/taxi_zone_lookup.csv",),
-        caveat="green cabs only, four months; the last one is held out",
+        caveat="green cabs only, four months, the last one held out; busy: zone and hour of the week with a mean of 20 "
+        "pick-ups or more in training",
     ),
     "movie_reviews": Entry(
         "imdb_reviews/aclImdb_labelled_50k.parquet",

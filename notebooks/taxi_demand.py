@@ -122,6 +122,6 @@ show(by_group("coverage_95", "segment", pair))
 # %% [markdown]
 # ## What to try next
 #
-# * **H-TAX-001** claims the champion's gain over last week's hour, **H-TAX-002** that of holidays and recent drift; on a
-#   month without a holiday the first half of that is worth nothing.
+# * **H-TAX-001** claims the champion's gain over last week's hour, **H-TAX-002** that of holidays and recent drift; on
+#   a month without a holiday the first half of that is worth nothing.
 # * Weather is what the errors of single days look like, and no source here has it.

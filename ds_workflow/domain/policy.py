@@ -280,13 +280,8 @@ def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
         unit = part.choice("unit", wanted)
         over = part.choice("over", OVER) if "over" in KINDS[kind] else "overall"
         if kind == "stress":
-            by_kind = part.part("tolerances")
-            for key in by_kind.content:  # a kind that has a meaning and no tolerance fails the gate
-                _known(by_kind, key, STRESSES)
-            if not by_kind.content:
-                raise InvalidInput(f"{by_kind.path}: at least one kind is wanted, from: {', '.join(STRESSES)}.")
             _, high = _limits(kind, unit, metric(named).unit)
-            tolerances = {k: by_kind.per_trial(k, trials, low=0.0, high=high) for k in by_kind.content}
+            tolerances = _stresses(part.part("tolerances"), trials, high=high)
             return GateSpec(name, kind, trials, named, unit, tolerances=tolerances)
         if kind in ("floor", "ceiling") and metric(named).greater_is_better != (kind == "floor"):
             better = "floor" if metric(named).greater_is_better else "ceiling"
@@ -311,6 +306,15 @@ def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
     alternatives = _alternatives(part, metrics) if kind == "one_of" else ()
     minimum = part.integer("minimum_rows", low=1, high=10**9) if "minimum_rows" in KINDS[kind] else 0
     return GateSpec(name, kind, trials, named, unit, cast(Over, over), thresholds, tolerances, minimum, alternatives)
+
+
+def _stresses(part: _Part, trials: Sequence[Trial], *, high: float) -> dict[str, Mapping[str, float]]:
+    """Tolerances by kind of stress; a kind that has a meaning and no tolerance fails the gate."""
+    for key in part.content:
+        _known(part, key, STRESSES)
+    if not part.content:
+        raise InvalidInput(f"{part.path}: at least one kind is wanted, from: {', '.join(STRESSES)}.")
+    return {key: part.per_trial(key, trials, low=0.0, high=high) for key in part.content}
 
 
 def _alternatives(part: _Part, metrics: Sequence[str]) -> tuple[Alternative, ...]:

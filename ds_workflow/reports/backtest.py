@@ -36,9 +36,9 @@ def section(
         "",
         *md_table(head, rows, align="l" + "r" * (len(head) - 1)),
         "",
-        "On the holdout, by the usual count of a row: the training mean of its series at its place in the season. What "
-        "chance leaves is the error of who knows the mean and answers with it, if counts were Poisson with the forecast as "
-        "their mean.",
+        "On the holdout, by the usual count of a row: the training mean of its series at its place in the season. "
+        "What chance leaves is the error of who knows the mean and answers with it, if counts were Poisson with the "
+        "forecast as their mean.",
         "",
     ]
     body = [

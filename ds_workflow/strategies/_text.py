@@ -313,8 +313,7 @@ def _gathered(added: dict[str, float], counts: Mapping[str, float]) -> Words:
     takes it. The sum stays the same."""
     words = {run: run.split(" ") for run in added}
     holders: dict[str, str] = {}
-    for run in added:
-        said = words[run]
+    for run, said in words.items():
         for size in range(1, len(said)):
             for at in range(len(said) - size + 1):
                 inner = " ".join(said[at : at + size])

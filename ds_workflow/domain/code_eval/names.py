@@ -101,7 +101,7 @@ def shape(source: str) -> Shape | None:
 
 
 def _depth(tree: ast.AST) -> int:
-    """The deepest nesting of statements; with a list of its own, since a stranger's tree may be deeper than the stack."""
+    """The deepest nesting of statements; no recursion, since a stranger's tree may be deep."""
     deepest, todo = 0, [(tree, 0)]
     while todo:
         node, deep = todo.pop()

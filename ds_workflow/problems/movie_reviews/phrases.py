@@ -9,7 +9,7 @@ from __future__ import annotations
 GOOD = (
     "wonderful", "superb", "excellent", "brilliant", "touching", "gripping", "charming", "memorable", "funny",
     "moving", "beautiful", "clever", "perfect", "amazing", "engaging", "believable", "powerful", "fresh", "warm",
-    "delightful", "stunning", "witty", "honest", "inspired", "fascinating",
+    "delightful", "stunning", "witty", "sincere", "inspired", "fascinating",
 )  # fmt: skip
 BAD = (
     "awful", "terrible", "boring", "dull", "stupid", "predictable", "lame", "horrible", "ridiculous", "pointless",

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from ds_workflow.adapters.sandbox import literals
 
-SIMPLE = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20) | st.binary(max_size=9)
-)  # fmt: skip
+NUMBERS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)
+SIMPLE = NUMBERS | st.text(max_size=20) | st.binary(max_size=9)
 HASHABLE = st.recursive(SIMPLE, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=4)
 PLAIN = st.recursive(
     SIMPLE | st.complex_numbers(allow_nan=False) | st.sampled_from(list(literals.TYPES.values())),

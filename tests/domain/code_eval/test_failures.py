@@ -70,7 +70,8 @@ def test_what_exists_nowhere_is_found_without_running(source: str, names: tuple[
 
 
 def test_complexity_is_counted_as_mccabe_did() -> None:
-    source = "def f(a, b):\n    if a and b:\n        return 1\n    for x in a:\n        while x:\n            x -= 1\n    return 0\n"
+    body = "    if a and b:\n        return 1\n    for x in a:\n        while x:\n            x -= 1\n    return 0\n"
+    source = f"def f(a, b):\n{body}"
     found = shape(source)
     assert found is not None
     assert (found.lines, found.functions, found.complexity, found.nesting) == (7, 1, 5, 2)
@@ -102,7 +103,9 @@ def test_each_rule_of_style_finds_its_fault(source: str, rule: str) -> None:
 
 
 def test_clean_code_has_no_findings_and_what_does_not_parse_none_at_all() -> None:
-    clean = 'import math\n\n\ndef area(radius):\n    """Of a circle."""\n    return math.pi * radius**2 if radius is not None else 0\n'
+    clean = (
+        'import math\n\n\ndef area(radius):\n    """Of a circle."""\n    return math.pi * radius**2 if radius else 0\n'
+    )
     ast.parse(clean)
     assert style(clean) == {}
     assert style("def f(:") is None

@@ -18,8 +18,15 @@ from ds_workflow.errors import InvalidInput
 
 @pytest.mark.parametrize(
     ("n", "c", "k", "expected"),
-    [(10, 3, 1, 0.3), (10, 3, 5, 0.9166666667), (200, 1, 100, 0.5), (200, 37, 10, 0.8773745674), (5, 0, 1, 0), (5, 5, 5, 1)],
-)  # fmt: skip
+    [
+        (10, 3, 1, 0.3),
+        (10, 3, 5, 0.9166666667),
+        (200, 1, 100, 0.5),
+        (200, 37, 10, 0.8773745674),
+        (5, 0, 1, 0.0),
+        (5, 5, 5, 1.0),
+    ],
+)
 def test_pass_at_k_as_published(n: int, c: int, k: int, expected: float) -> None:
     assert pass_at(n, c, k) == pytest.approx(expected, abs=1e-10)
 
