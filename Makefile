@@ -26,7 +26,7 @@ RUN := ./scripts/ds_workflow.sh
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test train serve lint format bench docs constraints clean
+.PHONY: help install demo test train serve lint format bench docs notebooks constraints clean
 
 help: ## list what can be typed
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,9 @@ format: install ## let ruff mend what it can
 
 bench: install ## every figure that README quotes, measured again
 	for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+notebooks: install ## execute the notebooks again, on simulated rows, from the scripts beside them
+	$(BIN)/python notebooks/make.py
 
 docs: install ## write docs/reference/cli.md and docs/data_dictionary from what they describe
 	$(BIN)/python -m ds_workflow.cli.reference docs/reference/cli.md

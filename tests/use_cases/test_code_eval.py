@@ -14,7 +14,7 @@ import pytest
 from ds_workflow.adapters.code_eval import files
 from ds_workflow.adapters.sandbox import pool, seccomp
 from ds_workflow.adapters.sandbox.cells import Limits
-from ds_workflow.domain.code_eval.tasks import Completion
+from ds_workflow.domain.code_eval.tasks import Completion, Mode
 from ds_workflow.errors import InvalidInput
 from ds_workflow.reports.code_eval import side_by_side
 from ds_workflow.use_cases.code_eval import run
@@ -132,6 +132,9 @@ def test_two_programs_stand_side_by_side() -> None:
 # --- what real models wrote ------------------------------------------------------------------------------------------
 
 
+MODES: dict[str, Mode] = {"full": "full", "body": "continuation"}
+
+
 def recorded(real_data: Path, **chosen: Any) -> tuple[Any, pd.DataFrame]:
     table = pd.read_parquet(real_data / "code_llm_eval" / "completions.parquet")
     for name, value in chosen.items():
@@ -141,7 +144,7 @@ def recorded(real_data: Path, **chosen: Any) -> tuple[Any, pd.DataFrame]:
 
 
 def passes(tasks: Any, table: pd.DataFrame) -> pd.Series:
-    jobs = [(tasks[r.task_id], Completion(r.task_id, r.completion_for_eval, mode="full")) for r in table.itertuples()]
+    jobs = [(tasks[r.task_id], Completion(r.task_id, r.completion_for_eval, mode=MODES[r.mode])) for r in table.itertuples()]
     found = pool.run(jobs, limits=Limits(cpu=3), workers=2)
     return pd.Series([checked.passed for checked in found], index=table.index)
 
