@@ -16,7 +16,7 @@ from ds_workflow.errors import InvalidInput, LeakageRefused, UnknownName
 
 Task = Literal["regression", "binary", "forecast"]
 Kind = Literal["number", "integer", "category", "text", "date"]
-SplitMethod = Literal["chronological", "given", "hash", "ordered", "stratified", "last_month"]
+SplitMethod = Literal["chronological", "given", "hash", "ordered", "stratified", "last_month", "all"]
 Availability = Literal["request", "as_of", "learned", "after_outcome"]
 
 
@@ -74,7 +74,8 @@ class Split:
     `holdout_share` of the rows by the numbers in column `by`, for rows that have an order but no dates; equal numbers
     are never on both sides. `stratified`: of the clusters with and of those without a row of class 1, the same
     `holdout_share`, dealt by hashed names; a cluster is never on both sides, but other rows may move it. `last_month`:
-    the last calendar month that the rows reach into, whatever its share."""
+    the last calendar month that the rows reach into, whatever its share. `all`: every row, for models that were made
+    elsewhere and learn nothing here."""
 
     method: SplitMethod = "chronological"
     holdout_share: float = 0.2
