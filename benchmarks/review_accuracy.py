@@ -2,10 +2,9 @@
 
     python benchmarks/review_accuracy.py --data ../shared/data            # or DS_WORKFLOW_REAL_DATA
 
-Both models learn from the training reviews that stand in no other part (each text once, none that is a test review as
-well) and answer all 25,000 test reviews, 201 repeated ones among them. Settings were chosen on films held out of the training
-reviews. Each model is trained in a process of its own, so that the seconds and the peak memory beside it are
-its own.
+Both models learn from the training reviews (each text once, none that is a test review as well) and answer all 25,000
+test reviews, 201 repeated ones among them. Settings were chosen on films held out of the training reviews.
+Each model is trained in a process of its own, so that the seconds and the peak memory beside it are its own.
 """
 
 from __future__ import annotations

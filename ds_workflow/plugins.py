@@ -14,7 +14,9 @@ from types import ModuleType
 
 from ds_workflow.errors import InvalidInput, UnknownName
 
-GROUPS = ("problems", "strategies")
+GROUPS = ("problems", "strategies", "contests")
+# what a champion and a challenger may stand for: problems are trained here, contests judge what was made elsewhere
+SUBJECTS = ("problems", "contests")
 
 
 def _own(group: str) -> dict[str, str]:
@@ -38,7 +40,15 @@ def names(group: str) -> list[str]:
 def require(group: str, name: str) -> None:
     """Raise UnknownName, with the known ones, unless a plug-in answers to the name; imports none."""
     if name not in names(group):
-        raise UnknownName("problem" if group == "problems" else "strategy", name, names(group))
+        raise UnknownName({"problems": "problem", "contests": "contest"}.get(group, "strategy"), name, names(group))
+
+
+def subject(name: str) -> str:
+    """The group in which a problem or a contest of that name stands; UnknownName lists both. Imports none."""
+    for group in SUBJECTS:
+        if name in names(group):
+            return group
+    raise UnknownName("problem", name, [known for group in SUBJECTS for known in names(group)])
 
 
 @cache

@@ -69,7 +69,7 @@ class Workspace:
     ) -> Workspace:
         """The workspace in a folder; what is not given comes from the environment (see Settings.resolve)."""
         settings = Settings.resolve(folder, problem)
-        plugins.require("problems", settings.problem)
+        plugins.subject(settings.problem)
         return Workspace(settings, say=say)
 
     @cached_property
@@ -90,7 +90,7 @@ class Workspace:
     @cached_property
     def plugin(self) -> ModuleType:
         """The module of the problem at hand."""
-        return plugins.load("problems", self.settings.problem)
+        return plugins.load(plugins.subject(self.settings.problem), self.settings.problem)
 
     @property
     def problem(self) -> Problem:

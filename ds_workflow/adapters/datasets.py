@@ -97,11 +97,12 @@ def prepare(
 
 
 def _notes(raw: pd.DataFrame) -> tuple[str, ...]:
-    """What a loader measured while reading, in words: the shares of rows by what located them."""
+    """What a loader says of its reading: its own `notes`, and the shares of rows by what located them."""
+    notes = tuple(raw.attrs.get("notes", ()))
     shares = raw.attrs.get("coordinates")
     if not shares:
-        return ()
-    return ("Coordinates: " + ", ".join(f"{share:.1%} {by}" for by, share in shares.items()),)
+        return notes
+    return (*notes, "Coordinates: " + ", ".join(f"{share:.1%} {by}" for by, share in shares.items()))
 
 
 def freeze(

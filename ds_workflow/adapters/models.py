@@ -49,7 +49,7 @@ def write(path: Path, fitted: Any) -> None:
 
 
 def read_file(path: Path) -> Any:
-    """What `write` stored. Raises InvalidInput when the file is gone or damaged, or holds a type that is not trusted."""
+    """What `write` stored. InvalidInput when the file is gone or damaged, or holds a type that is not trusted."""
     from zipfile import BadZipFile
 
     from skops import io

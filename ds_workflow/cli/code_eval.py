@@ -62,6 +62,34 @@ codeeval-run --tasks HumanEval.jsonl.gz --completions answers.jsonl --k 1,10 --o
 
     @command(
         main,
+        "codeeval-compare",
+        section=SECTION,
+        examples="""codeeval-compare --completions new.jsonl --owner ana
+codeeval-compare --tasks HumanEval.jsonl.gz --completions new.jsonl --against old.jsonl""",
+    )
+    @TASKS
+    @click.option("--completions", required=True, type=FILE, help="The challenger's completions.")
+    @click.option("--model", default="", help="The challenger, where the file holds several models.")
+    @_run_options
+    @click.option("--owner", default="", help="Who stands for the challenger; a proposal is written.")
+    @click.option("--against", type=FILE, help="Compare with this file's completions instead; nothing is proposed.")
+    @click.option("--against-model", default="", help="The model to compare with, where that file holds several.")
+    def codeeval_compare(ks: str, owner: str, against: Path | None, against_model: str, **given: Any) -> None:
+        """Compare a model with the champion of code_generation, task by task, and write a proposal."""
+        from ds_workflow.use_cases.code_eval import compare
+
+        if against is None and not owner:
+            raise click.UsageError("Give --owner for a proposal, or --against FILE for a plain comparison.")
+        asked = compare.Ask(ks=_ks(ks), **given)
+        if against is not None:
+            found = compare.beside(workspace(), asked, against, against_model=against_model)
+            show(found.to_dict(), found.text)
+            return
+        made = compare.propose(workspace(), asked, owner=owner)
+        show(made.to_dict(), made.text)
+
+    @command(
+        main,
         "codeeval-generate",
         section=SECTION,
         examples="""codeeval-generate --model my-model --base-url http://127.0.0.1:8080/v1 --out answers.jsonl

@@ -6,6 +6,7 @@ import click
 
 from ds_workflow.cli import (
     arena,
+    code_eval,
     daily,
     data,
     experiment,
@@ -70,6 +71,7 @@ for room in (
     predict,
     traffic,
     experiment,
+    code_eval,
     users,
 ):
     room.register(main)

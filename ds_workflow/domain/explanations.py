@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ds_workflow.domain.free_text import is_free_text
 from ds_workflow.domain.metrics import Scored
 from ds_workflow.domain.scored import Floats
 
@@ -30,7 +31,6 @@ TOLD = 10  # features of a case that are told apart
 FEATURES, ROWS, TEXT_ROWS = 6, 300, 30
 GRID, CATEGORIES = 20, 12  # values of a number, and of a category: the most frequent
 QUANTILES = (0.1, 0.5, 0.9)
-_LONG_TEXT = 40  # mean characters; longer texts have no grid
 _LONGEST = 500  # characters of a text that are kept with a case
 
 
@@ -163,16 +163,11 @@ def some(table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """At most 300 rows of a feature table for curves, drawn with the seed; 30 where a column is free text, which takes
     a model its time."""
     texts = (c for c in table if not pd.api.types.is_numeric_dtype(table[c]))
-    rows = TEXT_ROWS if any(_is_free_text(table[c].head(ROWS)) for c in texts) else ROWS
+    rows = TEXT_ROWS if any(is_free_text(table[c].head(ROWS)) for c in texts) else ROWS
     if len(table) <= rows:
         return table.reset_index(drop=True)
     drawn = np.random.default_rng([seed, 11]).permutation(len(table))[:rows]
     return table.iloc[np.sort(drawn)].reset_index(drop=True)
-
-
-def _is_free_text(values: pd.Series[Any]) -> bool:
-    known = values.dropna().astype(str)
-    return bool(len(known)) and float(known.str.len().mean()) > _LONG_TEXT
 
 
 def curve(predict: Predict, table: pd.DataFrame, feature: str) -> Curve | str:
@@ -205,7 +200,7 @@ def _grid(values: pd.Series[Any]) -> list[Any] | str:
         if len(distinct) > GRID:
             distinct = np.unique(np.quantile(known.to_numpy(dtype=np.float64), np.linspace(0.02, 0.98, GRID)))
         return [*(float(v) for v in distinct), *missing]
-    if _is_free_text(values):
+    if is_free_text(values):
         return "free text has no grid of values"
     return [*sorted(str(v) for v in known.astype(str).value_counts().index[:CATEGORIES]), *missing]
 

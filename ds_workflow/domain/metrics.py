@@ -111,6 +111,7 @@ METRICS: dict[str, Metric] = {
             _relative_width,
             needs=INTERVAL,
         ),
+        mean_of("pass_at_1", "Share of samples that pass, mean over tasks", lambda s: s.prediction, greater=True),
         *classification.METRICS,
         *forecasting.METRICS,
     )

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from ds_workflow.domain import drift
+from ds_workflow.domain.free_text import is_free_text
 from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.scored import Floats
 from ds_workflow.domain.snapshot import SPLIT_COLUMN
@@ -31,7 +32,6 @@ MOVED = 0.1
 ALPHA = 0.05
 ROWS = 20_000  # of each part, for the index
 TOLD_ROWS = 3_000  # of each part, for the trees
-_LONG_TEXT = 40  # mean characters; longer texts have no distribution by value, so their lengths are compared
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def represent(
         raise InvalidInput("Representativeness needs rows on both sides; one of them is empty.")
     rng = np.random.default_rng([seed, 7])
     train, holdout = (_some(part, ROWS, rng) for part in (train, holdout))
-    by_length = tuple(str(c) for c in train if _is_free_text(train[c]))
+    by_length = tuple(str(c) for c in train if is_free_text(train[c]))  # only its length is compared
     for name in by_length:
         train, holdout = (t.assign(**{name: t[name].str.len().astype("float64")}) for t in (train, holdout))
     names = [c for c in train if c in holdout]
@@ -114,13 +114,6 @@ def of_rows(problem: Problem, train: pd.DataFrame, holdout: pd.DataFrame) -> Rep
 
 def _some(table: pd.DataFrame, rows: int, rng: np.random.Generator) -> pd.DataFrame:
     return table if len(table) <= rows else table.iloc[np.sort(rng.permutation(len(table))[:rows])]
-
-
-def _is_free_text(values: pd.Series[Any]) -> bool:
-    if pd.api.types.is_numeric_dtype(values):
-        return False
-    known = values.dropna().astype(str)
-    return bool(len(known)) and float(known.str.len().mean()) > _LONG_TEXT
 
 
 def _told(train: pd.DataFrame, holdout: pd.DataFrame) -> tuple[float, tuple[float, float]]:

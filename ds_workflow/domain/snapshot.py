@@ -141,9 +141,11 @@ def holdout_mask(problem: Problem, rows: pd.DataFrame) -> NDArray[np.bool_]:
     Chronological: everything from one day on, the day whose share is nearest to the declared one (the earlier of
     two equally near). Given: where SPLIT_COLUMN says so. Hash: see `hashed_holdout`, by cluster. Ordered: everything
     from one number of the split's column on, found likewise. Stratified: see `stratified_holdout`. Last month:
-    everything from the first day of the newest row's calendar month on.
+    everything from the first day of the newest row's calendar month on. All: every row.
     Raises InvalidInput when one side would be empty.
     """
+    if problem.split.method == "all":
+        return np.ones(len(rows), dtype=np.bool_)
     if problem.split.method == "given":
         if SPLIT_COLUMN not in rows:
             raise InvalidInput(f"{problem.name} declares a given split but no column '{SPLIT_COLUMN}'.")

@@ -34,7 +34,7 @@ LEAST_OF_A_CLASS = 10
 _HASHES = 2**31 - 1
 _HASHER = FeatureHasher(_HASHES, input_type="string", alternate_sign=False, dtype=np.float32)
 _MOST_STEPS = 2_000
-_SMALL = 0.03  # about one run's part in a text of some hundred, at length 1: alike in size, the fit settles quickly
+_SMALL = 0.05  # about one run's part in a text of some hundred, at length 1: alike in size, the fit settles quickly
 Counts: TypeAlias = Any  # a scipy.sparse.csr_array, which comes without types
 Words = list[tuple[str, float]]
 

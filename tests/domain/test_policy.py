@@ -20,7 +20,7 @@ SHIPPED = Path(__file__).parents[2] / "config" / "policies"
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_shipped_policy_is_sound(path: Path) -> None:
-    problem = plugins.load("problems", path.stem).PROBLEM
+    problem = plugins.load(plugins.subject(path.stem), path.stem).PROBLEM
     policy = Policy.parse(yaml.safe_load(path.read_text("utf-8")), segments=problem.segments, metrics=problem.metrics)
     assert policy.problem == problem.name
     assert all(policy.applying(trial) for trial in TRIALS)

@@ -35,7 +35,7 @@ TOOLS = NUMBERS | {"sklearn", "xgboost", "sqlalchemy", "plotly"}
 # a face may name, for its annotations only, the types of the values that the workspace hands it
 HANDED = ("ds_workflow.domain", "registry.records", "registry.accounts", "registry.accounts_store")
 FACE = ("ds_workflow.use_cases", "ds_workflow.workspace", *ERRORS)
-ROOMS_3 = ("problems", "strategies", "adapters", "reports")
+ROOMS_3 = ("problems", "strategies", "contests", "adapters", "reports")
 
 # ARCHITECTURE's table, from the roof down; the longest prefix that fits a module is its floor
 FLOORS: dict[str, Floor] = {
@@ -49,6 +49,7 @@ FLOORS: dict[str, Floor] = {
     ),
     "ds_workflow.workspace": Floor((*BELOW_3, "registry"), TOOLS),
     "ds_workflow.problems": Floor(("ds_workflow.problems", *BELOW_3), TOOLS),
+    "ds_workflow.contests": Floor(("ds_workflow.contests", *BELOW_3), TOOLS),
     "ds_workflow.strategies": Floor(("ds_workflow.strategies", *BELOW_3), TOOLS),
     "ds_workflow.adapters": Floor(("ds_workflow.adapters", *BELOW_3), TOOLS),
     "ds_workflow.reports": Floor(("ds_workflow.reports", "registry.records", *BELOW_3), TOOLS | {"markdown_it"}),

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ds_workflow.adapters.code_eval import files
+from ds_workflow.adapters.code_eval import evaluating, files
 from ds_workflow.adapters.sandbox import pool, seccomp
 from ds_workflow.adapters.sandbox.cells import Limits
 from ds_workflow.domain.code_eval.tasks import Completion, Mode
@@ -55,7 +55,7 @@ def test_references_pass_and_wrong_solutions_fail(tmp_path: Path, records: list[
     right = [{"task_id": r["task_id"], "completion": r["canonical_solution"], "sample": 0} for r in records]
     wrong = [{"task_id": r["task_id"], "completion": r["wrong_solution"], "sample": 1} for r in records]
     ask = run.Ask("own", written(tmp_path / "both.jsonl", right + wrong), ks=(1, 2), timeout=2)
-    found = run.evaluate(ask, say=lambda _: None)
+    found = evaluating.evaluate(ask, say=lambda _: None)
     ended = {(o.task.task_id, o.completion.sample): o.failure.kind for o in found.outcomes}
     assert {task for (task, sample), kind in ended.items() if sample == 0 and kind != "passed"} == set()
     assert {task for (task, sample), kind in ended.items() if sample == 1 and kind == "passed"} == set()
@@ -144,7 +144,9 @@ def recorded(real_data: Path, **chosen: Any) -> tuple[Any, pd.DataFrame]:
 
 
 def passes(tasks: Any, table: pd.DataFrame) -> pd.Series:
-    jobs = [(tasks[r.task_id], Completion(r.task_id, r.completion_for_eval, mode=MODES[r.mode])) for r in table.itertuples()]
+    jobs = [
+        (tasks[r.task_id], Completion(r.task_id, r.completion_for_eval, mode=MODES[r.mode])) for r in table.itertuples()
+    ]
     found = pool.run(jobs, limits=Limits(cpu=3), workers=2)
     return pd.Series([checked.passed for checked in found], index=table.index)
 

@@ -136,4 +136,5 @@ def test_bootstrap_refuses_it(champion_workspace: Path, tmp_path: Path, leaky: t
     work, version = leaky
     judged = compare.judge(work, version, None, kind="bootstrap")
     assert judged.evaluation.verdict == "fail"
-    assert {g.name for g in judged.evaluation.gates if g.status == "fail"} == {"leakage", "servability", "stress_tolerance"}
+    failed = {g.name for g in judged.evaluation.gates if g.status == "fail"}
+    assert failed == {"leakage", "servability", "stress_tolerance"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -150,4 +149,3 @@ def test_a_file_larger_than_the_memory_it_may_take(home: Office, people: pd.Data
     assert int(rows) == 200_000
     assert pq.ParquetFile(target).metadata.num_rows == 200_000
     assert int(megabytes) < 300
-    assert resource.getpagesize() > 0

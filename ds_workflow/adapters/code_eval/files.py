@@ -109,13 +109,18 @@ def _read(path: Path, what: str) -> tuple[bytes, list[Mapping[str, Any]]]:
     if not name.endswith((".jsonl", ".json")):
         raise InvalidInput(f"{path.name} is no file of {what} that can be read.", hint=f"Allowed: {KINDS}.")
     data = path.read_bytes()
+    return data, _parsed(read_text(path, data), path.name, lines=name.endswith(".jsonl"))
+
+
+def read_text(path: Path, data: bytes | None = None) -> str:
+    """The text of a file that may be gzipped. InvalidInput when it is no whole gzip file or not UTF-8."""
+    data = path.read_bytes() if data is None else data
     try:
-        text = (gzip.decompress(data) if path.name.lower().endswith(".gz") else data).decode("utf-8-sig")
+        return (gzip.decompress(data) if path.name.lower().endswith(".gz") else data).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path.name} is not UTF-8 text: {error}", hint="Save it as UTF-8.") from error
     except (OSError, EOFError, zlib.error) as error:
         raise InvalidInput(f"{path.name} is no whole gzip file: {error}", hint="Copy or download it again.") from error
-    return data, _parsed(text, path.name, lines=name.endswith(".jsonl"))
 
 
 def _parsed(text: str, name: str, *, lines: bool) -> list[Mapping[str, Any]]:

@@ -8,8 +8,8 @@ its stars, so lukewarm and mixed reviews are the hard ones. Two opinions in nine
 alone mislead there, and runs of words do not. People and actors of a film have names that only its reviews know.
 
 What is not alike: a few hundred words and a few dozen patterns of sentences instead of a language; no irony, no
-spelling mistakes, no comparison with other films. So runs of words gain more over words than on real reviews, and a model of
-simulated reviews knows nothing of real ones.
+spelling mistakes, no comparison with other films. So runs of words gain more over words than on real reviews, and a
+model of simulated reviews knows nothing of real ones.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from ds_workflow import plugins
@@ -18,7 +19,7 @@ from registry.records import ModelVersion, VersionRef
 if TYPE_CHECKING:
     from ds_workflow.adapters.row_reader import Read, Rows
     from ds_workflow.domain.problem import Problem
-    from ds_workflow.domain.quick import Answers, Score
+    from ds_workflow.domain.quick import Answers, Score, SentRows
     from ds_workflow.workspace import Workspace
 
 MOST_ASKED_ALONE = 200
@@ -39,6 +40,7 @@ class Answerer:
     read: Read
     way: Way
     why: str
+    guard: Lock  # around the pipeline: featurizers and boosters may keep things between calls
 
     @property
     def name(self) -> dict[str, Any]:
@@ -172,5 +174,11 @@ def load(work: Workspace, version: ModelVersion) -> Answerer:
     model = models.read(work.registry.model_path(version))
     run_files.smoke(model, work.registry.run_artifacts(version))
     problem = work.problem
-    why = "nothing is compiled until it is proven"
-    return Answerer(problem, version, model, scorer.pipeline(problem, model), reader(problem), "pipeline", why)
+    why, guard = "nothing is compiled until it is proven", Lock()
+    slow = scorer.pipeline(problem, model)
+
+    def score(rows: SentRows) -> Answers:
+        with guard:
+            return slow(rows)
+
+    return Answerer(problem, version, model, score, reader(problem), "pipeline", why, guard)

@@ -45,7 +45,10 @@ def read(problem: Problem, content: bytes, *, most: int) -> Uploaded:
         twice = next(name for name in names if names.count(name) > 1)
         raise InvalidInput(f"The header names '{twice[:60]}' twice.", hint=_HINT)
     columns = {c.name: c for c in problem.inputs}
+    names = _as_declared(names, list(columns))
     aside = set_aside(problem)
+    if set(columns) <= set(names):
+        aside |= set(names) - set(columns)  # where every field is there, another column is no misspelt one
     rows: list[dict[str, Any]] = []
     for cells in lines:
         if not cells:
@@ -63,6 +66,13 @@ def read(problem: Problem, content: bytes, *, most: int) -> Uploaded:
     if not rows:
         raise InvalidInput("The file has a header and no rows.", hint=_HINT)
     return Uploaded(rows, tuple(name for name in names if name in aside))
+
+
+def _as_declared(names: list[str], fields: list[str]) -> list[str]:
+    """The header's names, those that differ from a field's in upper and lower case alone as that field's."""
+    known = {field.lower(): field for field in fields}
+    taken = set(names)
+    return [name if known.get(name.lower(), name) in taken else known.get(name.lower(), name) for name in names]
 
 
 def _lines(text: str) -> Iterator[list[str]]:

@@ -26,12 +26,13 @@ def explain(answerer: Answerer, rows: Sequence[Mapping[str, Any]], *, top: int =
     features, estimator = answerer.model["features"], answerer.model["model"]
     if not hasattr(estimator, "contributions"):
         raise InvalidInput(f"Version {answerer.version.version} can't explain its answers.")
-    table = features.transform(to_frame(answerer.problem, rows))
     answers = answerer.score(rows)
-    found = estimator.contributions(table)
+    with answerer.guard:
+        table = features.transform(to_frame(answerer.problem, rows))
+        found = estimator.contributions(table)
+        base = getattr(estimator, "expected_value_", None)
+        words = _words(estimator, table, top)
     unit = str(estimator.contribution_unit)
-    base = getattr(estimator, "expected_value_", None)
-    words = _words(estimator, table, top)
     explanations = []
     for place, (shown, value) in enumerate(zip(answerer.shown(answers), answers.values, strict=True)):
         parts = found.iloc[place]
