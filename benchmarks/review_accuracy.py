@@ -63,7 +63,7 @@ def run(data: Path, name: str, seed: int) -> dict[str, Any]:
         features = featurizer.fit_transform(train, y)
         names = problem.feature_set(version).features
         estimator = plugins.load("strategies", strategy).build(problem, StrategyOptions(seed=seed), names)
-        model = models.assemble(featurizer, estimator.fit(features, y))
+        model = models.assemble(featurizer, estimator.fit(features, y, clusters=train[problem.cluster_column]))
     else:
         model = reviews.naive().fit(train, y)
     seconds, cpu = time.perf_counter() - clock, time.process_time()

@@ -62,7 +62,9 @@ def measure(data: Path, strategy: str, *, requests: int, rows: int, seed: int) -
     words = {name: estimator.defaults[name] for name in ("longest", "least_rows")}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.skops"
-        models.write(path, models.assemble(featurizer, estimator.fit(features, y)))
+        models.write(
+            path, models.assemble(featurizer, estimator.fit(features, y, clusters=train[problem.cluster_column]))
+        )
         size = path.stat().st_size
         clock = time.perf_counter()
         model = models.read_file(path)

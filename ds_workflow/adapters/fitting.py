@@ -81,7 +81,10 @@ def fit(
         options = replace(options, params=found)
     estimator = strategy.build(problem, options, names)
     weights = _weights(problem, strategy, train, truth)
-    estimator = estimator.fit(features, truth, **({} if weights is None else {"sample_weight": weights}))
+    beside = {} if weights is None else {"sample_weight": weights}
+    if getattr(strategy, "BY_CLUSTER", False):
+        beside["clusters"] = train[problem.cluster_column].astype(str).to_numpy(dtype=object)
+    estimator = estimator.fit(features, truth, **beside)
     fit_seconds = time.perf_counter() - started
     say(f"features and fit took {fit_seconds:.1f} s")
 

@@ -103,7 +103,7 @@ class SnapshotStore:
     @staticmethod
     def _write(folder: Path, problem: Problem, frame: pd.DataFrame, record: SnapshotRecord, *, now: datetime) -> None:
         mask = holdout_mask(problem, frame)
-        found = quality.quality(problem, _seen(frame[~mask], frame), frame[mask], record.dropped, now=now)
+        found = quality.quality(problem, frame[~mask], frame[mask], record.dropped, now=now)
         frame.attrs = {}
         frame.to_parquet(folder / ROWS, index=False)
         title = f"Quality of {record.problem} {record.dataset_version}"
@@ -187,13 +187,7 @@ class SnapshotStore:
             Check(
                 "digest", "pass", f"{record.rows:,} rows give {record.digest[:12]}, as frozen at {record.created_at}"
             ),
-            *quality.checks(
-                problem,
-                _seen(snapshot.train, snapshot.rows),
-                snapshot.holdout,
-                now=now,
-                max_age_days=max_age_days,
-            ),
+            *quality.checks(problem, snapshot.train, snapshot.holdout, now=now, max_age_days=max_age_days),
         ]
 
     def listed(self, problem: str | None = None) -> list[SnapshotRecord]:
@@ -214,11 +208,6 @@ class SnapshotStore:
             (self.folder(problem, dataset_version) / "quality.json").read_text("utf-8")
         )
         return content
-
-
-def _seen(train: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """What the holdout is held against: the training rows, or all rows where nothing is trained on."""
-    return train if len(train) else rows
 
 
 def _json(value: Any) -> str:

@@ -123,12 +123,13 @@ def _segments(problem: Problem, train: pd.DataFrame, holdout: pd.DataFrame) -> d
     counted = {
         name: part[problem.segment_column].value_counts() for name, part in (("train", train), ("holdout", holdout))
     }
+    seen = (counted["train"], len(train)) if len(train) else (counted["holdout"], len(holdout))  # nothing is trained on
     names = list(problem.segments) + sorted({str(s) for c in counted.values() for s in c.index} - set(problem.segments))
     return {
         segment: {
             "train_rows": int(counted["train"].get(segment, 0)),
             "holdout_rows": int(counted["holdout"].get(segment, 0)),
-            "train_share": float(counted["train"].get(segment, 0) / len(train)),
+            "train_share": float(seen[0].get(segment, 0) / seen[1]),
             "holdout_share": float(counted["holdout"].get(segment, 0) / len(holdout)),
         }
         for segment in names
@@ -205,7 +206,7 @@ def _age(now: datetime, newest: pd.Timestamp) -> int:
 
 def _representative(problem: Problem, train: pd.DataFrame, holdout: pd.DataFrame) -> Check:
     segments = _segments(problem, train, holdout)
-    empty = [name for name, s in segments.items() if not s["holdout_rows"] or not s["train_rows"]]
+    empty = [name for name, s in segments.items() if not s["holdout_rows"] or not s["train_share"]]
     distance = shift(problem, train, holdout)
     shares = ", ".join(f"{n} {s['train_share']:.1%} -> {s['holdout_share']:.1%}" for n, s in segments.items())
     fail = bool(empty) or distance > SHIFT_LIMIT

@@ -109,6 +109,8 @@ def of_rows(problem: Problem, train: pd.DataFrame, holdout: pd.DataFrame) -> Rep
         silent.add(problem.time_column)
     names = [c.name for c in problem.columns if c.kind != "date" and c.name not in silent]
     trending = [f.name for f in problem.features if f.trending]
+    if train.empty:  # nothing is trained on, so nothing can have moved since
+        train = holdout
     return represent(train[names], holdout[names], trending=trending, seed=0, tell=False)
 
 

@@ -21,7 +21,8 @@ class Estimator(Protocol):
     `predict_interval(X, coverage, answers=None)` -> (lower, upper) besides, and `routing_keys`. A strategy module may
     offer `weights(problem, rows, y)` -> (n,) beside `build` and `tune`: training then calls
     `fit(X, y, sample_weight=...)`; `rows` are the cleaned training rows, so that what is sensitive can weigh rows
-    without ever standing in `X`.
+    without ever standing in `X`. One that sets `BY_CLUSTER = True` is also given `clusters` (n,), the cluster of every
+    row: rows of one are alike, so what is held back from a model must be whole clusters.
     """
 
     contribution_unit: str  # of `contributions`: "log target", "log odds"

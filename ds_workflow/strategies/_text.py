@@ -7,6 +7,7 @@ one in 400 shares its number with another. Words to show come from the text that
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -19,7 +20,7 @@ from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
-from ds_workflow.domain.calibration import platt
+from ds_workflow.domain.calibration import Line, platt
 from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.quick import Answers, CompiledModel, FeatureRows
 from ds_workflow.domain.strategy import StrategyOptions
@@ -100,7 +101,8 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
     other features as `Design` gives them; `predict` answers with the probability of class 1.
 
     A subclass says how a run is weighted. Probabilities are put right by Platt's line through the log odds that models
-    of the other three quarters of the rows give to each quarter, so that what was learned by heart does not count.
+    of the other three quarters of the rows give to each quarter, so that what was learned by heart does not count; a
+    quarter is made of whole clusters where these are known.
     """
 
     contribution_unit = "log odds"
@@ -129,8 +131,8 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
         """The weight of every run, (k,), learned from `counts` (n, k) and classes (n,)."""
         raise NotImplementedError
 
-    def fit(self, X: pd.DataFrame, y: Any) -> TextClassifier:
-        """Learn from features (n) and classes (n,) of 0 and 1.
+    def fit(self, X: pd.DataFrame, y: Any, clusters: Any = None) -> TextClassifier:
+        """Learn from features (n), classes (n,) of 0 and 1, and the clusters of rows that are alike, (n,), if any.
 
         Raises InvalidInput on other targets, missing columns, unknown hyperparameters, fewer than 50 rows or 10 of the
         rarer class, texts that share no words, and when rows held back are not told apart at all.
@@ -151,7 +153,7 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
             )
         self.design_ = Design().fit(X, self._others)
         others = self._beside(X)
-        line = self._line(counts, others, target, float(settings["C"]))
+        line = self._line(counts, others, target, float(settings["C"]), fold=_folds(target, clusters))
         weights, coefficients, intercept = self._learn(counts, others, target, float(settings["C"]))
         # float32 halves the file, and is finer than what the rows can tell
         self.weights_ = dict(zip(self.texts, (w.astype(np.float32) for w in weights), strict=True))
@@ -285,12 +287,10 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
         blocks = [self._scaled(block, weight) for block, weight in zip(counts, weights, strict=True)]
         return sparse.hstack([*blocks, sparse.csr_array(others)], format="csr")
 
-    def _line(self, counts: Sequence[Counts], others: Floats, target: Floats, strength: float) -> Any:
-        """Platt's line through log odds of rows that the answering model did not see; folds are dealt by class."""
-        fold = np.empty(len(target), dtype=np.int64)
-        for one in (0.0, 1.0):
-            rows = np.flatnonzero(target == one)
-            fold[rows] = np.arange(len(rows)) % FOLDS
+    def _line(
+        self, counts: Sequence[Counts], others: Floats, target: Floats, strength: float, *, fold: NDArray[np.int64]
+    ) -> Line:
+        """Platt's line through log odds of rows that the answering model did not see; `fold` (n,) says which go together."""
         odds = np.empty(len(target))
         for k in range(FOLDS):
             held = fold == k
@@ -300,6 +300,23 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
             matrix = self._matrix([block[held] for block in counts], weights, others[held])
             odds[held] = matrix @ coefficients + intercept
         return platt(odds, target, np.ones(len(target)))
+
+
+def _folds(target: Floats, clusters: Any) -> NDArray[np.int64]:
+    """Which of FOLDS parts each row belongs to, (n,): whole clusters, in the order of their hashed names; rows by class
+    where there are no clusters, or so few that a model of the other parts would see one class only."""
+    fold = np.empty(len(target), dtype=np.int64)
+    for one in (0.0, 1.0):
+        rows = np.flatnonzero(target == one)
+        fold[rows] = np.arange(len(rows)) % FOLDS
+    if clusters is None:
+        return fold
+    names, place = np.unique(np.asarray(clusters).astype(str), return_inverse=True)
+    dealt = np.empty(len(names), dtype=np.int64)
+    dealt[np.argsort([zlib.crc32(name.encode()) for name in names], kind="stable")] = np.arange(len(names)) % FOLDS
+    by_cluster = dealt[place]
+    both = all(0 < target[by_cluster != k].mean() < 1 for k in range(FOLDS)) if len(names) >= FOLDS else False
+    return by_cluster if both else fold
 
 
 def _texts(values: pd.Series[Any]) -> list[str]:

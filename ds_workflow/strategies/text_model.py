@@ -13,6 +13,7 @@ from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.strategies._boosted_classifier import Floats
 from ds_workflow.strategies._text import Counts, TextClassifier, build_text, tune_text
 
+BY_CLUSTER = True
 TRUSTED_TYPES = (
     "ds_workflow.strategies._text.Vocabulary",
     "ds_workflow.strategies.text_model.TfidfClassifier",

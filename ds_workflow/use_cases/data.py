@@ -63,6 +63,11 @@ def snapshot(
     """Read or simulate rows, clean them and freeze them under a name that never changes its meaning.
 
     `split` is another method to cut the holdout by than the one that the problem declares."""
+    if not hasattr(work.plugin, "clean"):
+        raise InvalidInput(
+            f"{work.problem.name} is a contest: its rows are frozen by the command that compares in it.",
+            hint="For programs that models wrote, that is 'codeeval-compare'.",
+        )
     store = snapshots.SnapshotStore(work.settings.data)
     record = datasets.freeze(
         store,

@@ -21,7 +21,7 @@ from ds_workflow.adapters import models, scorer
 from ds_workflow.domain.problem import Column, Feature, FeatureSet, Problem
 from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.errors import InvalidInput, LeakageRefused
-from ds_workflow.strategies._text import WORD, Vocabulary, _gathered
+from ds_workflow.strategies._text import FOLDS, WORD, Vocabulary, _folds, _gathered
 
 KINDS = ["text", "text_ratio"]
 ADULT = plugins.load("problems", "adult_income").PROBLEM
@@ -255,6 +255,44 @@ def test_texts_that_training_never_saw_are_answered(fitted: tuple[Any, pd.DataFr
     assert ((answers > 0) & (answers < 1)).all()
     assert estimator.explain_words(strange.assign(title=""), top=5)[:3] == [[], [], []]
     assert estimator.predict(strange.iloc[[1]]) == pytest.approx(answers[1], rel=1e-12)
+
+
+def test_parts_held_back_are_whole_clusters() -> None:
+    rng = np.random.default_rng(16)
+    target = rng.integers(0, 2, 400).astype(float)
+    clusters = rng.integers(0, 60, 400)
+    fold = _folds(target, clusters)
+    assert pd.Series(fold).groupby(clusters).nunique().max() == 1
+    assert set(fold) == set(range(FOLDS))
+    shuffled = rng.permutation(400)
+    np.testing.assert_array_equal(_folds(target[shuffled], clusters[shuffled]), fold[shuffled])
+    for few in (None, np.zeros(400), target):  # no clusters, one, and two that part the classes: rows by class
+        dealt = _folds(target, few)
+        shares = [target[dealt == k].mean() for k in range(FOLDS)]
+        assert np.ptp(shares) < 0.02
+
+
+def test_what_a_cluster_taught_is_not_taken_for_knowledge(problem: Problem) -> None:
+    """Notes of one sender carry a name, and its notes agree. Held back with its own, names look like knowledge, and
+    answers about new senders would be too sure."""
+    rng = np.random.default_rng(17)
+
+    def senders(first: int) -> tuple[pd.DataFrame, Any, Any]:
+        X, y = notes(2_000, seed=18 + first)
+        sender = np.repeat(np.arange(first, first + 200), 10)
+        taste = rng.choice([-3.0, 3.0], 200)[sender - first]
+        y = (rng.random(2_000) < 1 / (1 + np.exp(-X.attrs["odds"] - taste))).astype(float)
+        names = np.array([f" name{i} name{i}b" for i in sender])
+        return X.assign(note=X["note"] + names), y, sender
+
+    X, y, sender = senders(0)
+    fresh, truth, _ = senders(1_000)
+    slopes = []
+    for clusters in (None, sender):
+        p = made("text_ratio", problem, ("note",), longest=1).fit(X, y, clusters=clusters).predict(fresh)
+        slopes.append(LogisticRegression(C=1e9).fit(log_odds(p)[:, None], truth).coef_[0, 0])
+    assert slopes[0] < 0.75
+    assert slopes[1] == pytest.approx(1.0, abs=0.2)
 
 
 # --- refusals and tuning ---------------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from ds_workflow.adapters import policies, run_files
 from ds_workflow.adapters.code_eval import files
 from ds_workflow.adapters.sandbox import seccomp
 from ds_workflow.errors import InvalidInput, StateConflict
+from ds_workflow.use_cases import data
 from ds_workflow.use_cases.arena import apply, replay, status
+from ds_workflow.use_cases.arena import propose as arena_propose
 from ds_workflow.use_cases.code_eval import compare
 from ds_workflow.workspace import Workspace
 from registry.errors import Conflict
@@ -97,6 +99,13 @@ def test_from_the_first_champion_to_the_next(tmp_path: Path) -> None:
         compare.propose(work, ask(answers), owner="ana")
     with pytest.raises(InvalidInput, match="--owner"):
         compare.propose(work, ask(answers), owner=" ")
+    (snapshot,) = data.listed(work)
+    checked = data.check(work, snapshot.record.dataset_version)
+    assert checked.ok, checked.text()
+    for command in (lambda: arena_propose.propose(work, [2]), lambda: data.snapshot(
+        work, "x", source=None, references=(), simulate=True, seed=1)):  # fmt: skip
+        with pytest.raises(InvalidInput, match="is a contest"):
+            command()
     with TestClient(create_app(Workspace.at(tmp_path, "nyc_sales"))) as client:
         assert client.get("/health").status_code in (200, 503)
         assert client.get("/").status_code == 200

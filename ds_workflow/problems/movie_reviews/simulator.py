@@ -46,7 +46,7 @@ _SHOUTED = 0.05  # of the sentences that end in a full stop
 _NAMED = 0.12  # of the sentences: about this film's people
 _BREAKS = 0.58  # of the reviews
 _TWICE = 0.008  # of the reviews
-_AGREEMENT = 0.9  # spread of a film's log odds of a favourable review
+_AGREEMENT = 4.5  # spread of a film's log odds: of two reviews of a film five in six agree
 _PER_FILM = 7.1
 _MOST_PER_FILM = 30
 _POOL = 1_500  # different sentences of a kind
@@ -58,8 +58,8 @@ def simulate(*, rows: int, seed: int) -> pd.DataFrame:
     if rows < 1:
         raise InvalidInput(f"--rows must be at least 1, not {rows}.", hint="A few thousand make a model.")
     rng = np.random.default_rng([seed, 2011])
-    film, held, odds = _films(rng, rows)
-    positive = (rng.random(rows) < 1 / (1 + np.exp(-odds[film]))).astype(np.float64)
+    film, held, taste = _films(rng, rows)
+    positive = _balanced(taste[film] + rng.logistic(size=rows), held[film])
     stars, agreeing = np.empty(rows), np.empty(rows)
     for label, (given, shares, agreed) in _STARS.items():
         mine = positive == label
@@ -83,7 +83,7 @@ def simulate(*, rows: int, seed: int) -> pd.DataFrame:
 
 
 def _films(rng: np.random.Generator, rows: int) -> tuple[Ints, NDArray[np.bool_], NDArray[np.float64]]:
-    """The film of each row, and of each film whether it is held out and its log odds of a favourable review."""
+    """The film of each row, and of each film whether it is held out and how far its reviewers' log odds lie from 0."""
     sizes: list[int] = []
     while sum(sizes) < rows:
         sizes += np.minimum(rng.geometric(1 / _PER_FILM, size=64), _MOST_PER_FILM).tolist()
@@ -91,6 +91,15 @@ def _films(rng: np.random.Generator, rows: int) -> tuple[Ints, NDArray[np.bool_]
     count = int(film[-1]) + 1
     held = rng.permutation(count) % 2 == 1
     return film, held, rng.normal(0.0, _AGREEMENT, count)
+
+
+def _balanced(liking: NDArray[np.float64], held: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The upper half of either part as 1, the lower as 0: the archive was put together so."""
+    positive = np.zeros(len(liking))
+    for part in (held, ~held):
+        if part.any():
+            positive[part] = liking[part] > np.median(liking[part])
+    return positive
 
 
 def _texts(

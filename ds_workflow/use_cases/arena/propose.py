@@ -99,6 +99,11 @@ def _one(work: Workspace, challenger: ModelVersion, champion: ModelVersion, *, l
             f"Version {challenger.version} is a baseline, which no hypothesis stands behind, so it can't challenge.",
             hint="Train a candidate for a written hypothesis: 'train-candidate'.",
         )
+    if not hasattr(work.plugin, "clean"):
+        raise InvalidInput(
+            f"{work.problem.name} is a contest: its proposals are written by the command that compares in it.",
+            hint="For programs that models wrote, that is 'codeeval-compare'.",
+        )
     store = hypotheses.of(work.settings)
     document = store.load(challenger.lineage.hypothesis_id)
     lock = work.registry.hypothesis_lock(work.problem.name, document.id)
