@@ -6,7 +6,8 @@
 
 Every server is one process, all of them up at the same time; each round asks every server in turn, so that what else
 the machine does falls on all alike. A figure is the median over the rounds. Beside requests per second stands what a
-request costs the server's processes in processor time, which a busy machine hardly changes; the ratios are of both.
+request costs the server's processes in processor time, which a busy machine changes less. Ratios are told of both; what
+is wanted is wanted of the rates.
 
 * `empty`: a FastAPI endpoint that returns {}: what HTTP alone costs here.
 * `ours`: this service: checked rows, proven quick way, request log, metrics.
@@ -364,7 +365,7 @@ def ratios(found: Mapping[str, Any]) -> list[dict[str, Any]]:
                 lines.append(
                     {
                         "rows": case[0], "connections": case[1], "peer": peer, "wanted": wanted,
-                        "by_rate": round(by_rate, 2), "by_cpu": round(by_cpu, 2), "met": max(by_rate, by_cpu) >= wanted,
+                        "by_rate": round(by_rate, 2), "by_cpu": round(by_cpu, 2), "met": by_rate >= wanted,
                     }
                 )  # fmt: skip
     return lines

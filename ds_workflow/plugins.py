@@ -55,10 +55,10 @@ def subject(name: str) -> str:
 def load(group: str, name: str) -> ModuleType:
     """The plug-in's module; our own name wins over an outsider's. Raises UnknownName with the known ones, InvalidInput
     for an outsider's that is broken."""
-    require(group, name)
-    own = _own(group)
-    if name in own:
+    own = _own(group) if group in GROUPS else {}
+    if name in own:  # before outsiders are looked for, which takes reading every installed package
         return importlib.import_module(f"ds_workflow.{group}.{own[name]}")
+    require(group, name)
     point = _entry_points(group)[name]
     try:
         loaded = point.load()

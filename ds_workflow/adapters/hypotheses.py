@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from ds_workflow.domain.hypothesis_check import incomplete, judge
 from ds_workflow.domain.outcome import OutcomeEntry, outcomes, with_outcome, without_outcome
 from ds_workflow.domain.problem import Problem
 from ds_workflow.errors import IncompleteHypothesis, InvalidInput, StateConflict
-from ds_workflow.settings import Settings
+from ds_workflow.settings import CHECKOUT, Settings
 
 if TYPE_CHECKING:
     import yaml
@@ -53,7 +53,8 @@ class Check:
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of the index. `status`: draft (something is missing), ready, or tested. `outcome`: the latest, or ''."""
+    """One line of the index. `status`: draft (something is missing), ready, tested, or shipped (it
+    stands in the checkout alone until it is asked for). `outcome`: the latest, or ''."""
 
     id: str
     title: str
@@ -143,14 +144,17 @@ def of(settings: Settings) -> HypothesisStore:
     def gates(name: str) -> Iterable[str]:
         return (gate.name for gate in policies.load(settings.policy(name), problem(name)).gates)
 
-    return HypothesisStore(settings.hypotheses, problem=problem, guardrails=gates)
+    own, shipped = settings.hypotheses, CHECKOUT / "docs" / "hypotheses"
+    beside = shipped if shipped.is_dir() and shipped.resolve() != own.resolve() else None
+    return HypothesisStore(own, problem=problem, guardrails=gates, shipped=beside)
 
 
 class HypothesisStore:
     """The folder of hypotheses (docs/hypotheses in a workspace).
 
     `problem` finds a problem's declaration by name, so that names are checked against it; `guardrails` gives the
-    guardrail names that a problem's policy knows. Without them these names are taken as written.
+    guardrail names that a problem's policy knows. Without them these names are taken as written. `shipped` is a folder
+    of documents that stand in for those that the folder lacks: they are listed, and `adopt` takes one in.
     """
 
     def __init__(
@@ -159,8 +163,10 @@ class HypothesisStore:
         *,
         problem: Callable[[str], Problem] | None = None,
         guardrails: Callable[[str], Iterable[str]] | None = None,
+        shipped: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.shipped = HypothesisStore(shipped, problem=problem, guardrails=guardrails) if shipped else None
         self._problem = problem
         self._guardrails = guardrails
 
@@ -178,13 +184,33 @@ class HypothesisStore:
                 continue
         return tuple(sorted(found))
 
+    def adopt(self, ident: str) -> None:
+        """Copy a shipped document that the folder lacks into it, and those that it grew from, so that it can be tested
+        and its outcome written. What stands there already stays as it is; an id that nobody ships changes nothing."""
+        path = self.path_for(ident)
+        if self.shipped is None or path.exists() or ident not in self.shipped.ids():
+            return
+        parent = self.shipped._parents()[ident]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            if not path.exists():
+                self._replace(path, self.shipped.text(ident))
+        if parent:
+            self.adopt(parent)
+
+    def holder(self, ident: str) -> HypothesisStore:
+        """Where the document of that id can be read: here, or where it is shipped as long as nobody asked for it."""
+        shipped = self.shipped is not None and not self.path_for(ident).exists() and ident in self.shipped.ids()
+        return self.shipped if shipped and self.shipped is not None else self
+
     def text(self, ident: str) -> str:
         """The document as it stands. IncompleteHypothesis, with the nearest ids, when there is none."""
         path = self.path_for(ident)
         try:
             raw = path.read_bytes()
         except FileNotFoundError:
-            near = difflib.get_close_matches(ident, self.ids(), n=3, cutoff=0.5)
+            known = {*self.ids(), *(self.shipped.ids() if self.shipped else ())}
+            near = difflib.get_close_matches(ident, sorted(known), n=3, cutoff=0.5)
             hint = f"Run 'hypothesis-new {ident}' to write it" + (
                 f", or did you mean {' or '.join(near)}?" if near else "."
             )
@@ -286,8 +312,10 @@ class HypothesisStore:
         return path
 
     def list(self) -> tuple[Listed, ...]:
-        """Every document, complete or not, by id."""
-        found = []
+        """Every document, complete or not, by id; those that are only shipped are said to be."""
+        mine = {*self.ids()}
+        shipped = (one for one in (self.shipped.list() if self.shipped else ()) if one.id not in mine)
+        found = [replace(one, status="shipped") for one in shipped]
         for ident in self.ids():
             text = self.text(ident)
             made, gaps = self._judge(ident, text)
@@ -301,11 +329,11 @@ class HypothesisStore:
             found.append(
                 Listed(ident, **said, status=status, outcome=latest, missing=len(gaps), path=self.path_for(ident))
             )
-        return tuple(found)
+        return tuple(sorted(found, key=lambda one: one.id))
 
     def index(self) -> str:
-        """The backlog page: the same documents give the same text."""
-        listed = self.list()
+        """The backlog page of the documents in the folder: the same documents give the same text."""
+        listed = [one for one in self.list() if one.status != "shipped"]
         cells = [
             (f"[{h.id}]({h.id}.md)", h.title, h.problem, h.change_type, h.owner, h.parent, h.status, h.outcome)
             for h in listed

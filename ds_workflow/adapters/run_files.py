@@ -46,6 +46,11 @@ def environment(commit: str) -> dict[str, str]:
     return found
 
 
+def importance_kind(model: Pipeline) -> str:
+    """What the importances are shares of; an estimator that does not say leaves it open."""
+    return str(getattr(model["model"], "importance_kind", "as the estimator measures them"))
+
+
 def importances(model: Pipeline) -> pd.DataFrame:
     """Columns feature and importance (a share, as the estimator measures it; trees: total gain), largest first."""
     table = pd.DataFrame(

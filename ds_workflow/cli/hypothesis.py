@@ -44,7 +44,7 @@ def register(main: click.Group) -> None:
     @command(main, "hypothesis-list", section="Hypothesis", examples="hypothesis-list\nhypothesis-list --write")
     @click.option("--write", is_flag=True, help="Also write the backlog page beside the documents.")
     def hypothesis_list(write: bool) -> None:
-        """List the hypotheses with their status and outcome."""
+        """List the hypotheses with their status and outcome; a shipped one is copied here once it is asked for."""
         from ds_workflow.use_cases import hypotheses
 
         found = hypotheses.listed(workspace(), write=write)

@@ -29,8 +29,13 @@ def register(main: click.Group) -> None:
     @click.option("--feature-set-version", required=True, help="A feature set that the problem declares.")
     @click.option("--dataset-version", required=True, help="A snapshot made by data-snapshot.")
     @click.option("--input-csv", type=click.Path(path_type=Path), help="Freeze this file as the snapshot first.")
-    @click.option("--strategy", default="global", show_default=True, help="How the model is built.")
-    @click.option("--router-mode", default="", metavar="segment_only|segment_plus_tier", help="Routing key.")
+    @click.option("--strategy", default="", help="How the model is built (default: as the hypothesis plans).")
+    @click.option(
+        "--router-mode",
+        default="",
+        metavar="segment_only|segment_plus_tier",
+        help="Routing key (default: as the hypothesis plans).",
+    )
     @click.option("--min-segment-rows", type=int, help="Training rows a route needs for a model of its own.")
     @click.option("--optuna-trials", default=0, show_default=True, help="Hyperparameter trials on training rows.")
     @click.option("--run-name", default="", help="Name of the MLflow run (default: made from the options).")
@@ -82,7 +87,7 @@ def register(main: click.Group) -> None:
     @click.option("--feature-set-version", required=True, help="A feature set that the problem declares.")
     @click.option("--owner", required=True, help="Who stands for the baseline.")
     @click.option("--approved-by", required=True, help="Who takes the decision.")
-    @click.option("--strategy", default="global", show_default=True, help="How the model is built.")
+    @click.option("--strategy", default="", help="How the model is built (default: the problem's first strategy).")
     @click.option("--reason", default="First champion of this problem.", show_default=True)
     @click.option("--seed", default=42, show_default=True)
     def bootstrap_champion(

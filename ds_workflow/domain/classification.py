@@ -11,11 +11,17 @@ rows have weights, every share is one of the population they stand for.
   predictions share a bin); a resample keeps the bins of the whole sample. It is biased upwards: a perfectly calibrated
   model shows about sqrt(2/pi) * mean(sqrt(p(1-p))) * sqrt(bins / n), 0.01 at n = 16,000, and a resample shows that
   again on top. So its interval lies high, and a ceiling on it is on the safe side.
+* Where class 1 is rare, that error is small whatever a model says: it is at most the base rate for one that always
+  answers 0. Two figures are relative to the base rate instead. Expected over observed (calibration in the large) is the
+  mean probability over the share of class 1; the skill of the log loss is 1 less the log loss over that of the base
+  rate of the rows at hand, 0 for any constant at best (for counts of one trial it is the deviance explained, D. McFadden
+  1974). A constant passes one of the two at most.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -143,6 +149,16 @@ def _share(weight: Floats, sums: Floats) -> Floats:
     return np.asarray(sums[:, 0] / sums[:, 1], dtype=np.float64)
 
 
+def _skill(weight: Floats, sums: Floats) -> Floats:
+    """Columns: negative log-likelihood, positives. NaN where all rows are of one class, and nothing is to be told."""
+    from scipy.special import entr
+
+    rate = np.clip(sums[:, 1] / weight, 0.0, 1.0)
+    base = entr(rate) + entr(1.0 - rate)
+    told = np.divide(sums[:, 0] / weight, base, out=np.full_like(base, np.nan), where=base > 0)
+    return np.asarray(1.0 - told, dtype=np.float64)
+
+
 def _harmonic(weight: Floats, sums: Floats) -> Floats:
     """Columns: right flags, flags, positives."""
     return np.asarray(2 * sums[:, 0] / (sums[:, 1] + sums[:, 2]), dtype=np.float64)
@@ -155,13 +171,17 @@ def _summed(
     of_sums: Callable[[Floats, Floats], Floats],
     *,
     greater: bool,
+    unit: str = "share",
     undefined: Callable[[Scored], str] | None = None,
+    compares: str = "",
+    best: float | None = None,
 ) -> Metric:
     def compute(s: Scored) -> float:
         rows, weight = sums(s), s.weights
         return float(of_sums(np.array([weight.sum()]), (rows * weight[:, None]).sum(axis=0, keepdims=True))[0])
 
-    return Metric(name, title, compute, greater, "share", "sums", sums=sums, of_sums=of_sums, undefined=undefined)
+    made = Metric(name, title, compute, greater, unit, "sums", sums=sums, of_sums=of_sums, undefined=undefined)
+    return replace(made, compares=compares, best=best)
 
 
 # the group of every row by which a gap is measured; its rows are there where the problem names fairness columns
@@ -207,6 +227,24 @@ METRICS: tuple[Metric, ...] = (
         greater=False,
     ),
     _summed(
+        "expected_over_observed",
+        "Expected over observed: mean probability over the share of class 1",
+        lambda s: np.column_stack([s.prediction, s.truth]),
+        _share,
+        greater=False,
+        unit="ratio",
+        undefined=_no_positive,
+        best=1.0,
+    ),
+    _summed(
+        "log_loss_skill",
+        "Skill of the log loss: what it gains on the base rate",
+        lambda s: np.column_stack([_surprise(s), s.truth]),
+        _skill,
+        greater=True,
+        undefined=_one_class,
+    ),
+    _summed(
         "tpr",
         "Share of class 1 that is flagged at probability 0.5",
         lambda s: np.column_stack([s.truth * flagged(s), s.truth]),
@@ -229,6 +267,7 @@ METRICS: tuple[Metric, ...] = (
         _gap,
         greater=False,
         undefined=_two_groups,
+        compares=GROUP,
     ),
     _summed(
         "demographic_parity_gap",
@@ -237,6 +276,7 @@ METRICS: tuple[Metric, ...] = (
         _gap,
         greater=False,
         undefined=_two_groups,
+        compares=GROUP,
     ),
     mean_of("selection_rate", "Share of rows that is flagged at probability 0.5", flagged, greater=False),
     _summed(

@@ -40,6 +40,7 @@ GOOD_AT_A_POINT = {
         "it is best at its nominal level, so it can get worse in both directions",
     ),
     "volume_bias": "it is best at 0, so it can get worse in both directions",
+    "expected_over_observed": "it is best at 1, so it can get worse in both directions",
 }
 
 _FIELDS = ("id", "title", "owner", "problem", "parent", "change_type", "claim", "guardrails", "plan")

@@ -149,8 +149,11 @@ class _Order:
     """Running weights of positives and negatives down one ranking, made once for all figures that read it."""
 
     def __init__(self, scored: Scored, local: Ints) -> None:
-        order, self.starts = ranking(scored.prediction)
+        order, starts = ranking(scored.prediction)
         self.local, self.truth = local[order], scored.truth[order].astype(np.float32)
+        # Predictions without a positive that stand next to one another are one step: no curve bends between them.
+        found = np.add.reduceat(self.truth, starts) > 0
+        self.starts = starts[np.append(True, found[1:] | found[:-1])]
         self.weight = None if scored.weight is None else scored.weight[order]
         self._of: Weights | None = None
         self._made: tuple[Floats, Floats] | None = None

@@ -85,7 +85,10 @@ class Metric:
     `sums` gives an (n, k) array of what each row adds; `of_sums` takes the weight in all, shape (b,), and the weighted
     column sums, shape (b, k), to the figure, shape (b,): root mean squares, R2, recall, calibration bins fit this.
     `of_ranking` takes the running weights of positives and of negatives, each of shape (b, t), down the t distinct
-    predictions from the highest, to the figure, shape (b,): areas under curves fit this.
+    predictions from the highest, to the figure, shape (b,): areas under curves fit this. Neighbouring predictions
+    without any positive may come as one, which may not change the figure.
+    `compares` names the group of rows between which the figure tells a difference, or "": within a part of the rows
+    such a difference is mostly chance, so it is told of all rows alone.
     `needs` names the optional arrays of Scored that the figure is made of, and `undefined` says why it has no meaning
     on given rows, or "". `best` is the value at which a figure that may err on both sides is perfect (bias: 0).
     """
@@ -103,6 +106,7 @@ class Metric:
     needs: tuple[str, ...] = ()
     undefined: Callable[[Scored], str] | None = None
     best: float | None = None
+    compares: str = ""
 
     def __call__(self, scored: Scored) -> float:
         if len(scored) == 0:

@@ -30,10 +30,12 @@ __all__ = [
     "SnapshotRecord",
     "check_name",
     "conform",
+    "dates",
     "describe",
     "digest",
     "from_plain",
     "hashed_holdout",
+    "held_out",
     "holdout_mask",
     "stratified_holdout",
     "to_plain",
@@ -241,6 +243,25 @@ def describe(
         created_at=utc_text(created_at),
         dropped={str(k): int(v) for k, v in dropped.items()},
     )
+
+
+def dates(record: SnapshotRecord) -> str:
+    """From when to when the rows are, or that they have no dates."""
+    return f"{record.first} to {record.last}" if record.first else "no dates"
+
+
+def held_out(problem: Problem, record: SnapshotRecord, split: Split | None = None) -> str:
+    """How many rows were held out and by what, in words; `split` is the one they were frozen with, where it is known
+    to differ from the declared one."""
+    how = split or problem.split
+    words = {
+        "given": f"as the column {SPLIT_COLUMN} says",
+        "hash": f"by hash of {problem.cluster_column}",
+        "stratified": f"by hash of {problem.cluster_column}, alike with and without a row of class 1",
+        "ordered": f"the last by {how.by}",
+        "all": "which is every row",
+    }
+    return f"{record.holdout_rows:,} rows held out, {words.get(how.method) or f'from {record.holdout_from} on'}"
 
 
 def to_plain(record: SnapshotRecord) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Estimator(Protocol):
     contribution_unit: str  # of `contributions`: "log target", "log odds"
     feature_names_: list[str]  # the columns it sees
     feature_importances_: NDArray[np.float64]  # shares, shape (p,)
+    importance_kind: str  # what they are shares of: "total gain of the trees"; without it nothing is claimed
 
     def fit(self, X: pd.DataFrame, y: Any) -> Estimator:
         """Learn from n rows and targets (n,)."""

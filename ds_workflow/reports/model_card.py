@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.problem import Problem, Split
 from ds_workflow.domain.scorecard import Intervals
+from ds_workflow.domain.snapshot import dates, held_out
 from ds_workflow.reports.run_card import interval_text, metric_text
 from ds_workflow.reports.tables import NOT_PROVIDED, code, count, md, md_table, metric_title
-from registry.records import ModelVersion, Proposal, SnapshotRecord
+from registry.records import Lineage, ModelVersion, Proposal, SnapshotRecord
 
 
 def markdown(
@@ -26,10 +27,12 @@ def markdown(
     proposal: Proposal | None = None,
     caveats: Sequence[str] = (),
     intervals: Intervals | None = None,
+    split: Split | None = None,
 ) -> str:
     """The card as Markdown. All metrics and segments of the problem are listed, measured or not.
 
-    `metrics` are on the holdout, in the metric's own unit; `proposal` is the one that decided on this version.
+    `metrics` are on the holdout, in the metric's own unit; `proposal` is the one that decided on this version;
+    `split` is the one that `dataset` was frozen with (default: the declared one).
     """
     line = version.lineage
     out = [f"# Model card: {md(problem.title)}, version {version.version}", ""]
@@ -57,7 +60,7 @@ def markdown(
     never = {problem.target: "it is the target", **problem.forbidden}
     never.update(dict.fromkeys(problem.sensitive, "sensitive, kept for the report only"))
     out += [f"- {code(name)}: {md(reason)}" for name, reason in never.items()]
-    out += ["", "## Data", "", *_data(line.dataset_version, line.dataset_digest, line.holdout_digest, dataset)]
+    out += ["", "## Data", "", *_data(problem, line, dataset, split)]
     source, licence = (dataset.source, dataset.licence) if dataset else ("", "")
     out += ["", f"Source: {md(source) or NOT_PROVIDED}. Licence: {md(licence) or NOT_PROVIDED}."]
     out += ["", "## Metrics on the holdout", ""]
@@ -91,12 +94,16 @@ def _or_missing(value: Any) -> str:
     return NOT_PROVIDED if value is None or value == "" else str(value)
 
 
-def _data(name: str, digest: str, holdout: str, dataset: SnapshotRecord | None) -> list[str]:
-    facts: dict[str, Any] = {"Dataset version": name, "Digest": digest, "Holdout digest": holdout}
+def _data(problem: Problem, line: Lineage, dataset: SnapshotRecord | None, split: Split | None) -> list[str]:
+    facts: dict[str, Any] = {
+        "Dataset version": line.dataset_version,
+        "Digest": line.dataset_digest,
+        "Holdout digest": line.holdout_digest,
+    }
     known = dataset is not None
     facts["Rows"] = count(dataset.rows) if dataset else None
-    facts["Dates"] = f"{dataset.first} to {dataset.last}" if dataset else None
-    facts["Holdout"] = f"{count(dataset.holdout_rows)} rows from {dataset.holdout_from}" if dataset else None
+    facts["Dates"] = dates(dataset) if dataset else None
+    facts["Holdout"] = held_out(problem, dataset, split) if dataset else None
     lines = md_table(["", ""], [[k, md(_or_missing(v))] for k, v in facts.items()])
     if known and dataset is not None and dataset.dropped:
         lines += [

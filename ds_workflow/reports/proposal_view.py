@@ -30,7 +30,7 @@ STATUS_ORDER = {"invalid": 0, "fail": 1, "inconclusive": 2, "pass": 3}
 STATUS_SIGN = {"pass": "+", "fail": "x", "inconclusive": "?", "invalid": "!"}
 # Figures that are good near a target, not at an end: saying better or worse from the sign would mislead.
 RESIDUALS = "Median signed error"  # what stands in `residuals` where the summary does not say
-_NO_DIRECTION = frozenset({"bias", "interval_coverage", "interval_width"})
+_NO_DIRECTION = frozenset({"bias", "expected_over_observed", "interval_coverage", "interval_width"})
 _BARE = frozenset({"r2"})  # a share by declaration, but never spoken of in per cent
 _WORDS_OF_LABEL = {
     "pending": "Waiting for a decision",

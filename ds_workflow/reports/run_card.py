@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.problem import Problem, Split
 from ds_workflow.domain.scorecard import Scorecard
+from ds_workflow.domain.snapshot import dates, held_out
 from ds_workflow.reports import markup
 from ds_workflow.reports.annex import Annex
 from ds_workflow.reports.charts import Bar, BarGroup, grouped_bars, horizontal_bars
@@ -51,7 +52,7 @@ class RunCard:
     segments: Mapping[str, Mapping[str, float | None]]
     segment_rows: Mapping[str, int] = field(default_factory=dict)
     importances: Mapping[str, float | None] = field(default_factory=dict)
-    importance_kind: str = "gain"
+    importance_kind: str = "as the estimator measures them"
     shap: Mapping[str, float | None] = field(default_factory=dict)  # mean |SHAP| per feature
     shap_unit: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -72,6 +73,7 @@ def of(
     record: SnapshotRecord | None,
     params: Mapping[str, Any],
     importances: Mapping[str, float | None],
+    importance_kind: str = "as the estimator measures them",
     shap: Mapping[str, float | None],
     environment: Mapping[str, str],
     run_id: str = "",
@@ -79,8 +81,10 @@ def of(
     digest: str = "",
     seconds: float | None = None,
     shap_unit: str = "",
+    split: Split | None = None,
 ) -> RunCard:
-    """The card of one training run, from what the run knows. What could not be measured becomes a caveat."""
+    """The card of one training run, from what the run knows; `split` is the one that the rows of `record` were frozen
+    with (default: the declared one). What could not be measured becomes a caveat."""
     # a card written before the version is registered leaves its number and digest to the registry
     numbered = {"Version": version, "Digest": digest} if version is not None else {}
     facts = {
@@ -100,9 +104,9 @@ def of(
     data: dict[str, Any] = {"Dataset version": lineage.dataset_version, "Digest": lineage.dataset_digest}
     if record is not None:
         data["Rows"] = count(record.rows)
-        data["Dates"] = f"{record.first} to {record.last}"
+        data["Dates"] = dates(record)
         data["Dropped"] = ", ".join(f"{k} {count(n)}" for k, n in record.dropped.items()) or "nothing"
-        data["Holdout"] = f"{count(record.holdout_rows)} rows from {record.holdout_from}"
+        data["Holdout"] = held_out(problem, record, split)
     data |= {"Holdout digest": lineage.holdout_digest}
     data |= {"Source": record.source, "Licence": record.licence} if record else {}
     unmeasured = [f"{name} was not measured: {why}" for name, why in card.missing.items()]
@@ -118,6 +122,7 @@ def of(
         segments={s: {k: v for k, v in f.items() if k != "rows"} for s, f in card.segments.items()},
         segment_rows={s: int(f["rows"]) for s, f in card.segments.items() if "rows" in f},
         importances=importances,
+        importance_kind=importance_kind,
         shap=shap,
         shap_unit=shap_unit,
         environment=environment,
@@ -195,7 +200,9 @@ def _segment_heads(card: RunCard) -> list[str]:
 
 def markdown(card: RunCard) -> str:
     """The card as Markdown."""
-    out = [f"# Run card: {md(card.title)}", "", f"Run {code(card.run_id)}.", "", "## What was run", ""]
+    # a card that is written before the run is registered has no run id to tell
+    run = [f"Run {code(card.run_id)}.", ""] if card.run_id else []
+    out = [f"# Run card: {md(card.title)}", "", *run, "## What was run", ""]
     out += md_table(["", ""], [[md(k), md(_said(v))] for k, v in {**card.facts, "seconds": card.seconds}.items()])
     out += ["", "## Data", "", *md_table(["", ""], [[md(k), md(_said(v))] for k, v in card.data.items()])]
     out += ["", f"## Features: set {md(card.feature_set)}, {len(card.features)} columns", ""]
@@ -244,7 +251,7 @@ def _of_segment(card: RunCard, segment: str, name: str, safe: Callable[[object],
 
 
 def _ranked(card: RunCard) -> list[tuple[str, str, Mapping[str, float | None]]]:
-    parts = [(f"Feature importances ({card.importance_kind})", "", card.importances)]
+    parts = [(f"Feature importances, shares ({card.importance_kind})", "share", card.importances)]
     parts.append(("Mean absolute SHAP value", card.shap_unit, card.shap))
     return [part for part in parts if part[2]]
 
@@ -264,7 +271,7 @@ def html(card: RunCard) -> str:
     tiles = "".join(_tile(card, n, v) for n, v in list(card.metrics.items())[:8])
     words = f'<p class="soft small">{esc(card.interval_words)}</p>' if card.interval_words else ""
     body = [
-        f'<div class="head wait"><div class="eyebrow">Run card · {esc(card.run_id)}</div><h1>{esc(card.title)}</h1>'
+        f'<div class="head wait"><div class="eyebrow">Run card{f' · {esc(card.run_id)}' if card.run_id else ''}</div><h1>{esc(card.title)}</h1>'
         f'<div class="tiles">{tiles}</div>{words}</div>',
         section("What was run", _pairs({**card.facts, "seconds": card.seconds})),
         section("Data", _pairs(card.data)),

@@ -58,6 +58,7 @@ class AdjustedClassifier(BaseEstimator):  # type: ignore[misc]
     """
 
     contribution_unit = "log odds"
+    importance_kind = BoostedClassifier.importance_kind
 
     def __init__(
         self,

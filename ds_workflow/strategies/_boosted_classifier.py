@@ -46,6 +46,7 @@ class BoostedClassifier(BaseEstimator):  # type: ignore[misc]
     """
 
     contribution_unit = "log odds"
+    importance_kind = "total gain of the trees"
 
     def __init__(
         self, features: tuple[str, ...], *, params: Mapping[str, Any] | None = None, seed: int = 42, threads: int = 2

@@ -50,6 +50,7 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     contribution_unit = "log target"
+    importance_kind = "total gain of the trees"
 
     def __init__(
         self,

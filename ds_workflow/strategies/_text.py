@@ -106,6 +106,7 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
     """
 
     contribution_unit = "log odds"
+    importance_kind = "spread of the log-odds contribution"
     defaults: Mapping[str, Any] = {}
 
     def __init__(
@@ -290,7 +291,7 @@ class TextClassifier(BaseEstimator):  # type: ignore[misc]
     def _line(
         self, counts: Sequence[Counts], others: Floats, target: Floats, strength: float, *, fold: NDArray[np.int64]
     ) -> Line:
-        """Platt's line through log odds of rows that the answering model did not see; `fold` (n,) says which go together."""
+        """Platt's line through log odds of rows that their model did not see; rows of one `fold` go together."""
         odds = np.empty(len(target))
         for k in range(FOLDS):
             held = fold == k

@@ -53,6 +53,7 @@ class CountBooster(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     contribution_unit = "log count"
+    importance_kind = "total gain of the trees"
 
     def __init__(
         self,

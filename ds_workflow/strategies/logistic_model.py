@@ -45,6 +45,7 @@ class LogisticClassifier(BaseEstimator):  # type: ignore[misc]
     """Ridge-penalised logistic regression on a `Design`; `predict` answers with the probability of class 1."""
 
     contribution_unit = "log odds"
+    importance_kind = "spread of the log-odds contribution"
 
     def __init__(self, features: tuple[str, ...], *, params: Mapping[str, Any] | None = None) -> None:
         self.features = features

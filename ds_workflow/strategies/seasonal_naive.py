@@ -30,6 +30,7 @@ class LastSeason(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     mean. `group` is the column by which intervals are calibrated, on the last two fifths of the rows in time."""
 
     contribution_unit = "count"
+    importance_kind = "the one feature it repeats"
 
     def __init__(self, lag: str, *, group: str = "segment") -> None:
         self.lag = lag

@@ -38,6 +38,7 @@ class SegmentedRouter(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     contribution_unit = BoostedRegressor.contribution_unit
+    importance_kind = f"{BoostedRegressor.importance_kind}, mean over models"
 
     def __init__(self, general: BoostedRegressor, keys: tuple[str, ...], min_rows: int = MIN_SEGMENT_ROWS) -> None:
         self.general = general

@@ -75,7 +75,9 @@ def new(work: Workspace, hypothesis_id: str, *, owner: str, title: str, parent: 
 
 def check(work: Workspace, hypothesis_id: str, *, dataset_version: str | None) -> Checked:
     """What is missing, and the power on a snapshot (default: the newest) against the champion, when there is one."""
-    found = hypotheses.of(work.settings).check(hypothesis_id)
+    store = hypotheses.of(work.settings)
+    store.adopt(hypothesis_id)
+    found = store.check(hypothesis_id)
     if not found.complete or found.hypothesis is None:
         return Checked(found.id, False, tuple(map(str, found.missing)), ())
     claim = found.hypothesis.claim
@@ -143,7 +145,7 @@ class Row:
 
 
 def listed(work: Workspace, *, write: bool = False) -> list[Row]:
-    """All hypotheses of the workspace; `write` brings the backlog page up to date."""
+    """All hypotheses of the workspace, and those that ship with the checkout; `write` brings the backlog page up to date."""
     store = hypotheses.of(work.settings)
     found = store.list()
     if write:

@@ -23,7 +23,7 @@ class Page:
     problem: str
     parent: str
     change_type: str
-    status: str  # draft, ready, tested
+    status: str  # draft, ready, tested, shipped
     outcome: str
     claim: str
     missing: tuple[str, ...]
@@ -34,9 +34,9 @@ class Page:
 
 def read(work: Workspace, ident: str) -> Page:
     """The hypothesis of that id. InvalidInput for what is no id, IncompleteHypothesis when there is none."""
-    store = hypotheses.of(work.settings)
+    store = hypotheses.of(work.settings).holder(ident)  # looking at a shipped one copies nothing
     text = store.text(ident)
-    listed = next(one for one in store.list() if one.id == ident)
+    listed = next(one for one in hypotheses.of(work.settings).list() if one.id == ident)
     found = store.check(ident)
     return Page(
         id=ident,

@@ -249,7 +249,8 @@ class MaxDrop(StatisticalGate):
 
 @dataclass(frozen=True)
 class Bound(StatisticalGate):
-    """A floor (`greater`) or a ceiling on the figure itself, in the metric's unit, with one-sided bounds."""
+    """A floor (`greater`) or a ceiling on the figure itself, in the metric's unit, with one-sided bounds. The ceiling of
+    a figure that may err on both sides is one on its distance from the best value."""
 
     name: str
     metric: str
@@ -260,13 +261,18 @@ class Bound(StatisticalGate):
     def ask(self, comparison: Comparison) -> Asked:
         """One requirement per tested segment."""
         word, side = ("at least", "at_least") if self.greater else ("at most", "at_most")
-        required = f"{self.metric} {word} {self.threshold:g} {metric(self.metric).unit}"
+        m = metric(self.metric)
+        asked = self.metric if m.best is None else f"distance of {self.metric} from {m.best:g}"
+        required = f"{asked} {word} {self.threshold:g} {m.unit}"
 
         def make(segment: str) -> Requirement:
             place = place_of(segment)
             observed = comparison.value("challenger", self.metric, place)
-            figure = Losses(observed, comparison.draws("challenger", self.metric, place))
-            return _requirement(q, comparison, figure, cast(Side, side), segment=segment)
+            draws = comparison.draws("challenger", self.metric, place)
+            if m.best is None:
+                return _requirement(q, comparison, Losses(observed, draws), cast(Side, side), segment=segment)
+            figure, note = Losses(float(m.loss(observed)), m.loss(draws)), f"{self.metric} is {observed:.4g}."
+            return _requirement(q, comparison, figure, cast(Side, side), segment=segment, note=note)
 
         q = Question(self.name, required, self.metric, self.threshold, ("challenger",), make)
         return _ask_over(q, comparison, self.over)

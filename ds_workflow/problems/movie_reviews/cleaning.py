@@ -59,7 +59,9 @@ def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     disputed = again.transform("min") != again.transform("max")
     dropped["the same review with both labels"] = int(disputed.sum())
     frame = frame[~disputed]
-    frame = frame.sort_values(SPLIT_COLUMN, key=lambda c: c != HOLDOUT, kind="stable")
+    # of several the holdout's first, then the first film by name: whatever the order of the rows
+    frame = frame.assign(late=frame[SPLIT_COLUMN] != HOLDOUT).sort_values(["late", "film", "rating"], kind="stable")
+    frame = frame.drop(columns="late")
     first = ~frame.duplicated("text")
     held = set(frame.loc[frame[SPLIT_COLUMN] == HOLDOUT, "text"])
     in_both = ~first & (frame[SPLIT_COLUMN] == TRAIN) & frame["text"].isin(held)

@@ -7,11 +7,10 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ds_workflow.errors import InvalidInput, WorkflowError
+from ds_workflow.errors import InvalidInput, SourceUnavailable
 from ds_workflow.problems.movie_reviews.archive import PACKED, read_packed
 
 PUBLIC_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -21,15 +20,9 @@ _SAY_EVERY = 8 * 2**20
 _WAIT_AND_RETRY = (429, 500, 502, 503, 504)
 
 
-class SourceUnavailable(WorkflowError):
-    """The archive's server did not answer, or not with the archive."""
-
-
 def fetch(
     out: Path,
     *,
-    first: date | None = None,
-    last: date | None = None,
     base_url: str | None = None,
     md5: str = MD5,
     attempts: int = 6,
@@ -51,8 +44,6 @@ def fetch(
     env = os.environ if environ is None else environ
     say = progress or (lambda _: None)
     out = Path(out)
-    if first is not None or last is not None:
-        raise InvalidInput("The archive of reviews has no dates to choose from.", hint="Leave --from and --to out.")
     if not out.name.lower().endswith(PACKED[:2]):
         raise InvalidInput(f"{out} must end in .tar.gz.", hint="For example aclImdb_v1.tar.gz.")
     if attempts < 1:
@@ -138,7 +129,7 @@ def _size(path: Path) -> int:
 
 
 def _tag(path: Path, url: str) -> str:
-    """What the server called the file that the partial one is of; "" when that is not known."""
+    """What the server said to know the file by, of which a part is here; "" when that is not known."""
     try:
         held = json.loads(path.read_text("utf-8"))
         return str(held["validator"]) if held["url"] == url else ""

@@ -96,17 +96,12 @@ def propose(work: Workspace, ask: Ask, *, owner: str) -> Proposed:
     standing = work.registry.champion(work.problem.name)
     # what the evidence will bind is read before the long work
     policy = policies.load(work.settings.policy(work.problem.name), work.problem)
+    _require_same_questions(work, tasks, answers, standing)
     found = evaluated(tasks, answers, ask, say=work.say)
-    if found.unanswered:
-        raise InvalidInput(
-            f"{found.model} leaves {len(found.unanswered)} of {len(tasks.tasks)} tasks out, such as "
-            f"{found.unanswered[0]}, so it can't be judged on this set.",
-            hint="A task that a model can't do is answered too: with whatever it wrote.",
-        )
     frozen = versions.freeze(work, tasks)
     champion, notes = None, []
     if standing:
-        champion = _champion(work, standing, tasks, frozen.record.holdout_digest, ask)
+        champion = _again(work, standing, ask, tasks)
         notes = _moved(work, standing, champion, frozen)
     challenger = versions.register(work, found, answers, frozen, owner=owner, base=standing)
     truth = frozen.holdout[work.problem.target].to_numpy(dtype="float64")
@@ -153,14 +148,27 @@ def propose(work: Workspace, ask: Ask, *, owner: str) -> Proposed:
     return _shown(work, written)
 
 
-def _champion(work: Workspace, standing: ModelVersion, tasks: files.TaskSet, holdout: str, ask: Ask) -> Evaluation:
-    """The champion's stored completions, run again by the same code with the same limits."""
-    if standing.lineage.holdout_digest != holdout:
+def _require_same_questions(
+    work: Workspace, tasks: files.TaskSet, answers: files.Answers, standing: ModelVersion | None
+) -> None:
+    """Refuse what can't be judged before anything is run or written."""
+    lost = [name for name in tasks.tasks if name not in {c.task_id for c in answers.completions}]
+    if lost:
+        raise InvalidInput(
+            f"{answers.model} leaves {len(lost)} of {len(tasks.tasks)} tasks out, such as {lost[0]}, so it can't be "
+            "judged on this set.",
+            hint="A task that a model can't do is answered too: with whatever it wrote.",
+        )
+    if standing and standing.lineage.holdout_digest != versions.digest_of_tasks(work, tasks):
         raise StateConflict(
             f"The champion, version {standing.version}, answered the tasks of {standing.lineage.dataset_version}, and "
             f"these are of {tasks.name}: two models are compared on the same tasks.",
             hint="Give --tasks that the champion answered, or compare two files with --against.",
         )
+
+
+def _again(work: Workspace, standing: ModelVersion, ask: Ask, tasks: files.TaskSet) -> Evaluation:
+    """The champion's stored completions, run again by the same code with the same limits."""
     stored = models.read(work.registry.model_path(standing))["model"]
     completions = tuple(
         Completion(r["task_id"], r["completion"], stored.model, int(r["sample"]), r["mode"]) for r in stored.records

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ds_workflow.adapters import models, run_files, snapshots
 from ds_workflow.adapters.code_eval import files
 from ds_workflow.domain.scorecard import scorecard, with_intervals
+from ds_workflow.domain.snapshot import conform, digest
 from ds_workflow.reports import code_eval as report
 from registry.ports import RunRecord
 from registry.records import Lineage
@@ -41,6 +42,12 @@ def freeze(work: Workspace, tasks: files.TaskSet) -> Snapshot:
     )
     work.registry.record_snapshot(record)
     return store.load(work.problem, name)
+
+
+def digest_of_tasks(work: Workspace, tasks: files.TaskSet) -> str:
+    """What the snapshot of these tasks has for its digest, without making it."""
+    rows = work.plugin.rows_of(list(tasks.tasks.values()))
+    return digest(work.problem, conform(work.problem, rows))
 
 
 def model_of(found: Evaluation) -> Pipeline:

@@ -113,7 +113,9 @@ def plan(ask: Ask) -> Designed:
 
 def of_hypothesis(work: Workspace, hypothesis_id: str, *, base: float) -> float:
     """The absolute effect that a registered hypothesis claims, on a base of its metric."""
-    claim = hypotheses.of(work.settings).load(hypothesis_id).claim
+    store = hypotheses.of(work.settings)
+    store.adopt(hypothesis_id)
+    claim = store.load(hypothesis_id).claim
     effect = claim.min_effect * (base if claim.unit == "relative" else 1.0)
     return -effect if claim.direction == "decrease" else effect
 

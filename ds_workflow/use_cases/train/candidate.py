@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import datasets, fitting, hypotheses, models, run_files, snapshots
 from ds_workflow.domain.scorecard import Scorecard, with_intervals
+from ds_workflow.domain.snapshot import held_out
 from ds_workflow.domain.strategy import StrategyOptions
 from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import run_card
@@ -24,6 +25,7 @@ from registry.ports import RunRecord
 from registry.records import HypothesisLock, Lineage, SnapshotRecord, utc_text
 
 if TYPE_CHECKING:
+    from ds_workflow.domain.hypothesis import Plan
     from ds_workflow.domain.snapshot import Snapshot
     from ds_workflow.workspace import Workspace
 
@@ -32,7 +34,8 @@ BASELINE = "BASELINE"
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What a person asks for on the command line."""
+    """What a person asks for on the command line. `strategy` and `router_mode` are "" for what the hypothesis plans, and
+    without a hypothesis for the problem's first strategy."""
 
     hypothesis_id: str
     change_type: str
@@ -41,7 +44,7 @@ class TrainRequest:
     feature_set_version: str
     dataset_version: str
     input_csv: Path | None = None
-    strategy: str = "global"
+    strategy: str = ""
     router_mode: str = ""
     min_segment_rows: int | None = None
     optuna_trials: int = 0
@@ -99,13 +102,18 @@ def candidate(work: Workspace, request: TrainRequest) -> TrainResult:
     Raises IncompleteHypothesis (nothing trained, nothing written), UnknownName, LeakageRefused, InvalidInput; and
     registry.errors.NameTaken when the document changed after its lock.
     """
-    _check(work, request)
-    document = hypotheses.of(work.settings).load(request.hypothesis_id)
+    _require_words(request)
+    store = hypotheses.of(work.settings)
+    store.adopt(request.hypothesis_id)
+    document = store.load(request.hypothesis_id)
+    if document.problem == work.problem.name:  # else the disagreement below says so
+        request = _as_planned(request, document.plan)
+        fitting.check(work.problem, _recipe(request))
     disagreements = document.agrees_with(
         id=request.hypothesis_id,
         problem=work.problem.name,
         change_type=request.change_type,
-        strategy=request.strategy,
+        strategy=request.strategy or None,
         feature_set_version=request.feature_set_version,
         dataset_version=request.dataset_version,
         router_mode=request.router_mode or None,
@@ -122,9 +130,9 @@ def candidate(work: Workspace, request: TrainRequest) -> TrainResult:
 
 
 def baseline(
-    work: Workspace, *, owner: str, dataset_version: str, feature_set_version: str, strategy: str, seed: int
+    work: Workspace, *, owner: str, dataset_version: str, feature_set_version: str, strategy: str = "", seed: int
 ) -> TrainResult:
-    """Train the first model of a problem, which no hypothesis precedes."""
+    """Train the first model of a problem, which no hypothesis precedes; without a strategy, its first one."""
     request = TrainRequest(
         hypothesis_id=BASELINE,
         change_type="architecture",
@@ -132,21 +140,27 @@ def baseline(
         owner=owner,
         feature_set_version=feature_set_version,
         dataset_version=dataset_version,
-        strategy=strategy,
+        strategy=strategy or work.problem.strategies[0],
         seed=seed,
     )
-    _check(work, request)
+    _require_words(request)
+    fitting.check(work.problem, _recipe(request))
     started = time.perf_counter()
     return _train(work, request, _snapshot(work, request), started=started, lock=None, parent="")
 
 
-def _check(work: Workspace, request: TrainRequest) -> None:
-    """Refuse what can't be trained, before anything is done."""
+def _as_planned(request: TrainRequest, plan: Plan) -> TrainRequest:
+    """The request, what it leaves open filled from the hypothesis' plan; a strategy of its own routes as it says."""
+    router = request.router_mode or ("" if request.strategy not in ("", plan.strategy) else plan.router_mode)
+    return replace(request, strategy=request.strategy or plan.strategy, router_mode=router)
+
+
+def _require_words(request: TrainRequest) -> None:
+    """Refuse a candidate that nobody stands for, or of which nobody says what differs."""
     if not request.owner.strip():
         raise InvalidInput("--owner is empty; name the person who stands for the candidate.")
     if not request.change_summary.strip():
         raise InvalidInput("--change-summary is empty; say in one sentence what differs from the champion.")
-    fitting.check(work.problem, _recipe(request))
 
 
 def _recipe(request: TrainRequest) -> fitting.Recipe:
@@ -188,7 +202,7 @@ def _train(
 ) -> TrainResult:
     problem = work.problem
     train_rows, holdout = snapshot.train, snapshot.holdout
-    work.say(f"{len(train_rows):,} training rows, {len(holdout):,} holdout rows from {snapshot.record.holdout_from}")
+    work.say(f"{len(train_rows):,} training rows, {held_out(problem, snapshot.record, snapshot.split)}")
 
     fitted = fitting.fit(
         work.plugin, _recipe(request), rows=snapshot.rows, train=train_rows, holdout=holdout, say=work.say
@@ -217,8 +231,10 @@ def _train(
             lineage,
             card,
             record=snapshot.record,
+            split=snapshot.split,
             params=params,
             importances=dict(tables["importances"].itertuples(index=False, name=None)),
+            importance_kind=run_files.importance_kind(model),
             shap=shap,
             shap_unit=estimator.contribution_unit,
             environment=run_files.environment(work.commit),

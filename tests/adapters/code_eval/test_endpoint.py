@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
+from ds_workflow.adapters.code_eval import files
 from ds_workflow.adapters.code_eval.endpoint import Endpoint, Wish, ask, generate, kept
 from ds_workflow.domain.code_eval.tasks import Task
 from ds_workflow.errors import InvalidInput, SourceUnavailable
+from ds_workflow.use_cases.code_eval import generate as use_case
+from ds_workflow.use_cases.code_eval import run
+from ds_workflow.workspace import Workspace
 
 TASKS = {name: Task(name, f"def {name}():\n", (name,), "") for name in ("one", "two", "three")}
 WISH = Wish("tiny", samples=2, temperature=0.5)
@@ -163,3 +167,23 @@ def test_the_endpoint_comes_from_the_option_or_the_environment() -> None:
         with pytest.raises(InvalidInput) as caught:
             Endpoint.of(wrong)
         assert "OPENAI_BASE_URL" in caught.value.hint
+
+
+def test_our_tasks_are_asked_and_the_answers_can_be_run(server: Server, tmp_path: Path) -> None:
+    """From the endpoint through the file to the sandbox; a limit too high or too low is refused before anything."""
+    work, out = Workspace.at(tmp_path), tmp_path / "tiny.jsonl"
+    first = next(iter(files.read_tasks("own").tasks.values()))
+    whole = f"```python\n{first.reference}```"
+    server.next = [(200, message(whole), {})]
+    options: dict[str, Any] = {"base_url": server.url, "limit": 2, "environ": {}}
+    made = use_case.generate(work, "own", Wish("tiny"), out, **options)
+    assert (made.written, made.kept, made.tasks) == (2, 0, 2)
+    assert server.keys == [None, None], "no key, no header"
+    assert use_case.generate(work, "own", Wish("tiny"), out, **options).to_dict()["kept"] == 2
+    found = run.run(work, run.Ask("own", out)).found
+    assert [(o.passed, o.failure.kind) for o in found.outcomes] == [(True, "passed"), (False, "hallucination")]
+    for wish in (Wish("tiny", samples=0), Wish("tiny", temperature=3.0), Wish("tiny", max_tokens=0)):
+        with pytest.raises(InvalidInput):
+            use_case.generate(work, "own", wish, out, **options)
+    with pytest.raises(InvalidInput, match="jsonl"):
+        use_case.generate(work, "own", Wish("tiny"), tmp_path / "tiny.txt", **options)
