@@ -16,6 +16,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from ds_workflow.domain.outcome import BEGIN, END
+
 pytestmark = pytest.mark.end_to_end
 
 # One Python runs the commands one after the other, each as the command line would, and hands back what each printed.
@@ -33,6 +35,43 @@ for words in json.load(sys.stdin):
     answers.append([code, out.getvalue()])
 print(json.dumps(answers))
 """
+# The champion is asked over HTTP, in a Python of its own as well.
+SERVED = """
+import json, sys
+from fastapi.testclient import TestClient
+from ds_workflow.workspace import Workspace
+from serving.app import create_app
+with TestClient(create_app(Workspace.at(sys.argv[1], "machine_failure"))) as client:
+    answer = client.post("/predict/machine_failure", json=json.load(sys.stdin))
+print(json.dumps([answer.status_code, answer.json()]))
+"""
+HYPOTHESIS = """---
+id: H-MCH-001
+title: "A line ranks readings better than trees do"
+owner: "Ana"
+problem: machine_failure
+parent: ""
+change_type: architecture
+claim: {metric: roc_auc, slice: overall, direction: increase, min_effect: 0.001, unit: absolute}
+guardrails: [{name: overall_roc_auc_floor, limit: 0.6, unit: absolute}]
+plan:
+  strategy: logistic
+  feature_set_version: v1.0
+  dataset_version: any
+  dataset_reason: "The claim is about how odds grow with heat, on any rows."
+---
+"""
+SECTIONS = {
+    "Observation": "The champion, boosted trees, ranks 2,800 training readings better than the 1,200 held out.",
+    "Mechanism": "Odds that grow evenly with heat and shaking are a line, and trees draw steps where there is one.",
+    "Claim": "Against the trees, over all holdout rows, ROC-AUC rises by at least 0.001.",
+    "How it could be wrong": "Refuted if the interval of the rise lies below 0.001: then there are steps in the odds.",
+    "Guardrails": "The overall ROC-AUC stays above 0.6, below which nobody would stop a machine.",
+    "Plan": "The strategy logistic on feature set v1.0, no search, on any snapshot of readings.",
+    "Decision rule": "Supported with all gates green: propose it. Refuted or inconclusive: keep the champion.",
+    "Risks and fairness": "No people are among the rows, so no group of people is treated worse by it.",
+    "Rollout and rollback": "Served from the next day on; the version before stays loadable and is returned to.",
+}
 REQUESTS = """kind,temperature,vibration
 PUMP,95.0,9.0
 FAN,40.0,0.4
@@ -77,7 +116,7 @@ def test_a_problem_from_outside_goes_the_whole_way(house: Path, tmp_path: Path) 
         ["problems"],
         ["data-snapshot", *mine, "--dataset-version", "sim-v1", "--simulate", "--rows", "4000"],
         ["bootstrap-champion", *mine, "--dataset-version", "sim-v1", "--feature-set-version", "v1.0",
-         "--strategy", "logistic", "--owner", "ana", "--approved-by", "ana"],
+         "--owner", "ana", "--approved-by", "ana"],
         ["predict", *mine, "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.csv")],
         ["train", *mine, "--simulate", "--rows", "2000", "--outdir", str(tmp_path / "out")],
         ["data-dictionary", *mine, "--out", str(tmp_path / "page.md")],
@@ -100,6 +139,44 @@ def test_a_problem_from_outside_goes_the_whole_way(house: Path, tmp_path: Path) 
     assert answered["rows"] == 2
     (refused,) = pd.read_csv(answered["rejects"]).to_dict("records")
     assert "KETTLE" in str(refused) and "FAN" in str(refused)
+
+
+def test_a_challenger_of_a_problem_from_outside_is_trained_approved_and_served(house: Path, tmp_path: Path) -> None:
+    site, home = tmp_path / "site", tmp_path / "home"
+    install(house, site)
+    (home / "docs" / "hypotheses").mkdir(parents=True)
+    body = "\n".join(f"## {title}\n\n{text}\n" for title, text in SECTIONS.items())
+    blocks = "## Outcome\n\n" + "\n".join((BEGIN, END)) + "\n"
+    (home / "docs" / "hypotheses" / "H-MCH-001.md").write_text(f"{HYPOTHESIS}\n{body}\n{blocks}", "utf-8")
+    mine = ["--problem", "machine_failure"]
+    done = calls(
+        house, site, home,
+        ["data-snapshot", *mine, "--dataset-version", "sim-v1", "--simulate", "--rows", "4000"],
+        ["bootstrap-champion", *mine, "--dataset-version", "sim-v1", "--feature-set-version", "v1.0",
+         "--strategy", "global", "--owner", "ana", "--approved-by", "ana"],
+        ["hypothesis-check", *mine, "H-MCH-001"],
+        ["train-candidate", *mine, "--hypothesis-id", "H-MCH-001", "--change-type", "architecture", "--change-summary",
+         "A line for trees", "--owner", "ana", "--feature-set-version", "v1.0", "--dataset-version", "sim-v1"],
+        ["arena-propose", *mine],
+    )  # fmt: skip
+    assert [code for code, _ in done] == [0] * 5, done
+    (candidate, proposed) = (answer for _, answer in done[3:])
+    assert candidate["version"] == 2
+    proposal = proposed["proposals"][0]
+    assert (proposal["verdict"], proposal["problem"]) == ("pass", "machine_failure"), proposal
+    approve = ["arena-approve", *mine, "--proposal-id", proposal["id"], "--approved-by", "ben", "--reason", "ranks better"]
+    ((code, approved),) = calls(house, site, home, approve)
+    assert (code, approved["effect"]) == (0, "applied")
+
+    hot = {"kind": "PUMP", "temperature": 95.0, "vibration": 9.0}
+    asked = json.dumps({"rows": [hot, {"kind": "FAN", "temperature": 40.0, "vibration": None}]})
+    status, answer = python(house, site, "-c", SERVED, str(home), text=asked)
+    assert status == 200, answer
+    assert answer["model"]["version"] == 2
+    high, low = (one["probability"] for one in answer["predictions"])
+    assert high > 0.5 > low
+    status, refused = python(house, site, "-c", SERVED, str(home), text=json.dumps({"rows": [{**hot, "failed": 1}]}))
+    assert status == 422 and "what is predicted" in str(refused), refused
 
 
 def test_the_workspaces_own_policy_wins_over_the_shipped_one(house: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import pandas as pd
 
 from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.snapshot import held_out
 from ds_workflow.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -132,6 +133,5 @@ def freeze(
         dropped=ready.dropped,
         created_at=created_at,
     )
-    held = f"{record.holdout_rows:,} held out" + (f" from {record.holdout_from}" if record.holdout_from else "")
-    say(f"Frozen as {dataset_version}: {record.rows:,} rows, {held}")
+    say(f"Frozen as {dataset_version}: {record.rows:,} rows, {held_out(problem, record)}")
     return record

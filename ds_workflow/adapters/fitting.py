@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,12 +77,14 @@ def fit(
     say(f"{features.shape[1]} feature columns in {time.perf_counter() - started:.1f} s")
     strategy = plugins.load("strategies", recipe.strategy)
     options = recipe.options
-    if recipe.trials:
-        found = strategy.tune(problem, options, names, features, truth, trials=recipe.trials, say=say)
-        options = replace(options, params=found)
     estimator = strategy.build(problem, options, names)
-    weights = _weights(problem, strategy, train, truth)
+    weights = _weights(problem, strategy, train, truth, features, estimator)
     beside = {} if weights is None else {"sample_weight": weights}
+    if recipe.trials:
+        told = beside if hasattr(strategy, "weights") else {}
+        found = strategy.tune(problem, options, names, features, truth, trials=recipe.trials, say=say, **told)
+        options = replace(options, params=found)
+        estimator = strategy.build(problem, options, names)
     if getattr(strategy, "BY_CLUSTER", False):
         beside["clusters"] = train[problem.cluster_column].astype(str).to_numpy(dtype=object)
     estimator = estimator.fit(features, truth, **beside)
@@ -96,12 +99,14 @@ def fit(
     return Fitted(model, options, features, holdout_features, scored, card, fit_seconds)
 
 
-def _weights(problem: Problem, strategy: ModuleType, train: pd.DataFrame, truth: Floats) -> Floats | None:
+def _weights(
+    problem: Problem, strategy: ModuleType, train: pd.DataFrame, truth: Floats, features: pd.DataFrame, estimator: Any
+) -> Floats | None:
     """The weight of every training row: how many it stands for, times what the strategy gives it. None: all alike."""
     own = train[problem.weight_column].to_numpy(dtype=np.float64) if problem.weight_column else None
     if not hasattr(strategy, "weights"):
         return own
-    given: Floats = strategy.weights(problem, train, truth)
+    given: Floats = strategy.weights(problem, train, truth, X=features, estimator=estimator)
     return given if own is None else own * given
 
 

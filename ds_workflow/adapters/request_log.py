@@ -120,8 +120,8 @@ class Counts:
 
 
 def row_digest(row: Mapping[str, Any]) -> str:
-    """32 hex digits of a parsed row's values, in the order of the declaration: the same row has the same digest, however
-    it was sent."""
+    """32 hex digits of a parsed row's values, in the order of the declaration: however it was sent, the same row has
+    the same digest."""
     return hashlib.blake2b(repr([*row.values()]).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -30,12 +30,24 @@ class Part:
     first: int
     table: pa.Table
 
-    def rows(self, columns: Mapping[str, Column], *, as_text: bool) -> list[dict[str, Any]]:
-        """The values of `columns` as JSON would have brought them."""
+    def rows(
+        self, columns: Mapping[str, Column], *, as_text: bool, missing: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
+        """The values of `columns` as JSON would have brought them; the texts `missing` are nothing."""
         some = self.table.select([name for name in self.table.column_names if name in columns]).to_pylist()
         if as_text:
-            return [{n: typed(columns[n], v) if v is not None else None for n, v in row.items()} for row in some]
-        return [{n: float(v) if isinstance(v, Decimal) else v for n, v in row.items()} for row in some]
+            return [
+                {n: typed(columns[n], v, missing=missing) if v is not None else None for n, v in row.items()}
+                for row in some
+            ]
+        return [{n: _plain(v, missing) for n, v in row.items()} for row in some]
+
+
+def _plain(value: Any, missing: Collection[str]) -> Any:
+    """A typed file's value as JSON would have brought it."""
+    if isinstance(value, str):
+        return None if value.strip() in missing else value
+    return float(value) if isinstance(value, Decimal) else value
 
 
 class RowFile:
@@ -76,7 +88,7 @@ class RowFile:
             raise InvalidInput(f"{self.path} can't be read as a CSV in UTF-8: {error}") from error
         if not header:
             raise InvalidInput(f"{self.path} is empty; a header and rows were expected.")
-        return header
+        return [name.strip() for name in header]  # as in 'age, education'
 
     def _parquet(self) -> Any:
         import pyarrow as pa

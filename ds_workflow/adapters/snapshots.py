@@ -92,10 +92,10 @@ class SnapshotStore:
     def _same(self, problem: str, record: SnapshotRecord) -> SnapshotRecord:
         there = self.record(problem, record.dataset_version)
         if (there.digest, there.holdout_digest) != (record.digest, record.holdout_digest):
-            given = f"{record.rows:,} rows, digest {record.digest[:12]}"
+            what = "other rows" if there.digest != record.digest else "these rows with another holdout"
             raise StateConflict(
-                f"The snapshot '{record.dataset_version}' of {problem} already stands for other rows "
-                f"({there.rows:,} rows, digest {there.digest[:12]}; given: {given}).",
+                f"The snapshot '{record.dataset_version}' of {problem} already stands for {what} "
+                f"({_summed(there)}; given: {_summed(record)}).",
                 hint="A name never changes its meaning: choose another --dataset-version.",
             )
         return there
@@ -126,6 +126,14 @@ class SnapshotStore:
     def whole(self, problem: str, dataset_version: str) -> bool:
         """Whether the rows are there; `load` also verifies their digest."""
         return (self.folder(problem, dataset_version) / ROWS).is_file()
+
+    def split(self, problem: Problem, dataset_version: str) -> Split:
+        """How the snapshot's holdout was cut; the declared split where nothing else is on record."""
+        path = self.folder(problem.name, dataset_version) / SPLIT
+        try:
+            return self._as_split(problem, path).split
+        except (ValueError, TypeError) as error:
+            raise InvalidInput(f"{path} can't be read: {error}.", hint="Restore the folder from a copy.") from error
 
     def load(self, problem: Problem, dataset_version: str) -> Snapshot:
         """The snapshot, its digests computed again from the rows that are there now.
@@ -208,6 +216,11 @@ class SnapshotStore:
             (self.folder(problem, dataset_version) / "quality.json").read_text("utf-8")
         )
         return content
+
+
+def _summed(record: SnapshotRecord) -> str:
+    holdout = f"{record.holdout_rows:,} held out, digest {record.holdout_digest[:12]}"
+    return f"{record.rows:,} rows, digest {record.digest[:12]}, {holdout}"
 
 
 def _json(value: Any) -> str:

@@ -14,8 +14,8 @@ rows have weights, every share is one of the population they stand for.
 * Where class 1 is rare, that error is small whatever a model says: it is at most the base rate for one that always
   answers 0. Two figures are relative to the base rate instead. Expected over observed (calibration in the large) is the
   mean probability over the share of class 1; the skill of the log loss is 1 less the log loss over that of the base
-  rate of the rows at hand, 0 for any constant at best (for counts of one trial it is the deviance explained, D. McFadden
-  1974). A constant passes one of the two at most.
+  rate of the rows at hand (the R2 of D. McFadden 1974), which is 0 for the best of all constants. So a constant can do
+  well by one of the two at most.
 """
 
 from __future__ import annotations

@@ -117,11 +117,12 @@ def _matrix(place: str, scored: Scored, threshold: float) -> Matrix:
         false_positive=float(weight[~one & flagged].sum()),
         false_negative=float(weight[one & ~flagged].sum()),
         true_negative=float(weight[~one & ~flagged].sum()),
-        rates={name: _rate(hit, among, weight, clusters) for name, (hit, among) in asked.items()},
+        rates={name: rate(hit, among, weight, clusters) for name, (hit, among) in asked.items()},
     )
 
 
-def _rate(hit: Flags, among: Flags, weight: Floats, clusters: NDArray[np.int64]) -> Rate:
+def rate(hit: Flags, among: Flags, weight: Floats, clusters: NDArray[np.int64]) -> Rate:
+    """The share of the rows `among` that are a `hit`, with its interval; all arrays of shape (n,)."""
     rows = int(among.sum())
     if not rows:
         return Rate(None, None, 0, 0.0)

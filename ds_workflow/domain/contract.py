@@ -6,7 +6,7 @@ All bad fields of all rows are reported at once, each with what was sent and wha
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -225,13 +225,14 @@ def set_aside(problem: Problem) -> frozenset[str]:
     return frozenset({*declared, *problem.forbidden, *problem.sensitive, *problem.derived, problem.target} - inputs)
 
 
-def typed(column: Column, text: str) -> Any:
-    """A cell of a text file as JSON would have brought it: numbers as numbers, '' as nothing.
+def typed(column: Column, text: str, *, missing: Collection[str] = ()) -> Any:
+    """A cell of a text file as JSON would have brought it: numbers as numbers, '' and what is among
+    `missing` as nothing.
 
     What is no number stays text, for the contract to refuse.
     """
     cell = text.strip()
-    if cell == "":
+    if cell == "" or cell in missing:
         return None
     if column.kind in ("number", "integer") and "_" not in cell:
         try:

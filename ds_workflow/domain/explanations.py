@@ -3,10 +3,10 @@
 * A case is one holdout row with what each feature contributed to its answer (SHAP values, in the estimator's
   `contribution_unit`): those that were answered worst, best, and as well as the middle one.
 * Partial dependence (Friedman 2001, Annals of Statistics 29): the mean answer when a feature is set to one value in all
-  rows. Beside it the quantiles of the rows' own curves (individual conditional expectation: Goldstein et al. 2015,
-  Journal of Computational and Graphical Statistics 24), each curve moved to the mean level: what is left is how unlike
-  the effect is from row to row. Rows are set to values that they might never have together with the rest, so the shape
-  is the model's, not the world's.
+  rows. Beside it the quantiles of the rows' own answers there (individual conditional expectation: Goldstein et al.
+  2015, Journal of Computational and Graphical Statistics 24): how far rows lie apart for all that differs besides. They
+  are answers of the model, so those of probabilities stay within 0 and 1, and they are no interval of the mean. Rows
+  are set to values that they might never have together with the rest, so the shape is the model's, not the world's.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Point:
-    """Answers with the feature at `value` (None: missing) in all rows: their mean, and the 0.1, 0.5 and 0.9 quantiles
-    of the rows' own curves at the mean level."""
+    """Answers with the feature at `value` (None: missing) in all rows: their mean, and their 0.1, 0.5 and 0.9
+    quantiles over rows."""
 
     value: float | str | None
     mean: float
@@ -182,8 +182,7 @@ def curve(predict: Predict, table: pd.DataFrame, feature: str) -> Curve | str:
     many = table.loc[table.index.repeat(len(grid))].reset_index(drop=True)
     many[feature] = _column(table[feature], grid * len(table))
     answers = np.asarray(predict(many), dtype=np.float64).reshape(len(table), len(grid))
-    level = answers - answers.mean(axis=1, keepdims=True) + answers.mean()
-    low, middle, high = np.quantile(level, QUANTILES, axis=0)
+    low, middle, high = np.quantile(answers, QUANTILES, axis=0)
     points = tuple(
         Point(value, float(answers[:, k].mean()), (float(low[k]), float(middle[k]), float(high[k])))
         for k, value in enumerate(grid)

@@ -8,6 +8,13 @@ A^-1 B A^-1 with A the observed information and B the sum over clusters of the o
 G / (G - 1) x (n - 1) / (n - k) for G clusters, n rows and k coefficients, read against Student's t with G - 1 degrees
 of freedom (A. C. Cameron and D. L. Miller 2015, "A practitioner's guide to cluster-robust inference", Journal of
 Human Resources 50). What a ratio tells is how groups of rows differ, not what a change would do.
+
+Rows may have sampling weights: how many rows of a population each stands for, because some were likelier to be drawn
+than others. Then the weighted sum of log-likelihoods is what the fit maximises, a pseudo-likelihood, since no row was
+seen more than once; its inverse information is no covariance, Wald's interval has no meaning and is not given, and the
+sandwich of weighted scores stands alone (D. A. Binder 1983, "On the variances of asymptotically normal estimators from
+complex surveys", International Statistical Review 51). Its n counts rows, not weights, so that weights matter by their
+proportions only.
 """
 
 from __future__ import annotations
@@ -67,13 +74,15 @@ class OddsRatio:
 @dataclass(frozen=True)
 class OddsRatios:
     """All terms of one fit on `rows` rows in `clusters` clusters (0: none were given, and `interval` is Wald's).
-    `coverage` is the level of the intervals; `intercept` the log odds where every column is 0."""
+    `coverage` is the level of the intervals; `intercept` the log odds where every column is 0; `weighted` whether rows
+    have sampling weights, so that there is no `error` and no `wald`."""
 
     rows: int
     clusters: int
     coverage: float
     intercept: float
     terms: tuple[OddsRatio, ...]
+    weighted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -95,6 +104,7 @@ def odds_ratios(
     *,
     terms: Sequence[Term],
     clusters: NDArray[Any] | None = None,
+    weights: Floats | None = None,
     coverage: float = 0.95,
 ) -> OddsRatios:
     """Odds ratios of the columns of `matrix` (n, p; no column of ones) for classes `target` (n,) of 0 and 1.
@@ -103,23 +113,28 @@ def odds_ratios(
     without fail, coefficients would grow for ever: those rows go, and then every column that only they told from the
     others (S. Correia, P. Guimaraes and T. Zylkin 2019, "Verifying the existence of maximum likelihood estimates for
     generalized linear models", arXiv 1903.01633). What is left out is in the answer, with the reason instead of a
-    ratio. Raises InvalidInput when nothing is left to fit.
+    ratio. Sampling `weights` (n,), 0 or more: rows of weight 0 are as if they were not there, and weights that are all
+    alike as if none were given; without clusters every row is one. Raises InvalidInput when nothing is left to fit, and
+    on weights that are no such numbers.
     """
     from scipy.special import ndtri, stdtrit
 
     if not 0 < coverage < 1:
         raise InvalidInput(f"A coverage lies between 0 and 1, and {coverage:g} does not.")
-    rows = np.arange(len(matrix))
+    weight, weighted = _of_sampling(weights, len(matrix))
+    if weighted and clusters is None:
+        clusters = np.arange(len(matrix))
+    rows = drawn = np.flatnonzero(weight > 0)
     notes: dict[int, str] = {}
     while True:
-        columns = _independent(matrix[rows], notes, first=len(rows) == len(matrix))
+        columns = _independent(matrix[rows], notes, first=len(rows) == len(drawn))
         if not len(rows) or target[rows].min() == target[rows].max():
             raise InvalidInput(
                 "No finite odds ratios: the terms tell the classes apart without fail, or there is one class only.",
                 hint="Leave a feature out, or give more rows.",
             )
         X = np.column_stack([np.ones(len(rows)), matrix[rows][:, columns]])
-        fit, margin = _climb(X, target[rows])
+        fit, margin = _climb(X, target[rows], weight[rows])
         if fit is not None:
             break
         if not (margin > _SURE).any():
@@ -129,7 +144,8 @@ def odds_ratios(
     reach = float(ndtri(0.5 + coverage / 2))
     wide, count, far = errors, 0, reach
     if clusters is not None:
-        covariance, count = clustered_covariance(X, target[rows], fit, np.asarray(clusters)[rows])
+        labels = np.asarray(clusters)[rows]
+        covariance, count = clustered_covariance(X, target[rows], fit, labels, weights=weight[rows])
         wide, far = np.sqrt(np.diag(covariance)), float(stdtrit(count - 1, 0.5 + coverage / 2))
     place = {column: i + 1 for i, column in enumerate(columns)}
     found = []
@@ -145,55 +161,70 @@ def odds_ratios(
                 term.feature,
                 term.per,
                 log_odds=middle,
-                error=error,
+                error=None if weighted else error,
                 clustered_error=robust if count else None,
                 ratio=float(np.exp(middle)),
                 interval=_interval(middle, far * robust),
-                wald=_interval(middle, reach * error),
+                wald=None if weighted else _interval(middle, reach * error),
             )
         )
-    return OddsRatios(len(rows), count, coverage, float(fit.coefficients[0]), tuple(found))
+    return OddsRatios(len(rows), count, coverage, float(fit.coefficients[0]), tuple(found), weighted)
 
 
-def maximum_likelihood(X: Floats, target: Floats) -> Fit:
-    """Logistic regression without a penalty, by Newton's method, on X (n, k; its own column of ones included).
+def _of_sampling(weights: Floats | None, n: int) -> tuple[Floats, bool]:
+    """Weights of mean 1 over the rows that have any, shape (n,), and whether they differ."""
+    if weights is None:
+        return np.ones(n), False
+    given = np.asarray(weights, dtype=np.float64)
+    if given.shape != (n,) or not np.isfinite(given).all() or (given < 0).any() or not (given > 0).any():
+        raise InvalidInput(f"{n} sampling weights are wanted: finite, not below 0, and not all 0.")
+    there = given[given > 0]
+    return given / there.mean(), bool(np.ptp(there) > 1e-12 * there.max())
+
+
+def maximum_likelihood(X: Floats, target: Floats, *, weights: Floats | None = None) -> Fit:
+    """Logistic regression without a penalty, by Newton's method, on X (n, k; its own column of ones included) and rows
+    that weigh `weights` (n,), default 1.
 
     Raises InvalidInput when no finite coefficients fit best: some combination of columns tells rows without fail, or
     the columns depend on one another.
     """
-    fit, _ = _climb(X, target)
+    fit, _ = _climb(X, target, np.ones(len(X)) if weights is None else weights)
     if fit is None:
         raise InvalidInput("No finite coefficients fit these rows best.", hint="Leave a column out, or give more rows.")
     return fit
 
 
-def _climb(X: Floats, target: Floats) -> tuple[Fit | None, Floats]:
+def _climb(X: Floats, target: Floats, weight: Floats) -> tuple[Fit | None, Floats]:
     """The fit, or None where it does not settle; and each row's log odds of its own class at the last step, (n,)."""
     beta = np.zeros(X.shape[1])
-    likelihood = _log_likelihood(X, target, beta)
+    likelihood = _log_likelihood(X, target, weight, beta)
     try:
         for _ in range(_MOST_STEPS):
             p = _sigmoid(X @ beta)
-            inverse = _inverse((X * (p * (1 - p))[:, None]).T @ X)
-            step = inverse @ (X.T @ (target - p))
+            inverse = _inverse((X * (weight * p * (1 - p))[:, None]).T @ X)
+            step = inverse @ (X.T @ (weight * (target - p)))
             size, trial = 1.0, likelihood
             while size > 1e-4:  # a full step may overshoot far from the top
-                trial = _log_likelihood(X, target, beta + size * step)
+                trial = _log_likelihood(X, target, weight, beta + size * step)
                 if trial >= likelihood - 1e-9 * abs(likelihood):
                     break
                 size /= 2
             beta, likelihood = beta + size * step, trial
             if float(np.max(np.abs(step) / np.sqrt(np.diag(inverse)))) < _SETTLED:
                 p = _sigmoid(X @ beta)
-                fit = Fit(beta, p, _inverse((X * (p * (1 - p))[:, None]).T @ X))
+                fit = Fit(beta, p, _inverse((X * (weight * p * (1 - p))[:, None]).T @ X))
                 return fit, (2 * target - 1) * (X @ beta)
     except np.linalg.LinAlgError:
         pass  # probabilities ran so near to 0 and 1 that some column carries no information
     return None, (2 * target - 1) * (X @ beta)
 
 
-def clustered_covariance(X: Floats, target: Floats, fit: Fit, clusters: NDArray[Any]) -> tuple[Floats, int]:
+def clustered_covariance(
+    X: Floats, target: Floats, fit: Fit, clusters: NDArray[Any], *, weights: Floats | None = None
+) -> tuple[Floats, int]:
     """The covariance (k, k) of a fit's coefficients when rows of one cluster are alike, and the number of clusters.
+    `weights` (n,) are those of the fit.
 
     Raises InvalidInput below two clusters, and when rows are not more than coefficients.
     """
@@ -207,7 +238,8 @@ def clustered_covariance(X: Floats, target: Floats, fit: Fit, clusters: NDArray[
         )
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(count))
-    scores = np.add.reduceat((X * (target - fit.probabilities)[:, None])[order], starts, axis=0)
+    miss = target - fit.probabilities if weights is None else weights * (target - fit.probabilities)
+    scores = np.add.reduceat((X * miss[:, None])[order], starts, axis=0)
     correction = count / (count - 1) * (n - 1) / (n - k)
     return np.asarray(correction * fit.inverse @ (scores.T @ scores) @ fit.inverse, dtype=np.float64), count
 
@@ -245,6 +277,6 @@ def _sigmoid(odds: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -500, 500))), dtype=np.float64)
 
 
-def _log_likelihood(X: Floats, target: Floats, beta: Floats) -> float:
+def _log_likelihood(X: Floats, target: Floats, weight: Floats, beta: Floats) -> float:
     odds = X @ beta
-    return float(np.sum(target * odds - np.logaddexp(0.0, odds)))
+    return float(np.sum(weight * (target * odds - np.logaddexp(0.0, odds))))

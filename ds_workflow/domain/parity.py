@@ -8,7 +8,11 @@ problem's primary metric and the bias. This describes; whether a group is treate
 
 Intervals: percentile cluster bootstrap at 95 %. The difference is that of the two groups that lie furthest apart on
 these rows, so its interval is too hopeful by the choice among many groups; the mean difference of equal groups of these
-sizes stands beside it.
+sizes stands beside it. Shares have Wilson's interval instead, with the effective number of rows of their clusters, and
+a difference with a share of 0 or 1 in it has Newcombe's (`shares`).
+
+A group is measured where it has enough of the rows that the metric is about: rows of class 1 for the share of them that
+is found, of class 0 for false alarms, of the rarer class for a ranking.
 """
 
 from __future__ import annotations
@@ -22,10 +26,11 @@ from ds_workflow.domain.metrics import Scored, metric
 from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.resample import Ask, Cell, bounds, codes, draw
 from ds_workflow.domain.scorecard import group_values, measure, rows_of
+from ds_workflow.domain.shares import evidence, newcombe, share
 
 ALPHA = 0.025  # on each side
 LIMIT = 0.10  # a difference above it calls for a sentence on what to do
-MINIMUM_ROWS = 100
+MINIMUM_ROWS = 100  # that the metric is about
 RESAMPLES = 400
 OF_CLASSES = ("roc_auc", "tpr", "fpr", "selection_rate")
 OF_VALUES = ("bias",)
@@ -41,6 +46,7 @@ class GroupFigure:
     metric: str
     value: float | None
     interval: tuple[float, float] | None
+    evidence: int  # rows that the metric is about
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,11 @@ class GroupDifference:
         """Whether it calls for a word on what to do about it."""
         return self.difference > LIMIT
 
+    @property
+    def shown(self) -> bool:
+        """Whether the rows show that the groups differ at all: the interval does not hold 0."""
+        return self.interval is not None and self.interval[0] > 0
+
 
 @dataclass(frozen=True)
 class Parity:
@@ -73,7 +84,7 @@ class Parity:
         """Plain JSON; what was assumed stands beside the figures."""
         return {
             **asdict(self),
-            "differences": [{**asdict(d), "large": d.large} for d in self.differences],
+            "differences": [{**asdict(d), "large": d.large, "shown": d.shown} for d in self.differences],
             "level": 1 - 2 * ALPHA,
             "limit": LIMIT,
             "minimum_rows": MINIMUM_ROWS,
@@ -102,22 +113,31 @@ def parity(
     differences: list[GroupDifference] = []
     for column in columns:
         members = {name: rows_of(scored, column, name) for name in group_values(scored, column)}
-        parts = {name: scored.take(index) for name, index in members.items() if len(index) >= minimum_rows}
-        asked = {name: [metric(m) for m in metrics if not metric(m).absent(part)] for name, part in parts.items()}
+        every = {name: scored.take(index) for name, index in members.items()}
+        counts = {(name, m): evidence(m, part) for name, part in every.items() for m in metrics}
+        asked = {
+            name: [metric(m) for m in metrics if counts[(name, m)] >= minimum_rows and not metric(m).absent(part)]
+            for name, part in every.items()
+        }
+        parts = {name: part for name, part in every.items() if asked[name]}
         cells = [
             Cell(clusters[members[name]], tuple(Ask((name, m.name), m, part) for m in asked[name]))
             for name, part in parts.items()
         ]
         draws = draw(cells, clusters=count, resamples=resamples, seed=seed)
         values = {(n, m.name): measure(m, part, where=f"{column} {n}") for n, part in parts.items() for m in asked[n]}
+        wilsons: dict[tuple[str, str], Any] = {}
         for name, index in members.items():
             for m in metrics:
                 key = (name, m)
                 interval = bounds(draws[key], alpha=ALPHA) if key in draws else None
-                figures.append(GroupFigure(column, name, len(index), m, values.get(key), interval))
+                counted = share(m, every[name]) if key in draws else None
+                if counted is not None:
+                    interval = wilsons[key] = counted.interval
+                figures.append(GroupFigure(column, name, len(index), m, values.get(key), interval, counts[key]))
         for m in metrics:
             found = _difference(
-                column, m, [n for n in parts if (n, m) in values], values=values, draws=draws, seed=seed
+                column, m, [n for n in parts if (n, m) in values], values=values, draws=draws, wilsons=wilsons, seed=seed
             )
             differences += [found] if found is not None else []
     return Parity(len(scored), tuple(figures), tuple(differences))
@@ -130,11 +150,16 @@ def _difference(
     *,
     values: Mapping[tuple[str, str], float],
     draws: Mapping[Any, Any],
+    wilsons: Mapping[Any, Any],
     seed: int,
 ) -> GroupDifference | None:
     chance = widest_of(column, metric(name), groups, values=values, draws=draws, seed=seed)
     if chance is None:
         return None
     high, low = (pick(groups, key=lambda g: values[(g, name)]) for pick in (max, min))
-    interval = bounds(draws[(high, name)] - draws[(low, name)], alpha=ALPHA)
+    ends = [(values[(g, name)], wilsons.get((g, name))) for g in (high, low)]
+    if any(interval is not None and value in (0.0, 1.0) for value, interval in ends):
+        interval: tuple[float, float] | None = newcombe(*ends)
+    else:
+        interval = bounds(draws[(high, name)] - draws[(low, name)], alpha=ALPHA)
     return GroupDifference(column, name, high, low, chance.observed, interval, chance.expected_by_chance)

@@ -5,7 +5,7 @@ It checks itself when it is made, so a wrong declaration never reaches a trainin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -64,6 +64,18 @@ class FeatureSet:
     features: tuple[str, ...]
     note: str
     parent: str = ""
+
+    @staticmethod
+    def grown(entered: Iterable[tuple[str, str]], notes: Mapping[str, str]) -> tuple[FeatureSet, ...]:
+        """A set for every version of `notes`, oldest first, each with all features `(name, version)` that entered with
+        it or before. Their order in `notes` counts, not that of their names: v10.0 may come after v2.0."""
+        order, features = list(notes), list(entered)
+        return tuple(
+            FeatureSet(
+                version, tuple(name for name, e in features if order.index(e) <= i), note, order[i - 1] if i else ""
+            )
+            for i, (version, note) in enumerate(notes.items())
+        )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 Intervals are percentile bounds of a cluster bootstrap (rows of one cluster rise and fall together), moved so that the
 draws' median is the figure: a figure that chance alone pushes away from 0, such as a calibration error or a gap between
 groups, is pushed once more by every resample, and its plain percentiles may lie beside it. What pushed the figure
-itself they do not take back.
+itself they do not take back. A gap between groups is never below 0, nor is its interval. A share of 0 or 1 is the same in
+every resample, and has Wilson's interval.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Interval = tuple[float, float]
 LEVEL = 0.95
 RESAMPLES = 600
 # A ranking costs a pass over all rows for each resample: no more rows than these in all, nor fewer resamples.
-RANKED_ROWS, RANKED_RESAMPLES = 10_000_000, 300
+RANKED_ROWS, RANKED_RESAMPLES = 5_000_000, 300
 WHOLE_RESAMPLES = 100  # where a metric must be computed on the resampled rows themselves
 FEW_CLUSTERS = 30
 
@@ -207,7 +208,8 @@ def with_intervals(card: Scorecard, scored: Scored, *, primary: str, seed: int, 
             figures[(value, primary)] = card.segments[value][primary]
     resamples = _affordable({ask.metric.form for ask in asks}, len(scored))
     draws = draw(cells, clusters=count, resamples=resamples, seed=seed)
-    found = {key: about(figure, draws[key]) for key, figure in figures.items()}
+    asked = {ask.key: ask for cell in cells for ask in cell.asks}
+    found = {key: _possible(asked[key], figure, about(figure, draws[key])) for key, figure in figures.items()}
     made = Intervals(
         LEVEL,
         resamples,
@@ -217,6 +219,19 @@ def with_intervals(card: Scorecard, scored: Scored, *, primary: str, seed: int, 
         {place: ends for (place, _), ends in found.items() if place and ends is not None},
     )
     return replace(card, intervals=made)
+
+
+def _possible(ask: Ask, figure: float, ends: Interval | None) -> Interval | None:
+    from ds_workflow.domain.shares import share  # it stands on the confusion matrix, which few need
+
+    if ends is None:
+        return None
+    if ask.metric.compares:
+        return max(0.0, ends[0]), ends[1]
+    if figure in (0.0, 1.0) and ask.metric.unit == "share":
+        counted = share(ask.metric.name, ask.scored)
+        return counted.interval if counted is not None else ends
+    return ends
 
 
 def _affordable(forms: set[str], rows: int) -> int:

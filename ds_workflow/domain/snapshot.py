@@ -160,8 +160,7 @@ def holdout_mask(problem: Problem, rows: pd.DataFrame) -> NDArray[np.bool_]:
     elif problem.split.method == "ordered":
         mask = _last(problem, problem.split.by, rows[problem.split.by].to_numpy(dtype=np.float64), "numbers")
     elif problem.split.method == "last_month":
-        month = rows[problem.time_column].to_numpy(dtype="datetime64[M]")
-        mask = month == month.max()  # a row without a day would make the maximum NaT, and the mask empty
+        mask = _last_month(problem, rows[problem.time_column].to_numpy(dtype="datetime64[D]"))
     else:
         day = rows[problem.time_column].to_numpy(dtype="datetime64[D]")
         mask = _last(problem, problem.time_column, day, "days")
@@ -184,6 +183,21 @@ def _last(problem: Problem, column: str, at: NDArray[Any], what: str) -> NDArray
         )
     first = places[1:][np.abs(share[1:] - problem.split.holdout_share).argmin()]
     return np.asarray(at >= first, dtype=np.bool_)
+
+
+def _last_month(problem: Problem, day: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """The rows of the newest calendar month; InvalidInput, with the number of rows that would do, when that is all."""
+    month = day.astype("datetime64[M]")
+    mask = month == month.max()  # a row without a day would make the maximum NaT, and the mask empty
+    if mask.all():
+        of_day = len(day) / len(np.unique(day))
+        enough = of_day * ((day.max() - month.max().astype("datetime64[D]")).astype(int) + 1)
+        raise InvalidInput(
+            f"All {len(day):,} rows of {problem.name} lie in {month.max()}, and the last month is the holdout: nothing "
+            "is left to train on.",
+            hint=f"Give a longer file or a greater --rows: at {of_day:,.0f} rows a day, {enough:,.0f} fill that month.",
+        )
+    return np.asarray(mask, dtype=np.bool_)
 
 
 def stratified_holdout(names: pd.Series[Any], target: NDArray[np.float64], share: float) -> NDArray[np.bool_]:

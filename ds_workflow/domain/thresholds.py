@@ -1,7 +1,8 @@
 """Where to draw the line: what a threshold on the probability of class 1 flags, finds, and costs.
 
 A row is flagged when its probability reaches the threshold. Costs are those that the problem declares (`Costs`), per
-row of the population where rows have weights. Intervals: percentile cluster bootstrap at 95 %.
+row of the population where rows have weights. Intervals at 95 %: percentile cluster bootstrap; of a share that is 0 or
+1 on these rows, which no resample can move, Wilson's instead, on the number of clusters that it is seen in.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ds_workflow.domain.calibration import wilson
 from ds_workflow.domain.classification import ranking, running
 from ds_workflow.domain.costs import Costs
 from ds_workflow.domain.resample import Ask, Cell, bounds, codes, draw
@@ -140,6 +143,10 @@ def _table(
     for t in sorted(merged):
         v = values[t]
         interval = {name: bounds(drawn[(t, name)], alpha=ALPHA) for name in ("precision", "recall", "cost")}
+        seen = {"precision": scored.prediction >= t, "recall": scored.truth == 1}
+        for name, among in seen.items():
+            if v[name] in (0.0, 1.0):
+                interval[name] = wilson(v[name], _effective(scored, coded, among))
         known = np.isfinite(v["precision"])
         found.append(
             Tradeoff(
@@ -156,6 +163,13 @@ def _table(
             )
         )
     return tuple(found)
+
+
+def _effective(scored: Scored, clusters: NDArray[np.int64], among: NDArray[np.bool_]) -> float:
+    """Rows `among` which a share of 0 or 1 is seen, as equally heavy and unlike ones: Kish's effective number of the
+    clusters' weights, since rows of one cluster may all be alike (L. Kish 1965, Survey Sampling)."""
+    weight = np.bincount(clusters[among], weights=scored.weights[among])
+    return float(weight.sum() ** 2 / (weight**2).sum())
 
 
 def _figures(threshold: float, costs: Costs) -> tuple[Metric, ...]:

@@ -12,6 +12,7 @@ from ds_workflow.reports.charts_bars import Bar, BarGroup, grouped_bars, horizon
 from ds_workflow.reports.charts_curves import BandPoint, band_curve
 from ds_workflow.reports.charts_forest import STATUS_MARKS, ForestRow, Line, coverage_chart, forest_plot
 from ds_workflow.reports.charts_lines import Month, reliability_curve, residual_series, sparkline
+from ds_workflow.reports.charts_spread import SpreadRow, spread_bars
 from ds_workflow.reports.svg import CHART_CSS
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ForestRow",
     "Line",
     "Month",
+    "SpreadRow",
     "band_curve",
     "coverage_chart",
     "forest_plot",
@@ -31,4 +33,5 @@ __all__ = [
     "reliability_curve",
     "residual_series",
     "sparkline",
+    "spread_bars",
 ]

@@ -103,7 +103,7 @@ def markdown(problem: Problem) -> str:
                 md(values(c)),
                 "yes" if c.nullable else "no",
                 role(problem, c),
-                md(c.description) + (f" Example: {code(c.example)}" if c.example is not None else ""),
+                md(c.description) + (f"; for example {code(c.example)}" if c.example is not None else ""),
             ]
             for c in problem.columns
         ],

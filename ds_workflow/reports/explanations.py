@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ds_workflow.domain.explanations import Case, Curve, Explanations
-from ds_workflow.reports.charts import BandPoint, ForestRow, band_curve, forest_plot
+from ds_workflow.domain.explanations import QUANTILES, Case, Curve, Explanations
+from ds_workflow.reports.charts import BandPoint, SpreadRow, band_curve, spread_bars
 from ds_workflow.reports.run_card import SLIM, WIDE
 from ds_workflow.reports.tables import code, md, md_table, measure, number
 
 _TOLD = 4
+_MEAN = "mean answer"
+_SPREAD = f"{100 * QUANTILES[0]:.0f} to {100 * QUANTILES[-1]:.0f} % of rows"
 _WORDS = {"worst": "answered worst", "typical": "typical", "best": "answered best"}
 
 
@@ -31,9 +33,9 @@ def markdown(found: Explanations, *, unit: str) -> str:
         names = ", ".join(code(c.feature) for c in found.curves)
         out.append(
             f"Partial dependence of {names}: the mean answer of {found.curves[0].rows} rows when the feature is set to "
-            "one value in all of them; the band holds the middle 80 % of the rows' own curves, each moved to the mean "
-            "level, so it is narrow where the feature does the same to every row. Rows get values that they may never "
-            "have together with the rest: the shape is the model's, not the world's."
+            f"one value in all of them. The band or bar ({_SPREAD}) holds the middle of the rows' own answers there: "
+            "it tells how far rows lie apart by all that differs besides, not how sure the mean is. Rows get values that "
+            "they may never have together with the rest: the shape is the model's, not the world's."
         )
         rows = [[code(c.feature), *_ends(c, unit)] for c in found.curves]
         out += [
@@ -73,11 +75,13 @@ def charts(found: Explanations, *, unit: str, units: Mapping[str, str]) -> tuple
 
 def _chart(curve: Curve, title: str, unit: str, along: str, width: int) -> str:
     if curve.kind == "category":
-        rows = [ForestRow(_value(p.value), p.mean, (p.quantiles[0], p.quantiles[2])) for p in curve.points]
-        return forest_plot(rows, title=title, unit=unit, difference=False, width=width, styled=False)
+        rows = [SpreadRow(_value(p.value), p.mean, p.quantiles[0], p.quantiles[2]) for p in curve.points]
+        return spread_bars(rows, title=title, figure=_MEAN, spread=_SPREAD, unit=unit, width=width, styled=False)
     points = [
         BandPoint(p.value if isinstance(p.value, float) else None, p.mean, p.quantiles[0], p.quantiles[2])
         for p in curve.points
     ]
     caption = f"{curve.feature}, {along}" if along else curve.feature
-    return band_curve(points, title=title, unit=unit, caption=caption, width=width, styled=False)
+    return band_curve(
+        points, title=title, figure=_MEAN, spread=_SPREAD, unit=unit, caption=caption, width=width, styled=False
+    )

@@ -25,18 +25,20 @@ def section(content: Mapping[str, Any], *, units: Mapping[str, str], cluster: st
         _of_intervals(content, level, cluster),
         "",
     ]
+    weighted = content.get("weighted", False)  # then there is no interval of independent rows
     rows = [
         [
             md(t["term"]),
             md(_step(t, units)),
             number(t["ratio"], digits=3) if t["ratio"] is not None else "none",
             md(span(t["interval"])) if t["interval"] else md(t["note"]),
-            md(span(t["wald"])) if t["wald"] else "",
+            *([] if weighted else [md(span(t["wald"])) if t["wald"] else ""]),
             number(t["penalised"], digits=3) if t["penalised"] is not None else "",
         ]
         for t in content["terms"]
     ]
-    heads = ["term", "one step", "odds ratio", f"{level} interval", "if rows were independent", "in the model"]
+    wald = [] if weighted else ["if rows were independent"]
+    heads = ["term", "one step", "odds ratio", f"{level} interval", *wald, "in the model"]
     return "\n".join([*out, *md_table(heads, rows, align="llrrrr")]) + "\n"
 
 
@@ -66,6 +68,14 @@ def _step(term: Mapping[str, Any], units: Mapping[str, str]) -> str:
 
 def _of_intervals(content: Mapping[str, Any], level: str, cluster: str) -> str:
     n, name = content["clusters"], md(cluster)
+    few = f" With fewer than {FEW_CLUSTERS} clusters it is itself somewhat too short." if 0 < n < FEW_CLUSTERS else ""
+    if content.get("weighted", False):
+        return (
+            "Rows weigh as in training, by how many rows of the population each stands for. Such sampling weights make "
+            f"the fit a pseudo-likelihood, so the {level} interval is a sandwich of weighted scores (CR1, rows of one "
+            f"{name} may be alike, Student's t with {count(n - 1)} degrees of freedom). One that takes rows for "
+            f"independent facts would have no meaning and is not given.{few}"
+        )
     if not n:
         return f"The {level} intervals are Wald's and take every row for a fact of its own."
     if n == content["rows"]:
@@ -75,8 +85,7 @@ def _of_intervals(content: Mapping[str, Any], level: str, cluster: str) -> str:
         f"{count(n - 1)} degrees of freedom); the one beside it takes every row for a fact of its own and is too short "
         "where they are."
     )
-    few = f" With fewer than {FEW_CLUSTERS} clusters the first is itself somewhat too short."
-    return said + (few if n < FEW_CLUSTERS else "")
+    return said + few.replace(" it ", " the first ")
 
 
 def unmeasured(reason: str) -> str:

@@ -77,7 +77,8 @@ margin:.9rem 0 0;max-width:none}}
 table{{border-collapse:collapse;width:100%;font-size:.9rem;margin:.7rem 0 .2rem}}
 th{{text-align:left;font-weight:600;color:var(--soft);font-size:.8rem;vertical-align:bottom}}
 th,td{{padding:.45rem .7rem .45rem 0;border-bottom:1px solid var(--line)}}td{{vertical-align:top;
-overflow-wrap:anywhere}}
+overflow-wrap:break-word}}td span,td .digest{{overflow-wrap:anywhere}}
+.scroll{{overflow-x:auto}}.scroll>table:not(.cards) td{{max-width:26rem}}
 tr:last-child td{{border-bottom:0}}.r{{text-align:right;overflow-wrap:normal}}td.r{{white-space:nowrap}}
 th:last-child,td:last-child{{padding-right:0}}
 td .soft{{display:block;font-size:.85rem}}
@@ -98,13 +99,15 @@ td .pill{{justify-self:start}}.tile b{{font-size:1.25rem}}
 table.cards thead{{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}
 table.cards tr{{display:block;padding:.7rem 0;border-bottom:1px solid var(--line)}}
 table.cards tr:last-child{{border-bottom:0}}
-table.cards td{{display:grid;grid-template-columns:6.6rem 1fr;gap:.6rem;border:0;padding:.12rem 0;text-align:left;
-white-space:normal}}
+table.cards td{{display:grid;grid-template-columns:6.6rem minmax(0,1fr);gap:.6rem;border:0;padding:.12rem 0;
+text-align:left;white-space:normal;overflow-wrap:anywhere}}
+.scroll>table:not(.cards){{width:max-content;min-width:100%}}.scroll>table:not(.cards) td{{max-width:16rem}}
 table.cards td::before{{content:attr(data-label);color:var(--soft);font-size:.82rem}}
 table.cards td.lead{{display:block;font-weight:600}}table.cards td.lead::before,table.cards td:empty{{display:none}}
 table.cards td.lead .soft{{font-weight:400}}
 }}
-@media print{{:root{{{_VARIABLES_LIGHT}}}body{{background:#fff;font-size:10.5pt}}main{{max-width:none;padding:0}}
+@media print{{
+.scroll{{overflow:visible}}:root{{{_VARIABLES_LIGHT}}}body{{background:#fff;font-size:10.5pt}}main{{max-width:none;padding:0}}
 section,.head{{border-radius:0;border-width:0 0 1px;padding:.7rem 0;margin:0}}.head{{border-top-width:5px}}
 table{{font-size:8.5pt}}.digest{{font-size:6.3pt}}.tiles{{grid-template-columns:repeat(4,1fr)}}
 figure,tr,.tile,.stamp{{break-inside:avoid}}h2,h3,figcaption{{break-after:avoid}}
@@ -138,7 +141,8 @@ def tone(status: str) -> str:
 def table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], *, align: str = "", lead: int = 0, caption: str = ""
 ) -> str:
-    """A table of HTML cells that turns into cards on a phone; column `lead` heads each card."""
+    """A table of HTML cells in a box that scrolls where it is too wide; on a phone its rows turn into cards, each
+    headed by column `lead`."""
     lined = align.ljust(len(heads), "l")[: len(heads)]
     right = ['class="r"' if a == "r" else "" for a in lined]
 
@@ -149,7 +153,8 @@ def table(
     head = "".join(f'<th scope="col"{" " + c if c else ""}>{esc(h)}</th>' for h, c in zip(heads, right, strict=True))
     body = "\n".join(f"<tr>{''.join(cell(k, c) for k, c in enumerate(row))}</tr>" for row in rows)
     named = f' aria-label="{esc(caption)}"' if caption else ""
-    return f'<table class="cards"{named}>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+    made = f'<table class="cards"{named}>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+    return f'<div class="scroll" tabindex="0">{made}</div>'
 
 
 def section(title: str, *parts: str, id: str = "") -> str:

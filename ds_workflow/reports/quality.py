@@ -19,12 +19,15 @@ def _share(part: int, whole: int) -> str:
 
 
 def text(report: Mapping[str, Any]) -> str:
-    """What `data-snapshot` answers, for a terminal: problem, dataset_version, digest, rows, from, to, and the dropped
-    rows by reason."""
+    """What `data-snapshot` answers, for a terminal: problem, dataset_version, digest, rows, from, to, holdout (its
+    digest, and `words` that say how it was cut), and the dropped rows by reason."""
     read, dropped = _drops(report)
     kept = f"{count(report['rows'])} rows of {count(read)} read"
     out = [plain(f"{report.get('dataset_version')} ({report.get('problem')}): {kept}")]
-    out += [plain(f"{report.get('from')} to {report.get('to')}, digest {report.get('digest')}")]
+    held = report["holdout"]
+    span = f"{report['from']} to {report['to']}" if report.get("from") else "no dates"
+    out += [plain(f"{span}, digest {report.get('digest')}")]
+    out += [plain(f"{held['words']}, digest {held['digest']}")]
     if dropped:
         out += [
             "",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ds_workflow.domain.metrics import METRICS
 from ds_workflow.domain.problem import Problem, Split
 from ds_workflow.domain.scorecard import Scorecard
 from ds_workflow.domain.snapshot import dates, held_out
@@ -119,7 +120,7 @@ def of(
         features=problem.feature_set(lineage.feature_set_version).features,
         params=params,
         metrics={name: card.overall.get(name) for name in dict.fromkeys([*problem.metrics, *card.overall])},
-        segments={s: {k: v for k, v in f.items() if k != "rows"} for s, f in card.segments.items()},
+        segments={s: _of_parts(f) for s, f in card.segments.items()},
         segment_rows={s: int(f["rows"]) for s, f in card.segments.items() if "rows" in f},
         importances=importances,
         importance_kind=importance_kind,
@@ -133,6 +134,12 @@ def of(
         segment_intervals=card.intervals.segments if card.intervals else {},
         interval_words=card.intervals.words if card.intervals else "",
     )
+
+
+def _of_parts(figures: Mapping[str, float]) -> dict[str, float]:
+    """A segment's figures but its rows and those that compare groups: within a segment a gap is mostly chance, and has
+    no interval to tell by."""
+    return {k: v for k, v in figures.items() if k != "rows" and not (k in METRICS and METRICS[k].compares)}
 
 
 def documents(card: RunCard) -> dict[str, str]:
@@ -158,7 +165,8 @@ def summary(
         ends = [metric_text(n, made.overall[n][end]) if made and n in made.overall else "" for n in names]
         table_rows.append([f"  {word}", "", *ends])
     table_rows += [
-        [s, count(f.get("rows")), *(metric_text(n, f.get(n)) for n in names)] for s, f in card.segments.items()
+        [s, count(f.get("rows")), *(metric_text(n, f[n]) if n in f else "" for n in names)]
+        for s, f in ((s, {**_of_parts(figures), "rows": figures.get("rows")}) for s, figures in card.segments.items())
     ]
     used = ", ".join(f"{count(n)} {name}" for name, n in rows.items())
     out = [
@@ -270,8 +278,9 @@ def html(card: RunCard) -> str:
     ]
     tiles = "".join(_tile(card, n, v) for n, v in list(card.metrics.items())[:8])
     words = f'<p class="soft small">{esc(card.interval_words)}</p>' if card.interval_words else ""
+    eyebrow = f"Run card · {esc(card.run_id)}" if card.run_id else "Run card"
     body = [
-        f'<div class="head wait"><div class="eyebrow">Run card{f' · {esc(card.run_id)}' if card.run_id else ''}</div><h1>{esc(card.title)}</h1>'
+        f'<div class="head wait"><div class="eyebrow">{eyebrow}</div><h1>{esc(card.title)}</h1>'
         f'<div class="tiles">{tiles}</div>{words}</div>',
         section("What was run", _pairs({**card.facts, "seconds": card.seconds})),
         section("Data", _pairs(card.data)),
@@ -302,7 +311,7 @@ def _tile(card: RunCard, name: str, value: float | None) -> str:
 def _annex(annex: Annex) -> str:
     charts = (figure(title, "", wide, slim) for title, wide, slim in annex.charts)
     stored = f"<p>Stored with the run: {', '.join(f'<code>{esc(name)}</code>' for name in sorted(annex.files))}.</p>"
-    return section(annex.title, *charts, markup.html(annex.markdown), stored if annex.files else "")
+    return section(annex.title, *charts, markup.boxed(annex.markdown), stored if annex.files else "")
 
 
 def _segment_charts(card: RunCard, heads: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ answers show about probabilities and costs is applied to the model of all rows. 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -216,31 +216,67 @@ def _errors(p: Floats, target: Floats, weight: Floats) -> dict[str, float]:
     return {name: float(np.average(v, weights=weight)) for name, v in (("log_loss", surprise), ("brier", squared))}
 
 
-def adjusted(
-    problem: Problem, options: StrategyOptions, features: tuple[str, ...], *, name: str, balance: str, calibrate: str
-) -> AdjustedClassifier:
-    """The unfitted estimator of the strategy `name`. Raises InvalidInput on another task than binary and on a router's
-    options, LeakageRefused on a feature cut from the target."""
-    if options.router_mode or options.min_segment_rows is not None:
-        raise InvalidInput(
-            f"--router-mode and --min-segment-rows have no meaning for the strategy '{name}', which has no routes.",
-            hint="Leave them out.",
+class Build(Protocol):
+    """How a strategy makes its unfitted estimator."""
+
+    def __call__(
+        self, problem: Problem, options: StrategyOptions, features: tuple[str, ...], /
+    ) -> AdjustedClassifier: ...
+
+
+class Tune(Protocol):
+    """How a strategy searches hyperparameters."""
+
+    def __call__(
+        self,
+        problem: Problem,
+        options: StrategyOptions,
+        features: tuple[str, ...],
+        X: pd.DataFrame,
+        y: Any,
+        /,
+        *,
+        trials: int,
+        say: Callable[[str], None],
+    ) -> dict[str, Any]: ...
+
+
+def strategy(name: str, *, balance: str, calibrate: str) -> tuple[Build, Tune]:
+    """`build` and `tune` of the strategy `name`, for its module to offer.
+
+    `build` raises InvalidInput on another task than binary and on a router's options, LeakageRefused on a feature cut
+    from the target. `tune` searches as for the strategy 'global': the search neither balances nor calibrates.
+    """
+
+    def build(problem: Problem, options: StrategyOptions, features: tuple[str, ...]) -> AdjustedClassifier:
+        if options.router_mode or options.min_segment_rows is not None:
+            raise InvalidInput(
+                f"--router-mode and --min-segment-rows have no meaning for the strategy '{name}', which has no routes.",
+                hint="Leave them out.",
+            )
+        for_binary(problem, features)
+        settings_of(options.params)
+        return AdjustedClassifier(
+            features,
+            balance=balance,
+            calibrate=calibrate,
+            costs=problem.costs,
+            params=dict(options.params),
+            seed=options.seed,
         )
-    for_binary(problem, features)
-    settings_of(options.params)
-    return AdjustedClassifier(
-        features,
-        balance=balance,
-        calibrate=calibrate,
-        costs=problem.costs,
-        params=dict(options.params),
-        seed=options.seed,
-    )
 
+    def tune(
+        problem: Problem,
+        options: StrategyOptions,
+        features: tuple[str, ...],
+        X: pd.DataFrame,
+        y: Any,
+        *,
+        trials: int,
+        say: Callable[[str], None],
+    ) -> dict[str, Any]:
+        made = build(problem, options, features)
+        plain = BoostedClassifier(made.features, params=made.params, seed=made.seed)
+        return search_classes(plain, X, y, trials=trials, seed=options.seed, say=say)
 
-def searched(
-    estimator: AdjustedClassifier, X: pd.DataFrame, y: Any, *, trials: int, seed: int, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Hyperparameters of the booster inside, see `search_classes`."""
-    plain = BoostedClassifier(estimator.features, params=estimator.params, seed=estimator.seed)
-    return search_classes(plain, X, y, trials=trials, seed=seed, say=say)
+    return build, tune

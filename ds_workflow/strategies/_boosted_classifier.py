@@ -210,10 +210,10 @@ def probability(odds: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -_SUREST, _SUREST))), dtype=np.float64)
 
 
-def log_loss(target: Floats, probability: Floats) -> float:
-    """Mean negative log-likelihood."""
+def log_loss(target: Floats, probability: Floats, weight: Floats | None = None) -> float:
+    """Mean negative log-likelihood, weighted where weights are given."""
     p = np.clip(probability, 1e-15, 1 - 1e-15)
-    return float(-np.mean(np.where(target == 1, np.log(p), np.log1p(-p))))
+    return float(-np.average(np.where(target == 1, np.log(p), np.log1p(-p)), weights=weight))
 
 
 def classifier(problem: Problem, options: StrategyOptions, features: tuple[str, ...]) -> BoostedClassifier:
@@ -233,16 +233,26 @@ def for_binary(problem: Problem, features: tuple[str, ...]) -> None:
 
 
 def search_classes(
-    estimator: BoostedClassifier, X: pd.DataFrame, y: Any, *, trials: int, seed: int, say: Callable[[str], None]
+    estimator: BoostedClassifier,
+    X: pd.DataFrame,
+    y: Any,
+    *,
+    trials: int,
+    seed: int,
+    say: Callable[[str], None],
+    sample_weight: Any = None,
 ) -> dict[str, Any]:
-    """The best of `trials` settings by the log loss on the last 15 % of the rows, starting from DEFAULTS."""
-    target = classes(y, len(X))
+    """The best of `trials` settings by the log loss on the last 15 % of the rows, starting from DEFAULTS.
+
+    Weights (n,), default 1, count in learning and in judging: it is the weighted rows that the model is to fit."""
+    target, weight = classes(y, len(X)), weights_of(sample_weight, len(X))
     cut = last_rows(len(X))
 
     def error(trial: Any) -> float:
         params = {**(estimator.params or {}), **_suggest(trial)}
         draft = BoostedClassifier(**{**estimator.get_params(deep=False), "params": params})
-        return log_loss(target[cut:], draft.fit(X.iloc[:cut], target[:cut]).predict(X.iloc[cut:]))
+        draft.fit(X.iloc[:cut], target[:cut], sample_weight=weight[:cut])
+        return log_loss(target[cut:], draft.predict(X.iloc[cut:]), weight[cut:])
 
     first = {name: DEFAULTS[name] for name in _NAMES}
     best = study(error, first=first, trials=trials, seed=seed, say=say, what="log loss")

@@ -98,19 +98,24 @@ class LogisticClassifier(BaseEstimator):  # type: ignore[misc]
         values = self._by_feature((self.design_.transform(X) - self.centre_) * self.coefficients_)
         return pd.DataFrame(values, columns=list(self.features), index=X.index)
 
-    def odds_ratios(self, X: pd.DataFrame, y: Any, *, clusters: Any = None, coverage: float = 0.95) -> OddsRatios:
+    def odds_ratios(
+        self, X: pd.DataFrame, y: Any, *, clusters: Any = None, weights: Any = None, coverage: float = 0.95
+    ) -> OddsRatios:
         """The ratio of every term of the design, fitted without a penalty on features X (n) and classes y (n,).
 
-        X and y are the rows that this model was fitted on; all weigh alike. Rows with one value of `clusters` (n,) may
-        be alike. One step of a number is one standard deviation; one of a category is from its most frequent level to
-        the term's. Raises InvalidInput as `domain.odds` does.
+        X, y and the sampling `weights` (n,), default 1, are those that this model was fitted on. Rows with one value of
+        `clusters` (n,) may be alike. One step of a number is one standard deviation; one of a category is from its most
+        frequent level to the term's. Raises InvalidInput as `domain.odds` does.
         """
         check_is_fitted(self, "coefficients_")
         require(X, self.features)
         terms = [Term(t["term"], t["feature"], t["per"]) for t in self.design_.terms]
         labels = None if clusters is None else np.asarray(clusters)
         target = classes(y, len(X))
-        found = odds_ratios(self.design_.transform(X), target, terms=terms, clusters=labels, coverage=coverage)
+        weight = None if weights is None else weights_of(weights, len(X))
+        found = odds_ratios(
+            self.design_.transform(X), target, terms=terms, clusters=labels, weights=weight, coverage=coverage
+        )
         shrunk = np.exp(self.coefficients_)
         return replace(
             found, terms=tuple(replace(t, penalised=float(r)) for t, r in zip(found.terms, shrunk, strict=True))

@@ -37,8 +37,11 @@ def build(problem: Problem, options: StrategyOptions, features: tuple[str, ...])
     return made
 
 
-def weights(problem: Problem, rows: pd.DataFrame, y: Any) -> NDArray[np.float64]:
-    """The weight of every cleaned training row, shape (n,): mean 1 up to the cap, group and class independent."""
+def weights(
+    problem: Problem, rows: pd.DataFrame, y: Any, *, X: pd.DataFrame | None = None, estimator: Any = None
+) -> NDArray[np.float64]:
+    """The weight of every cleaned training row, shape (n,): mean 1 up to the cap, group and class independent. Features
+    and estimator don't matter to it."""
     target = classes(y, len(rows))
     names = rows[list(problem.groups)].astype(str)
     group = pd.factorize(names.iloc[:, 0].str.cat([names[c] for c in names.columns[1:]], sep="|"))[0]
@@ -58,6 +61,9 @@ def tune(
     *,
     trials: int,
     say: Callable[[str], None],
+    sample_weight: Any = None,
 ) -> dict[str, Any]:
-    """As for the strategy 'global': the search itself does not weigh."""
-    return search_classes(build(problem, options, features), X, y, trials=trials, seed=options.seed, say=say)
+    """As for the strategy 'global', on rows weighted by `sample_weight`: the model that is wanted is one of those."""
+    return search_classes(
+        build(problem, options, features), X, y, trials=trials, seed=options.seed, say=say, sample_weight=sample_weight
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ds_workflow.adapters import policies, probes, snapshots
 from ds_workflow.errors import InvalidInput, WorkflowError
 from ds_workflow.reports import tables
+from ds_workflow.use_cases import steps
 from registry.errors import RegistryError
 from registry.records import utc_text
 
@@ -103,7 +104,7 @@ def _champion(work: Workspace) -> tuple[ModelVersion | None, Check]:
         return None, Check("custody", "unknown", str(error), error.hint)
     if custody.status == "none":
         return None, Check(
-            "custody", "warn", "no champion yet", "Appoint the first champion: ds-workflow bootstrap-champion"
+            "custody", "warn", "no champion yet", f"Appoint the first champion: {steps.to_appoint(work)}"
         )
     level: Level = {"in_custody": "healthy", "drifted": "critical"}.get(custody.status, "unknown")  # type: ignore[assignment]
     said = f"champion v{champion.version}: {custody.detail or custody.status}" if champion else custody.detail

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import datasets, snapshots
+from ds_workflow.domain.snapshot import held_out
 from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import quality, tables
 from registry.records import SnapshotRecord
@@ -24,6 +25,7 @@ class Frozen:
 
     record: SnapshotRecord
     folder: Path | None = None
+    held_out: str = ""  # how many rows, and by what, in words
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `data-snapshot --json`."""
@@ -37,7 +39,12 @@ class Frozen:
             "from": r.first,
             "to": r.last,
             "dropped": dict(r.dropped),
-            "holdout": {"digest": r.holdout_digest, "rows": r.holdout_rows, "from": r.holdout_from},
+            "holdout": {
+                "digest": r.holdout_digest,
+                "rows": r.holdout_rows,
+                "from": r.holdout_from,
+                "words": self.held_out,
+            },
             "source": r.source,
             "licence": r.licence,
             "created_at": r.created_at,
@@ -83,19 +90,25 @@ def snapshot(
         say=work.say,
     )
     work.registry.record_snapshot(record)
-    return Frozen(record, store.folder(work.problem.name, dataset_version))
+    words = held_out(work.problem, record, store.split(work.problem, dataset_version))
+    return Frozen(record, store.folder(work.problem.name, dataset_version), words)
 
 
 def listed(work: Workspace) -> list[Frozen]:
     """The snapshots of the workspace's problem, oldest first."""
-    return [Frozen(record) for record in snapshots.SnapshotStore(work.settings.data).listed(work.problem.name)]
+    store = snapshots.SnapshotStore(work.settings.data)
+    split = {r.dataset_version: store.split(work.problem, r.dataset_version) for r in store.listed(work.problem.name)}
+    return [
+        Frozen(record, held_out=held_out(work.problem, record, split[record.dataset_version]))
+        for record in store.listed(work.problem.name)
+    ]
 
 
 def table(found: Sequence[Frozen]) -> str:
     """For the terminal."""
     if not found:
         return "No snapshots yet. Freeze one: ds-workflow data-snapshot --dataset-version sim-v1 --simulate"
-    head = ["dataset version", "rows", "from", "to", "holdout rows", "holdout from", "digest", "source"]
+    head = ["dataset version", "rows", "from", "to", "held out", "from", "digest", "holdout digest", "source"]
     body = [
         [
             f.record.dataset_version,
@@ -105,11 +118,12 @@ def table(found: Sequence[Frozen]) -> str:
             f"{f.record.holdout_rows:,}",
             f.record.holdout_from[:10],
             f.record.digest[:12],
+            f.record.holdout_digest[:12],
             f.record.source,
         ]
         for f in found
     ]
-    return "\n".join(tables.text_table(head, body, align="lrllrlll"))
+    return "\n".join(tables.text_table(head, body, align="lrllrllll"))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ds_workflow.reports import markup
+from ds_workflow.settings import CHECKOUT
 from registry.errors import NotFound
 
 if TYPE_CHECKING:
@@ -18,13 +19,15 @@ _LARGEST = 5_000_000  # bytes that a page shows
 
 @dataclass(frozen=True)
 class Kind:
-    """One shelf: where its documents lie below the workspace, what they are, and how to make one."""
+    """One shelf: where its documents lie below the workspace, what they are, and how to make one. Those of a `shipped`
+    shelf come with the checkout too; the workspace's own of the same name wins."""
 
     name: str
     title: str
     folder: str
     what: str
     command: str
+    shipped: bool = False
 
 
 KINDS = (
@@ -33,8 +36,9 @@ KINDS = (
     Kind("releases", "Release checks", "reports/releases", "Five gates before a release.", "release-check"),
     Kind("validation", "Validation", "docs/validation", "What an independent reader checks.", ""),
     Kind("monitoring", "Monitoring", "docs/monitoring", "What is watched, and what was seen.", ""),
-    Kind("change", "Change process", "docs", "How a change becomes a champion.", ""),
-    Kind("decisions", "Decisions on the software", "docs/decisions", "Why it is built as it is.", ""),
+    Kind("change", "Change process", "docs", "How a change becomes a champion.", "", shipped=True),
+    Kind("dictionary", "Data dictionaries", "docs/data_dictionary", "What each column means.", "data-dictionary", True),
+    Kind("decisions", "Decisions on the software", "docs/decisions", "Why it is built as it is.", "", shipped=True),
 )
 
 
@@ -76,16 +80,25 @@ def html(text: str) -> str:
 
 
 def _documents(work: Workspace, kind: Kind) -> list[Document]:
-    folder = work.settings.root / kind.folder
-    if not folder.is_dir():
-        return []
-    found = []
-    for path in sorted(folder.iterdir(), reverse=True):
-        inside = path.resolve().is_relative_to(folder.resolve())
-        if path.suffix in SUFFIXES and path.is_file() and inside and path.stat().st_size <= _LARGEST:
-            found.append(Document(kind.name, path.name, _title(path), path))
+    shipped = _files(CHECKOUT / kind.folder) if kind.shipped else {}
+    files = {**shipped, **_files(work.settings.root / kind.folder)}
+    found = [Document(kind.name, name, _title(files[name]), files[name]) for name in sorted(files, reverse=True)]
     pictured = {d.path.stem for d in found if d.path.suffix == ".html"}  # the same in words only is not listed twice
     return [d for d in found if d.path.suffix == ".html" or d.path.stem not in pictured]
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """The documents of a folder by name; links that lead out of it are none of them."""
+    if not folder.is_dir():
+        return {}
+    return {
+        path.name: path
+        for path in folder.iterdir()
+        if path.suffix in SUFFIXES
+        and path.is_file()
+        and path.resolve().is_relative_to(folder.resolve())
+        and path.stat().st_size <= _LARGEST
+    }
 
 
 def _title(path: Path) -> str:

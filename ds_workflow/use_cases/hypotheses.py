@@ -145,7 +145,8 @@ class Row:
 
 
 def listed(work: Workspace, *, write: bool = False) -> list[Row]:
-    """All hypotheses of the workspace, and those that ship with the checkout; `write` brings the backlog page up to date."""
+    """All hypotheses of the workspace and those that ship with the checkout; `write` brings the backlog page up to
+    date."""
     store = hypotheses.of(work.settings)
     found = store.list()
     if write:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ds_workflow.adapters.incidents import Incidents
 from ds_workflow.errors import WorkflowError
+from ds_workflow.use_cases import steps
 from registry.errors import RegistryError
 from registry.records import utc_text
 
@@ -104,16 +105,9 @@ def _next(work: Workspace, status: Status, live: list[Proposal]) -> tuple[str, s
     if status.custody.status == "none" and live:
         return "Read which gates stand against the first champion, then train it otherwise.", ""
     if status.custody.status == "none":
-        known = sorted(work.registry.snapshots(problem.name), key=lambda s: s.created_at)
-        version = known[-1].dataset_version if known else "sim-v1"
-        appoint = (
-            f"{command} bootstrap-champion --dataset-version {version} "
-            f"--feature-set-version {problem.feature_sets[0].version} --owner YOU --approved-by YOU"
-        )
-        if known:
-            return "Appoint the first champion.", appoint
-        freeze = f"{command} data-snapshot --dataset-version {version} --simulate"
-        return "Freeze rows, then appoint the first champion.", f"{freeze}\n{appoint}"
+        found = steps.first_champion(work)
+        freeze = "" if len(found) == 1 else "Freeze rows, then appoint"
+        return f"{freeze or 'Appoint'} the first champion.", "\n".join(found)
     if status.custody.status in ("drifted", "unknown"):
         return "Find out who moved the champion; decisions are blocked until then.", f"{command} arena-status"
     if any(p.verdict == "pass" for p in live):

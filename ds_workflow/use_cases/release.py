@@ -7,6 +7,7 @@ then data, documents, tests, and the service as a caller sees it. It changes not
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,8 +26,10 @@ from ds_workflow.adapters import (
     trial,
 )
 from ds_workflow.domain.gates import evaluate
+from ds_workflow.domain.snapshot import held_out
 from ds_workflow.errors import WorkflowError
 from ds_workflow.reports import release_report
+from ds_workflow.settings import CHECKOUT
 from registry.errors import NotFound, RegistryError
 from registry.records import utc_text
 
@@ -178,7 +181,7 @@ def _holdout(walk: _Walk) -> Found:
     if named != {walk.snapshot.record.holdout_digest}:
         return "fail", "the holdout is not the one that the decision was taken on", "Run 'arena-propose' again."
     record = walk.snapshot.record
-    return "pass", f"{record.holdout_rows:,} frozen rows from {record.holdout_from}", ""
+    return "pass", f"frozen: {held_out(walk.work.problem, record, walk.snapshot.split)}", ""
 
 
 def _custody(walk: _Walk) -> Found:
@@ -330,7 +333,8 @@ def _lineage(walk: _Walk) -> Found:
 
 def _tests(walk: _Walk) -> Found:
     path = walk.work.settings.reports / "tests.json"
-    fix = f"Run the tests with DS_WORKFLOW_TEST_RECORD={path}"
+    where = f"cd {shlex.quote(str(CHECKOUT))} && DS_WORKFLOW_TEST_RECORD={shlex.quote(str(path))}"
+    fix = f"Run the tests, and let them write down what ran: {where} python -m pytest"
     if not path.exists():
         return "unknown", "no run of the tests is on record", fix
     record = run_files.read_json(path)

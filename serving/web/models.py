@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from ds_workflow.use_cases import documents, models_view
+from ds_workflow.use_cases import documents, models_view, steps
 from serving.web.frame import PageRoute, Reader, console_of, render
 from serving.web.security import DOCUMENT_POLICY
 
@@ -24,8 +26,10 @@ def everything(request: Request, who: Reader) -> Response:
 def of_problem(request: Request, who: Reader, problem: str) -> Response:
     """The versions of one problem, who was champion when, and a form to compare two."""
     console = console_of(request)
-    found = models_view.listing(console.work(problem))
-    return render(request, "model_versions.html", title=found.title, listing=found, mlflow=console.mlflow_url)
+    work = console.work(problem)
+    found = models_view.listing(work)
+    shown: dict[str, Any] = {"listing": found, "commands": "\n".join(steps.first_champion(work))}
+    return render(request, "model_versions.html", title=found.title, mlflow=console.mlflow_url, **shown)
 
 
 @router.get("/models/{problem}/compare")

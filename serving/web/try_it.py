@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from ds_workflow.errors import InvalidInput, WorkflowError
-from ds_workflow.use_cases import overview, threshold, try_it
+from ds_workflow.use_cases import overview, steps, threshold, try_it
 from registry.errors import RegistryError
 from serving.web.frame import PageRoute, Reader, console_of, render
 
@@ -58,6 +58,7 @@ def explorer(request: Request, who: Reader, problem: str) -> Response:
         counts = threshold.stored(work)
     except (RegistryError, InvalidInput) as error:
         nothing: dict[str, Any] = {"explored": None, "counts": None, "message": str(error)}
+        nothing["commands"] = "\n".join(steps.first_champion(work))
         return render(request, "threshold.html", title="Threshold", problem=problem, **nothing)
     return _explored(request, problem, counts)
 
@@ -111,6 +112,7 @@ def _form(request: Request, problem: str, *, values: dict[str, str], answer: Any
         errors=errors,
         version=version,
         missing=missing,
+        commands="\n".join(steps.first_champion(work)) if missing else "",
     )
 
 

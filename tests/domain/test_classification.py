@@ -65,6 +65,8 @@ ORACLES = {
     "fpr": lambda s: 1 - peer.recall_score(1 - s.truth, ~flags(s)),
     "selection_rate": lambda s: flags(s).mean(),
     "f1": lambda s: peer.f1_score(s.truth, flags(s)),
+    "expected_over_observed": lambda s: s.prediction.mean() / s.truth.mean(),
+    "log_loss_skill": lambda s: peer.d2_log_loss_score(s.truth, s.prediction, labels=[0, 1]),
 }
 
 

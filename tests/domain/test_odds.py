@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from numpy.typing import NDArray
+from statsmodels.tools.sm_exceptions import SpecificationWarning
 
 from ds_workflow.domain.odds import ALIASED, CONSTANT, ONE_CLASS, SEPARATED, OddsRatios, Term, odds_ratios
 from ds_workflow.errors import InvalidInput
@@ -60,6 +61,81 @@ def test_the_clustered_covariance_is_that_of_a_glm_too() -> None:
         tol=1e-13, cov_type="cluster", cov_kwds={"groups": group}
     )
     np.testing.assert_allclose(ends(found, "clustered_error"), glm.bse[1:], rtol=TIGHT)
+
+
+def sampled(n: int, *, seed: int) -> tuple[Floats, Floats, NDArray[Any], Floats]:
+    """Rows that were drawn by class and by a flag, and how many each stands for."""
+    matrix, target, group = made(n=n, seed=seed)
+    return matrix, target, group, np.where(target == 1, 1.0, 20.6) * np.where(matrix[:, 2] == 1, 0.5, 2.0)
+
+
+@pytest.mark.parametrize("clustered", [True, False])
+def test_sampling_weights_give_the_weighted_fit_of_statsmodels_and_its_sandwich(clustered: bool) -> None:
+    matrix, target, group, weight = sampled(1_500, seed=12)
+    found = odds_ratios(matrix, target, terms=terms(3), clusters=group if clustered else None, weights=weight)
+    labels = np.unique(group, return_inverse=True)[1] if clustered else np.arange(1_500)
+    model = sm.GLM(target, sm.add_constant(matrix), family=sm.families.Binomial(), var_weights=weight)
+    with pytest.warns(SpecificationWarning, match="not fully supported"):  # so the next test asks another estimator
+        oracle = model.fit(tol=1e-14, cov_type="cluster", cov_kwds={"groups": labels}, use_t=True)
+    assert found.weighted
+    np.testing.assert_allclose(ends(found, "log_odds"), oracle.params[1:], atol=TIGHT)
+    np.testing.assert_allclose(ends(found, "clustered_error"), oracle.bse[1:], rtol=TIGHT)
+    np.testing.assert_allclose(ends(found, "interval"), np.exp(oracle.conf_int()[1:]), rtol=TIGHT)
+    assert {(t.error, t.wald) for t in found.terms} == {(None, None)}, "the information of weights is no covariance"
+
+
+def test_the_sandwich_of_sampling_weights_is_that_of_estimating_equations() -> None:
+    """GEE with independent working covariance solves the same weighted equations; its sandwich has no CR1 factor."""
+    matrix, target, group, weight = sampled(1_500, seed=12)
+    found = odds_ratios(matrix, target, terms=terms(3), clusters=group, weights=weight)
+    order = np.argsort(group, kind="stable")
+    X, labels = sm.add_constant(matrix)[order], np.unique(group[order], return_inverse=True)[1]
+    oracle = sm.GEE(target[order], X, labels, family=sm.families.Binomial(), weights=weight[order]).fit(ctol=1e-12)
+    count = found.clusters
+    factor = np.sqrt(count / (count - 1) * 1_499 / (1_500 - 4))
+    np.testing.assert_allclose(ends(found, "log_odds"), oracle.params[1:], atol=TIGHT)
+    np.testing.assert_allclose(ends(found, "clustered_error"), factor * oracle.bse[1:], rtol=1e-5)
+
+
+def test_the_ratios_of_a_sample_are_those_of_its_population() -> None:
+    """Rows kept one in five where the flag and the class agree: unweighted, the flag's ratio is off by the share of the
+    shares; weighted, all 95 % intervals of the population's ratio hold."""
+    matrix, target, group = made(n=60_000, clusters=400, seed=13)
+    whole = odds_ratios(matrix, target, terms=terms(3), clusters=group)
+    kept_share = np.where(matrix[:, 2] == target, 0.2, 1.0)
+    kept = np.random.default_rng(14).random(60_000) < kept_share
+    some = {"terms": terms(3), "clusters": group[kept]}
+    weighted = odds_ratios(matrix[kept], target[kept], weights=1 / kept_share[kept], **some)
+    plain = odds_ratios(matrix[kept], target[kept], **some)
+    for t, truth in zip(weighted.terms, whole.terms, strict=True):
+        assert t.interval[0] < truth.ratio < t.interval[1]
+    assert plain.terms[2].ratio == pytest.approx(whole.terms[2].ratio * 0.2**2, rel=0.15)
+
+
+def test_weights_matter_by_their_proportions_and_rows_without_weight_not_at_all() -> None:
+    matrix, target, group, weight = sampled(900, seed=15)
+    found = odds_ratios(matrix, target, terms=terms(3), clusters=group, weights=weight)
+    more = odds_ratios(matrix, target, terms=terms(3), clusters=group, weights=1_000 * weight)
+    np.testing.assert_allclose(ends(found, "interval"), ends(more, "interval"), rtol=1e-9)
+    absent = np.arange(900) % 3 == 0
+    without = odds_ratios(
+        matrix[~absent], target[~absent], terms=terms(3), clusters=group[~absent], weights=weight[~absent]
+    )
+    zero = odds_ratios(matrix, target, terms=terms(3), clusters=group, weights=np.where(absent, 0.0, weight))
+    assert zero.rows == without.rows == 600
+    np.testing.assert_allclose(ends(zero, "interval"), ends(without, "interval"), rtol=1e-9)
+    alike = odds_ratios(matrix, target, terms=terms(3), clusters=group, weights=np.full(900, 7.0))
+    assert alike == odds_ratios(matrix, target, terms=terms(3), clusters=group)
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+def test_weights_that_are_none_are_refused(bad: float) -> None:
+    matrix, target, _ = made(n=200, seed=16)
+    weight = np.ones(200)
+    weight[3] = bad
+    for given in (weight, np.zeros(200), np.ones(199)):
+        with pytest.raises(InvalidInput, match="200 sampling weights"):
+            odds_ratios(matrix, target, terms=terms(3), weights=given)
 
 
 def test_a_two_by_two_table_is_woolfs() -> None:

@@ -20,7 +20,8 @@ from ds_workflow.domain.scored import Scored
 from ds_workflow.domain.snapshot import conform, holdout_mask, stratified_holdout
 from ds_workflow.errors import InvalidInput, UnknownName
 
-FIGURES = ("roc_auc", "pr_auc", "recall_at_1pct_fpr", "accuracy", "brier", "log_loss", "ece", "tpr", "fpr", "f1")
+FIGURES = ("roc_auc", "pr_auc", "recall_at_1pct_fpr", "accuracy", "brier", "log_loss", "ece", "tpr", "fpr", "f1",
+           "expected_over_observed", "log_loss_skill")  # fmt: skip
 FRAUD: Problem = plugins.load("problems", "credit_card_fraud").PROBLEM
 SALES: Problem = plugins.load("problems", "nyc_sales").PROBLEM
 
@@ -51,6 +52,7 @@ ORACLES: dict[str, Callable[..., float]] = {
     "pr_auc": sk.average_precision_score,
     "brier": sk.brier_score_loss,
     "log_loss": sk.log_loss,
+    "log_loss_skill": sk.d2_log_loss_score,
 }
 
 

@@ -79,6 +79,11 @@ def test_a_subset_is_weighed_to_the_published_table(tmp_path: Path) -> None:
     assert PLUGIN.load(tmp_path / "part.parquet")["weight"].sum() == pytest.approx(ROWS)
     with pytest.raises(InvalidInput, match="holds 200 frauds and 0 honest"):
         PLUGIN.load(tmp_path / "few.parquet")
+    rows.assign(Class=rows["Class"].replace(1, 2)).to_parquet(tmp_path / "labels.parquet")
+    with pytest.raises(
+        InvalidInput, match=r"row 1: column 'Class' holds 2 \(492 rows such\). Known: 0 \(honest\) and 1"
+    ):
+        PLUGIN.load(tmp_path / "labels.parquet")
 
 
 TEXT = published(3).to_csv(index=False)

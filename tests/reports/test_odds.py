@@ -43,6 +43,21 @@ def test_the_table_holds_every_term_and_says_why_one_has_no_ratio() -> None:
     assert "fewer than 40 clusters" in text
 
 
+def test_weighted_rows_have_one_interval_and_it_is_said_why() -> None:
+    rng = np.random.default_rng(2)
+    matrix, weight = rng.normal(size=(600, 2)), rng.choice([1.0, 20.0], 600)
+    target = (rng.random(600) < 1 / (1 + np.exp(-matrix[:, 0]))).astype(float)
+    two = [Term("x", "x", "per step"), Term("y", "y", "per step")]
+    content = odds_ratios(matrix, target, terms=two, clusters=rng.integers(0, 30, 600), weights=weight).to_dict()
+    text = odds.section(content, units={}, cluster="minute")
+    assert "pseudo-likelihood" in text
+    assert "29 degrees of freedom" in text
+    assert "fewer than 40 clusters" in text
+    assert "if rows were independent" not in text
+    assert {line.count("|") for line in text.splitlines() if line.startswith("|")} == {6}
+    assert "<circle" in odds.chart(content, width=600)
+
+
 def test_what_the_interval_allows_for_is_said() -> None:
     assert "every row for a fact of its own" in odds.section(found(clusters=0), units={}, cluster="person_id")
     content = {**found(), "clusters": 600}

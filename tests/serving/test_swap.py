@@ -49,7 +49,7 @@ def test_twenty_swaps_under_load(own_office: Office, tmp_path: Path) -> None:
     assert known[1] != known[2]
     with service(own_office.root, "adult_income", workers=2, said=tmp_path / "said.txt") as asked:
         callers = Callers(asked, BODY)
-        callers.start(8)
+        callers.start(4)
         own_office.approve(own_office.propose(2))
         wait_for(asked, 2)
         for number in range(1, SWAPS):

@@ -20,7 +20,7 @@ from ds_workflow.workspace import Workspace
 
 @pytest.fixture(scope="module")
 def fraud(tmp_path_factory: pytest.TempPathFactory, house: Path) -> tuple[Workspace, View]:
-    """A workspace whose logistic champion was challenged by trees on weighted classes, as H-FRD-001 plans."""
+    """A workspace whose logistic champion was challenged by calibrated trees, as H-FRD-001 plans."""
     home = tmp_path_factory.mktemp("fraud")
     work = Workspace.at(home, "credit_card_fraud")
     (home / "docs" / "hypotheses").mkdir(parents=True)
@@ -32,7 +32,7 @@ def fraud(tmp_path_factory: pytest.TempPathFactory, house: Path) -> tuple[Worksp
     appointed = propose.bootstrap(work, first.version, owner="noor", approved_by="noor", reason="first")
     assert appointed.proposal.effect == "applied", appointed.text()
     request = train.TrainRequest(
-        "H-FRD-001", "architecture", "trees on weighted classes", "noor", "v2.0", "sim-v1", strategy="weighted"
+        "H-FRD-001", "architecture", "calibrated trees", "noor", "v2.0", "sim-v1", strategy="calibrated"
     )
     train.candidate(work, request)
     return work, propose.propose(work).views[0]

@@ -249,8 +249,8 @@ class MaxDrop(StatisticalGate):
 
 @dataclass(frozen=True)
 class Bound(StatisticalGate):
-    """A floor (`greater`) or a ceiling on the figure itself, in the metric's unit, with one-sided bounds. The ceiling of
-    a figure that may err on both sides is one on its distance from the best value."""
+    """A floor (`greater`) or a ceiling on the figure itself, in the metric's unit, with one-sided bounds. The ceiling
+    of a figure that may err on both sides is one on its distance from the best value."""
 
     name: str
     metric: str

@@ -5,17 +5,17 @@ The face of this plug-in; nothing else of the folder is for outside use.
 
 from __future__ import annotations
 
-from ds_workflow.problems.adult_income.baseline import BaseRate
+from ds_workflow.domain.base_rate import BaseRate
 from ds_workflow.problems.adult_income.cleaning import clean
 from ds_workflow.problems.adult_income.declaration import PROBLEM
 from ds_workflow.problems.adult_income.features import IncomeFeatures
 from ds_workflow.problems.adult_income.loader import load
 from ds_workflow.problems.adult_income.simulator import simulate
+from ds_workflow.problems.adult_income.source import MISSING
 
-__all__ = ["PROBLEM", "TRUSTED_TYPES", "clean", "featurizer", "load", "naive", "simulate"]
+__all__ = ["MISSING", "PROBLEM", "TRUSTED_TYPES", "clean", "featurizer", "load", "naive", "simulate"]
 
 TRUSTED_TYPES = (
-    "ds_workflow.problems.adult_income.baseline.BaseRate",
     "ds_workflow.problems.adult_income.features.IncomeFeatures",
 )
 

@@ -59,10 +59,7 @@ _NOTES = {
     "v2.0": "And capital gains and losses, the years of highest earnings, hours in bands, interactions.",
 }
 FEATURES = tuple(Feature(name, words, "request", unit, sources) for name, _, sources, words, unit in _TABLE)
-FEATURE_SETS = tuple(
-    FeatureSet(version, tuple(n for n, entered, *_ in _TABLE if entered <= version), note, "" if i == 0 else "v1.0")
-    for i, (version, note) in enumerate(_NOTES.items())
-)
+FEATURE_SETS = FeatureSet.grown(((name, entered) for name, entered, *_ in _TABLE), _NOTES)
 
 
 class IncomeFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]

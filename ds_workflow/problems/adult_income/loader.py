@@ -3,6 +3,7 @@ parquet."""
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import zipfile
@@ -13,7 +14,7 @@ import pandas as pd
 
 from ds_workflow.domain.snapshot import HOLDOUT, SPLIT_COLUMN, TRAIN
 from ds_workflow.errors import InvalidInput
-from ds_workflow.problems.adult_income.source import ALIASES, COLUMNS, NUMBERS
+from ds_workflow.problems.adult_income.source import ALIASES, COLUMNS, MISSING, NUMBERS
 
 OFFICIAL = {"adult.data": TRAIN, "adult.test": HOLDOUT}
 HINT = "Give the folder that holds adult.data and adult.test as the UCI repository publishes them, or one file of them."
@@ -78,12 +79,23 @@ def _table(content: bytes, name: str) -> pd.DataFrame:
         raise InvalidInput(f"{name} holds a header and no rows.", hint=HINT)
     separator = _separator(rows[0][1])
     for number, line in rows:
-        if line.count(separator) != len(columns) - 1:
-            fields = line.count(separator) + 1
-            raise InvalidInput(f"{name}, line {number}: {fields} fields, {len(columns)} are wanted.", hint=HINT)
+        fields = _fields(line, separator)
+        if fields != len(columns):
+            raise InvalidInput(
+                f"{name}, line {number}: {fields} fields, {len(columns)} are wanted.",
+                hint=f"Mend or leave out line {number}: a '{separator}' within a value needs double quotes around the "
+                "value, and a row stands on one line.",
+            )
     joined = io.StringIO("\n".join(line for _, line in rows))
     table = pd.read_csv(joined, sep=separator, names=columns, dtype=str, skipinitialspace=True, keep_default_na=False)
     return _typed(table, name, [f"line {number}" for number, _ in rows])
+
+
+def _fields(line: str, separator: str) -> int:
+    """How many fields a line has; a separator within double quotes parts nothing."""
+    if '"' not in line:
+        return line.count(separator) + 1
+    return len(next(csv.reader([line], delimiter=separator, skipinitialspace=True)))
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -103,7 +115,7 @@ def _typed(text: pd.DataFrame, name: str, places: list[str]) -> pd.DataFrame:
     if SPLIT_COLUMN not in text:
         text = text.assign(**{SPLIT_COLUMN: ""})
     table = text[[*COLUMNS, SPLIT_COLUMN]].astype("str").apply(lambda c: c.str.strip())
-    table = table.mask(table.isin(["?", ""]))
+    table = table.mask(table.isin([*MISSING, ""]))
     table["income"] = table["income"].str.rstrip(".")
     for column in NUMBERS:
         table[column] = _numbers(table[column], column, name, places)

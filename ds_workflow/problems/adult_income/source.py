@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+MISSING = ("?",)  # what the files write where nothing is known
 COLUMNS = (
     "age",
     "workclass",

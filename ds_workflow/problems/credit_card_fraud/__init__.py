@@ -5,7 +5,7 @@ The face of this plug-in; nothing else of the folder is for outside use.
 
 from __future__ import annotations
 
-from ds_workflow.problems.credit_card_fraud.baseline import FraudRate
+from ds_workflow.domain.base_rate import BaseRate
 from ds_workflow.problems.credit_card_fraud.cleaning import clean
 from ds_workflow.problems.credit_card_fraud.declaration import PROBLEM
 from ds_workflow.problems.credit_card_fraud.features import FraudFeatures
@@ -16,10 +16,7 @@ from ds_workflow.problems.credit_card_fraud.simulator import simulate
 __all__ = ["PROBLEM", "SIMULATED_ROWS", "TRUSTED_TYPES", "clean", "featurizer", "fetch", "load", "naive", "simulate"]
 
 SIMULATED_ROWS = 20_000
-TRUSTED_TYPES = (
-    "ds_workflow.problems.credit_card_fraud.baseline.FraudRate",
-    "ds_workflow.problems.credit_card_fraud.features.FraudFeatures",
-)
+TRUSTED_TYPES = ("ds_workflow.problems.credit_card_fraud.features.FraudFeatures",)
 
 
 def featurizer(feature_set_version: str, *, seed: int) -> FraudFeatures:
@@ -27,6 +24,6 @@ def featurizer(feature_set_version: str, *, seed: int) -> FraudFeatures:
     return FraudFeatures(PROBLEM.feature_set(feature_set_version).version)
 
 
-def naive() -> FraudRate:
-    """The unfitted naive baseline: the share of frauds."""
-    return FraudRate()
+def naive() -> BaseRate:
+    """The unfitted naive baseline: the share of frauds in what the training rows stand for."""
+    return BaseRate(weight=PROBLEM.weight_column)

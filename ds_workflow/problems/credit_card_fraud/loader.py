@@ -43,6 +43,13 @@ def load(path: Path, *, references: Sequence[Path] = ()) -> pd.DataFrame:
 
 def _weights(rows: pd.DataFrame, sampled: pd.Series[bool], name: str) -> pd.Series[float]:
     """Frauds 1, honest rows of the sample what is left, others 0."""
+    odd = (rows["Class"].notna() & ~rows["Class"].isin((0, 1))).to_numpy().nonzero()[0]
+    if len(odd):
+        raise InvalidInput(
+            f"{name}, row {odd[0] + 1}: column 'Class' holds {rows['Class'].iloc[odd[0]]:g} ({len(odd):,} rows such). "
+            "Known: 0 (honest) and 1 (fraud).",
+            hint="Map it to 0 or 1 in the file; rows of a sample are weighed by it.",
+        )
     fraud, chosen = rows["Class"] == 1, sampled.astype(bool) & (rows["Class"] == 0)
     if int(fraud.sum()) != FRAUDS or not chosen.any():
         raise InvalidInput(

@@ -5,7 +5,7 @@ The face of this plug-in; nothing else of the folder is for outside use.
 
 from __future__ import annotations
 
-from ds_workflow.problems.movie_reviews.baseline import BaseRate
+from ds_workflow.domain.base_rate import BaseRate
 from ds_workflow.problems.movie_reviews.cleaning import clean
 from ds_workflow.problems.movie_reviews.declaration import PROBLEM
 from ds_workflow.problems.movie_reviews.download import fetch
@@ -16,10 +16,7 @@ from ds_workflow.problems.movie_reviews.simulator import simulate
 __all__ = ["PROBLEM", "SIMULATED_ROWS", "TRUSTED_TYPES", "clean", "featurizer", "fetch", "load", "naive", "simulate"]
 
 SIMULATED_ROWS = 12_000
-TRUSTED_TYPES = (
-    "ds_workflow.problems.movie_reviews.baseline.BaseRate",
-    "ds_workflow.problems.movie_reviews.features.ReviewFeatures",
-)
+TRUSTED_TYPES = ("ds_workflow.problems.movie_reviews.features.ReviewFeatures",)
 
 
 def featurizer(feature_set_version: str, *, seed: int) -> ReviewFeatures:

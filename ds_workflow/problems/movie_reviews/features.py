@@ -35,10 +35,7 @@ _NOTES = {
     "v2.0": "And how it is written: length, exclamation and question marks, words in capitals.",
 }
 FEATURES = tuple(Feature(name, words, "request", unit, ("text",)) for name, _, words, unit in _TABLE)
-FEATURE_SETS = tuple(
-    FeatureSet(version, tuple(n for n, entered, *_ in _TABLE if entered <= version), note, "" if i == 0 else "v1.0")
-    for i, (version, note) in enumerate(_NOTES.items())
-)
+FEATURE_SETS = FeatureSet.grown(((name, entered) for name, entered, *_ in _TABLE), _NOTES)
 
 
 _STYLE = tuple(name for name, entered, *_ in _TABLE if entered == "v2.0")

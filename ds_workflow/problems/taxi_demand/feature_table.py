@@ -56,7 +56,4 @@ FEATURES = tuple(
     Feature(name, words, availability, unit, sources, trending=name in _TRENDING)  # type: ignore[arg-type]
     for name, _, availability, sources, words, unit in _TABLE
 )
-FEATURE_SETS = tuple(
-    FeatureSet(version, tuple(n for n, entered, *_ in _TABLE if entered <= version), note, "" if i == 0 else "v1.0")
-    for i, (version, note) in enumerate(_NOTES.items())
-)
+FEATURE_SETS = FeatureSet.grown(((name, entered) for name, entered, *_ in _TABLE), _NOTES)

@@ -45,9 +45,10 @@ class _Table:
     def refuse(self, column: str, bad: Any, wanted: str) -> InvalidInput:
         """The error for the first of the `bad` cells, (n,) bool."""
         at = int(np.flatnonzero(np.asarray(bad))[0])
+        held = self.cells[column].astype(object).iloc[at]
+        shown = repr(held.item() if isinstance(held, np.generic) else held)  # 999, not np.int64(999)
         return InvalidInput(
-            f"{self.path.name}, row {at + self.first_row}: column '{column}' holds {self.cells[column].iloc[at]!r}; "
-            f"{wanted} is wanted.",
+            f"{self.path.name}, row {at + self.first_row}: column '{column}' holds {shown}; {wanted} is wanted.",
             hint="Mend or leave out that row; nothing is repaired by guessing.",
         )
 

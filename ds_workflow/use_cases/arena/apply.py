@@ -136,6 +136,7 @@ def _written(work: Workspace, proposal: Proposal) -> View:
             proposal=proposal,
             caveats=[f"{name} was not measured: {why}" for name, why in card["missing"].items()],
             intervals=Intervals.from_dict(card["intervals"]) if card.get("intervals") else None,
+            split=snapshots.SnapshotStore(work.settings.data).split(work.problem, version.lineage.dataset_version),
         )
         path.write_text(text, "utf-8")
     return shown

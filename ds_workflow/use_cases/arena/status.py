@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_workflow.reports import proposal as report
 from ds_workflow.reports import tables
+from ds_workflow.use_cases import steps
 from ds_workflow.use_cases.arena.view import Checked, View, view
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Status:
     aliases: Mapping[str, Mapping[str, Any] | None]
     proposals: tuple[Proposal, ...]
     at: str
+    appoint: str = ""  # the command that appoints a first champion
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `arena-status --json`."""
@@ -71,13 +73,16 @@ class Status:
     def next(self) -> str:
         """The one thing to do next."""
         if self.custody.status == "none":
-            return "ds-workflow bootstrap-champion"
+            return self.appoint
         if self.custody.status != "in_custody":
             return "find out who moved the champion; decisions and release are blocked until custody is restored"
         live = [p for p in self.proposals if p.disposition == "open" and not p.expired(self.at)]
         if live:
-            return f"ds-workflow arena-show {live[0].id}"
-        return "write a hypothesis and train a candidate (ds-workflow hypothesis-new, train-candidate)"
+            return f"ds-workflow --problem {self.problem} arena-show {live[0].id}"
+        return (
+            f"write a hypothesis (ds-workflow --problem {self.problem} hypothesis-new H-AREA-001 --owner YOU), then "
+            "train a candidate for it (train-candidate)"
+        )
 
 
 def read(work: Workspace) -> Status:
@@ -92,6 +97,7 @@ def read(work: Workspace) -> Status:
         aliases=found.aliases,
         proposals=tuple(sorted(found.proposals, key=lambda p: p.id, reverse=True)),
         at=utc_text(work.clock()),
+        appoint=steps.to_appoint(work) if found.custody.status == "none" else "",
     )
 
 

@@ -65,8 +65,9 @@ def predict_file(work: Workspace, source: Path, target: Path, *, rejects: Path |
     """Write the rows of `source` with their answers to `target`, and every bad field of every bad row to `rejects`
     (default: beside the output).
 
-    Columns that are no inputs are handed through. Raises InvalidInput for files that can't be read or lack a required
-    column, and what loading the champion raises; nothing is written then.
+    Columns that are no inputs are ignored, said so, and handed through. An empty cell is a missing value, and so is a
+    text that the plug-in's MISSING says its source writes for one. Raises InvalidInput for files that can't be read or
+    lack a required column, and what loading the champion raises; nothing is written then.
     """
     started = time.monotonic()
     rejects = rejects or target.with_name(f"{target.name}.rejects.csv")
@@ -78,12 +79,13 @@ def predict_file(work: Workspace, source: Path, target: Path, *, rejects: Path |
     _require_columns(problem, rows)
     outside = [name for name in rows.columns if name not in {c.name for c in problem.inputs}]
     if outside:
-        work.say(f"handed through unread: {', '.join(outside)}")
+        work.say(f"ignored, since they are no inputs, and handed through: {', '.join(outside)}")
     strangers = [name for name in outside if name not in set_aside(problem)]
     if strangers:
         work.say(
             f"{problem.name} declares no column {', '.join(strangers)}; if one is misspelt, its values are missing"
         )
+    missing = frozenset(getattr(work.plugin, "MISSING", ()))
     answered = bad = 0
     said = started
     with (
@@ -91,7 +93,7 @@ def predict_file(work: Workspace, source: Path, target: Path, *, rejects: Path |
         row_files.listing(rejects, REJECTS) as reject,
     ):
         for part in rows.parts():
-            table, errors = _answered(found, part, as_text=rows.as_text)
+            table, errors = _answered(found, part, as_text=rows.as_text, missing=missing)
             for error in errors:
                 reject((part.first + error.row, error.field, error.sent, error.allowed, error.message))
             writer.write(table)
@@ -126,10 +128,12 @@ def _require_columns(problem: Problem, rows: row_files.RowFile) -> None:
         )
 
 
-def _answered(found: Answerer, part: row_files.Part, *, as_text: bool) -> tuple[pa.Table, list[FieldError]]:
+def _answered(
+    found: Answerer, part: row_files.Part, *, as_text: bool, missing: frozenset[str]
+) -> tuple[pa.Table, list[FieldError]]:
     """The good rows of a part with their answers, and the bad fields of the others."""
     problem = found.problem
-    sent = part.rows({c.name: c for c in problem.inputs}, as_text=as_text)
+    sent = part.rows({c.name: c for c in problem.inputs}, as_text=as_text, missing=missing)
     parsed, errors = parse_rows(problem, sent)
     refused = {error.row for error in errors}
     good = [at for at in range(len(parsed)) if at not in refused]

@@ -20,6 +20,6 @@ def annex(run: Run) -> Annex | None:
         return None
     found = parity(run.scored, problem.groups, figures_of(problem), seed=run.seed).to_dict()
     title = f"How {problem.name} treats groups"
-    whole = fairness.markdown(found, title=title, strategies=problem.strategies)
-    section = fairness.section(found, strategies=problem.strategies)
+    whole = fairness.markdown(found, title=title, strategies=problem.strategies, own=run.strategy)
+    section = fairness.section(found, strategies=problem.strategies, own=run.strategy)
     return Annex(title, section, {run_files.FAIRNESS: run_files.json_text(found), "fairness.md": whole})

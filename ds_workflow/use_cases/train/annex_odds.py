@@ -18,14 +18,16 @@ FILE, PICTURE = "odds_ratios.json", "odds_ratios.svg"
 
 
 def annex(run: Run) -> Annex | None:
-    """The odds ratios on the training rows, where the estimator has them; rows of one cluster may be alike."""
+    """The odds ratios on the training rows, where the estimator has them; rows of one cluster may be alike, and count
+    as much as they did in training."""
     problem, estimator = run.problem, run.model["model"]
     if not hasattr(estimator, "odds_ratios"):
         return None
     truth = run.train[problem.target].to_numpy(dtype=float)
     clusters = run.train[problem.cluster_column].astype(str).to_numpy()
+    weights = run.train[problem.weight_column].to_numpy(dtype=float) if problem.weight_column else None
     try:
-        content = estimator.odds_ratios(run.features, truth, clusters=clusters).to_dict()
+        content = estimator.odds_ratios(run.features, truth, clusters=clusters, weights=weights).to_dict()
     except (
         InvalidInput
     ) as error:  # classes that are told apart without fail, too few clusters: said, and the run goes on

@@ -34,8 +34,7 @@ BASELINE = "BASELINE"
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What a person asks for on the command line. `strategy` and `router_mode` are "" for what the hypothesis plans, and
-    without a hypothesis for the problem's first strategy."""
+    """What a person asks for on the command line. `strategy` and `router_mode` are "" for what the hypothesis plans."""
 
     hypothesis_id: str
     change_type: str

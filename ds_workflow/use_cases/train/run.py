@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Run:
     """A fitted model with its rows: cleaned (`train`, `holdout`), as the featurizer's tables (`features`,
-    `holdout_features`), its answers on the holdout (`scored`), and the mean absolute SHAP value by feature (`shap`)."""
+    `holdout_features`), its answers on the holdout (`scored`), the mean absolute SHAP value by feature (`shap`), and the
+    strategy that made it."""
 
     problem: Problem
     model: Pipeline
@@ -28,3 +29,4 @@ class Run:
     holdout_features: pd.DataFrame
     scored: Scored
     shap: Mapping[str, float] = field(default_factory=dict)
+    strategy: str = ""

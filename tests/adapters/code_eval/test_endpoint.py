@@ -181,9 +181,9 @@ def test_our_tasks_are_asked_and_the_answers_can_be_run(server: Server, tmp_path
     assert server.keys == [None, None], "no key, no header"
     assert use_case.generate(work, "own", Wish("tiny"), out, **options).to_dict()["kept"] == 2
     found = run.run(work, run.Ask("own", out)).found
-    assert [(o.passed, o.failure.kind) for o in found.outcomes] == [(True, "passed"), (False, "hallucination")]
+    assert [(o.passed, o.failure.kind) for o in found.outcomes] == [(True, "passed"), (False, "wrong_answer")]
     for wish in (Wish("tiny", samples=0), Wish("tiny", temperature=3.0), Wish("tiny", max_tokens=0)):
         with pytest.raises(InvalidInput):
             use_case.generate(work, "own", wish, out, **options)
-    with pytest.raises(InvalidInput, match="jsonl"):
+    with pytest.raises(InvalidInput, match="no name for completions"):
         use_case.generate(work, "own", Wish("tiny"), tmp_path / "tiny.txt", **options)
