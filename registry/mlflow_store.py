@@ -51,6 +51,8 @@ class MlflowStore:
 
     def register(self, run: RunRecord, *, at: str) -> ModelVersion:
         """Log the run and its model, and make a version of it. InvalidRecord for a model that can't be kept."""
+        import skops.io  # noqa: F401  before MLflow: it looks through all loaded modules, and that takes long after it
+
         problem, client = run.lineage.problem, self._client
         experiment = self._experiment(problem)
         tags = _lineage_tags(run) | {str(k): str(v) for k, v in run.tags.items()}

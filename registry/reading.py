@@ -148,9 +148,9 @@ class Reader:
         """Snapshots by problem and name."""
         return self._ledger.snapshots(problem)
 
-    def events(self) -> list[Event]:
-        """The whole chain, oldest first."""
-        return self._ledger.events()
+    def events(self, *, kind: str | None = None) -> list[Event]:
+        """The chain, oldest first: all of it, or the events of one kind."""
+        return self._ledger.events(kind=kind)
 
     def _registered_digest(self, version: ModelVersion) -> str | None:
         told = self._ledger.events(kind=chain.REGISTERED, subject=f"{version.problem}/{version.version}")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 1.0  # so long a caller waits for a challenger before the champion answers instead
 MOST_FAILURES = 20  # one after the other; then the challenger gets no more callers from this worker
 UNIT_HEADER = "x-unit"
+CAUSE = "challenger"  # of incidents
 _LONGEST_UNIT = 200
 _LOG = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ class Beside:
     def _note(self, detail: str) -> None:
         _LOG.warning("%s", detail)
         try:
-            incidents.note(self._work, "challenger", detail, by=BY, severity="warn")
+            incidents.note(self._work, CAUSE, detail, by=BY, severity="warn")
         except (WorkflowError, OSError) as error:
             _LOG.warning("the incident can't be written: %s", error)
 

@@ -12,11 +12,11 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from ds_workflow.errors import UnknownName, WorkflowError
-from ds_workflow.use_cases import predict, requests, traffic
+from ds_workflow.use_cases import incidents, predict, requests, traffic
 from registry.errors import RegistryError
-from serving.beside import Beside
+from serving.beside import CAUSE, Beside
 from serving.metrics import Metrics
-from serving.slot import Slot
+from serving.slot import BY, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,6 +133,7 @@ class Hub:
         if there is not None and (trial is None or there.trial.id != trial.id):
             slot.beside = None
             there.close()
+            incidents.settle(slot.work, CAUSE, by=BY, resolution="the trial ended")
             there = None
         if trial is None or slot.live is None:
             return

@@ -42,7 +42,7 @@ from fastapi.testclient import TestClient
 from ds_workflow.workspace import Workspace
 from serving.app import create_app
 with TestClient(create_app(Workspace.at(sys.argv[1], "machine_failure"))) as client:
-    answer = client.post("/predict/machine_failure", json=json.load(sys.stdin))
+    answer = client.post("/problems/machine_failure/predict", json=json.load(sys.stdin))
 print(json.dumps([answer.status_code, answer.json()]))
 """
 HYPOTHESIS = """---
@@ -162,21 +162,30 @@ def test_a_challenger_of_a_problem_from_outside_is_trained_approved_and_served(h
     assert [code for code, _ in done] == [0] * 5, done
     (candidate, proposed) = (answer for _, answer in done[3:])
     assert candidate["version"] == 2
-    proposal = proposed["proposals"][0]
+    proposal = proposed
     assert (proposal["verdict"], proposal["problem"]) == ("pass", "machine_failure"), proposal
-    approve = ["arena-approve", *mine, "--proposal-id", proposal["id"], "--approved-by", "ben", "--reason", "ranks better"]
+    approve = [
+        "arena-approve",
+        *mine,
+        "--proposal-id",
+        proposal["id"],
+        "--approved-by",
+        "ben",
+        "--reason",
+        "ranks better",
+    ]
     ((code, approved),) = calls(house, site, home, approve)
     assert (code, approved["effect"]) == (0, "applied")
 
     hot = {"kind": "PUMP", "temperature": 95.0, "vibration": 9.0}
-    asked = json.dumps({"rows": [hot, {"kind": "FAN", "temperature": 40.0, "vibration": None}]})
+    asked = json.dumps([hot, {"kind": "FAN", "temperature": 40.0, "vibration": None}])
     status, answer = python(house, site, "-c", SERVED, str(home), text=asked)
     assert status == 200, answer
     assert answer["model"]["version"] == 2
     high, low = (one["probability"] for one in answer["predictions"])
     assert high > 0.5 > low
-    status, refused = python(house, site, "-c", SERVED, str(home), text=json.dumps({"rows": [{**hot, "failed": 1}]}))
-    assert status == 422 and "what is predicted" in str(refused), refused
+    status, refused = python(house, site, "-c", SERVED, str(home), text=json.dumps([{**hot, "failed": 1}]))
+    assert status == 400 and "what is predicted" in str(refused), refused
 
 
 def test_the_workspaces_own_policy_wins_over_the_shipped_one(house: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def fit(
     strategy = plugins.load("strategies", recipe.strategy)
     options = recipe.options
     estimator = strategy.build(problem, options, names)
-    weights = _weights(problem, strategy, train, truth, features, estimator)
+    weights = _weights(problem, strategy, train, truth, features=features, estimator=estimator)
     beside = {} if weights is None else {"sample_weight": weights}
     if recipe.trials:
         told = beside if hasattr(strategy, "weights") else {}
@@ -100,7 +100,13 @@ def fit(
 
 
 def _weights(
-    problem: Problem, strategy: ModuleType, train: pd.DataFrame, truth: Floats, features: pd.DataFrame, estimator: Any
+    problem: Problem,
+    strategy: ModuleType,
+    train: pd.DataFrame,
+    truth: Floats,
+    *,
+    features: pd.DataFrame,
+    estimator: Any,
 ) -> Floats | None:
     """The weight of every training row: how many it stands for, times what the strategy gives it. None: all alike."""
     own = train[problem.weight_column].to_numpy(dtype=np.float64) if problem.weight_column else None

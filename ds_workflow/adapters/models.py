@@ -110,9 +110,7 @@ def score(
     prediction = np.asarray(estimator.predict(frame), dtype=np.float64)
     ends: dict[str, Any] = {}
     if hasattr(estimator, "predict_interval"):
-        ends["lower"], ends["upper"] = estimator.predict_interval(
-            frame, coverage=INTERVAL_COVERAGE, answers=prediction
-        )
+        ends["lower"], ends["upper"] = estimator.predict_interval(frame, coverage=INTERVAL_COVERAGE, answers=prediction)
         if problem.series is not None:
             ends["lower95"], ends["upper95"] = estimator.predict_interval(
                 frame, coverage=forecasting.WIDE_COVERAGE, answers=prediction

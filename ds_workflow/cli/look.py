@@ -51,7 +51,7 @@ def register(main: click.Group) -> None:
     def serve(host: str, port: int, workers: int) -> None:
         """Serve the champions of this workspace, and the pages; a decision reaches every worker without a restart."""
         here = workspace().settings
-        several = ["--workers", str(workers), "--timeout-worker-healthcheck", "60"] if workers > 1 else []
+        several = ["--workers", str(workers), "--timeout-worker-healthcheck", "15"] if workers > 1 else []
         if several and find_spec("uvloop") is None:
             raise click.UsageError(
                 "--workers needs uvloop, which is not installed: without it each answer waits 44 ms."

@@ -12,6 +12,7 @@ from ds_workflow.cli import (
     experiment,
     fit,
     hypothesis,
+    incidents,
     look,
     monitor,
     predict,
@@ -59,6 +60,7 @@ def main() -> None:
 
 for room in (
     daily,
+    incidents,
     monitor,
     problems,
     data,

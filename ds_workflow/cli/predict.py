@@ -20,16 +20,18 @@ def register(main: click.Group) -> None:
         section="Serve and look",
         examples="predict --input homes.csv --output priced.csv\npredict --input homes.parquet --output priced.parquet",
     )
-    @click.option("--input", "source", required=True, type=FILE, help="csv or parquet, of any size.")
+    @click.option(
+        "--input",
+        "source",
+        required=True,
+        type=FILE,
+        help="csv or parquet, of any size. Empty cells, and the source's own word for a gap ('?'), are missing values; "
+        "columns that are no inputs, such as the target, are ignored (over HTTP they are refused).",
+    )
     @click.option("--output", "target", required=True, type=FILE, help="csv or parquet; appears when it is whole.")
     @click.option("--rejects", type=FILE, help="Where bad rows are listed (default: OUTPUT.rejects.csv).")
     def predict(source: Path, target: Path, rejects: Path | None) -> None:
-        """Answer a file of rows with the champion. Exit 1 when rows had to be left out.
-
-        An empty cell is a missing value, and so is what the problem's source writes for one ('?' in the Adult files).
-        Columns that are no inputs, such as the target, are ignored, which is said, and handed through to the output;
-        over HTTP the same columns are refused.
-        """
+        """Answer a file of rows with the champion. Exit 1 when rows had to be left out."""
         from ds_workflow.use_cases.predict import predict_file
 
         done = predict_file(workspace(), source, target, rejects=rejects)

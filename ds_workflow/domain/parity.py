@@ -137,7 +137,13 @@ def parity(
                 figures.append(GroupFigure(column, name, len(index), m, values.get(key), interval, counts[key]))
         for m in metrics:
             found = _difference(
-                column, m, [n for n in parts if (n, m) in values], values=values, draws=draws, wilsons=wilsons, seed=seed
+                column,
+                m,
+                [n for n in parts if (n, m) in values],
+                values=values,
+                draws=draws,
+                wilsons=wilsons,
+                seed=seed,
             )
             differences += [found] if found is not None else []
     return Parity(len(scored), tuple(figures), tuple(differences))
@@ -157,9 +163,11 @@ def _difference(
     if chance is None:
         return None
     high, low = (pick(groups, key=lambda g: values[(g, name)]) for pick in (max, min))
-    ends = [(values[(g, name)], wilsons.get((g, name))) for g in (high, low)]
-    if any(interval is not None and value in (0.0, 1.0) for value, interval in ends):
-        interval: tuple[float, float] | None = newcombe(*ends)
+    ends = {values[(g, name)] for g in (high, low)}
+    wilson_high, wilson_low = wilsons.get((high, name)), wilsons.get((low, name))
+    if wilson_high is not None and wilson_low is not None and ends & {0.0, 1.0}:
+        sides = (values[(high, name)], wilson_high), (values[(low, name)], wilson_low)
+        interval: tuple[float, float] | None = newcombe(*sides)
     else:
         interval = bounds(draws[(high, name)] - draws[(low, name)], alpha=ALPHA)
     return GroupDifference(column, name, high, low, chance.observed, interval, chance.expected_by_chance)

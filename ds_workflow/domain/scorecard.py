@@ -3,8 +3,8 @@
 Intervals are percentile bounds of a cluster bootstrap (rows of one cluster rise and fall together), moved so that the
 draws' median is the figure: a figure that chance alone pushes away from 0, such as a calibration error or a gap between
 groups, is pushed once more by every resample, and its plain percentiles may lie beside it. What pushed the figure
-itself they do not take back. A gap between groups is never below 0, nor is its interval. A share of 0 or 1 is the same in
-every resample, and has Wilson's interval.
+itself they do not take back. A gap between groups is never below 0, nor is its interval. A share of 0 or 1 is the same
+in every resample, and has Wilson's interval.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pandas as pd
 
 from ds_workflow.domain.metrics import Metric, Scored, metric
 from ds_workflow.domain.resample import Ask, Cell, bounds, codes, draw
+from ds_workflow.domain.shares import share
 from ds_workflow.errors import InvalidInput
 
 Figures = Mapping[str, float]
@@ -222,8 +223,6 @@ def with_intervals(card: Scorecard, scored: Scored, *, primary: str, seed: int, 
 
 
 def _possible(ask: Ask, figure: float, ends: Interval | None) -> Interval | None:
-    from ds_workflow.domain.shares import share  # it stands on the confusion matrix, which few need
-
     if ends is None:
         return None
     if ask.metric.compares:

@@ -17,12 +17,12 @@ class Estimator(Protocol):
     """What every strategy's `build` returns, unfitted. Its class stands in the strategy module's TRUSTED_TYPES.
 
     `X` is the featurizer's table, (n, features and the segment column); columns of text are categories, and a value
-    that training never saw must not break `predict`. An estimator may offer
-    `predict_interval(X, coverage, answers=None)` -> (lower, upper) besides, and `routing_keys`. A strategy module may
-    offer `weights(problem, rows, y, X=..., estimator=...)` -> (n,) beside `build` and `tune`: training then calls
-    `tune(..., sample_weight=...)` and `fit(X, y, sample_weight=...)`; `estimator` is the unfitted one; `rows` are the cleaned training rows, so that what is sensitive can weigh rows
-    without ever standing in `X`. One that sets `BY_CLUSTER = True` is also given `clusters` (n,), the cluster of every
-    row: rows of one are alike, so what is held back from a model must be whole clusters.
+    that training never saw must not break `predict`. An estimator may offer `predict_interval(X, coverage,
+    answers=None)` -> (lower, upper) besides, and `routing_keys`. A strategy module may offer `weights(problem, rows, y,
+    X=..., estimator=...)` -> (n,) beside `build` and `tune`: training then calls `tune(..., sample_weight=...)` and
+    `fit(X, y, sample_weight=...)`; `estimator` is the unfitted one; `rows` are the cleaned training rows, so that what
+    is sensitive can weigh rows without ever standing in `X`. One that sets `BY_CLUSTER = True` is also given `clusters`
+    (n,), the cluster of every row: rows of one are alike, so what is held back from a model must be whole clusters.
     """
 
     contribution_unit: str  # of `contributions`: "log target", "log odds"

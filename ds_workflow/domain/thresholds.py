@@ -147,6 +147,8 @@ def _table(
         for name, among in seen.items():
             if v[name] in (0.0, 1.0):
                 interval[name] = wilson(v[name], _effective(scored, coded, among))
+        if t <= 0 or np.isinf(t):  # everything or nothing is flagged whatever the rows, so nothing is unsure of it
+            interval["recall"] = None
         known = np.isfinite(v["precision"])
         found.append(
             Tradeoff(

@@ -27,6 +27,7 @@ SPLITS = {
     "ordered": "the last {share:.0%} of the rows by {by}",
     "stratified": "{share:.0%} of the clusters with, and of those without, a row of class 1, by their hashed names",
     "last_month": "the last calendar month",
+    "all": "every row: nothing is learned here",
 }
 
 

@@ -34,8 +34,8 @@ def markdown(found: Explanations, *, unit: str) -> str:
         out.append(
             f"Partial dependence of {names}: the mean answer of {found.curves[0].rows} rows when the feature is set to "
             f"one value in all of them. The band or bar ({_SPREAD}) holds the middle of the rows' own answers there: "
-            "it tells how far rows lie apart by all that differs besides, not how sure the mean is. Rows get values that "
-            "they may never have together with the rest: the shape is the model's, not the world's."
+            "it tells how far rows lie apart by all that differs besides, not how sure the mean is. Rows get values "
+            "that they may never have together with the rest: the shape is the model's, not the world's."
         )
         rows = [[code(c.feature), *_ends(c, unit)] for c in found.curves]
         out += [

@@ -177,6 +177,8 @@ def _facts(p: Proposal, context: Context, old: str, new: str, width: int) -> lis
     }
     if p.reason:
         lines["reason"] = p.reason
+    if context.traffic:
+        lines["in traffic"] = context.traffic
     out: list[str] = []
     for name, said in lines.items():
         first, *rest = paragraph(said, width=width - 15) or [""]
@@ -229,6 +231,8 @@ def markdown(proposal: Proposal, context: Context | None = None) -> str:
     ]
     if p.reason:
         out += ["", f"Reason given: {md(p.reason)}"]
+    if context.traffic:
+        out += ["", f"In traffic: {md(context.traffic)}"]
     if changes := view.would_change(p):
         out += ["", "## What would decide it", "", *(f"- {md(c)}" for c in changes)]
     out += ["", "## What an approval binds", ""]

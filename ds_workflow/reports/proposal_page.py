@@ -64,6 +64,7 @@ def _head(p: Proposal, context: Context) -> str:
         for what, command in view.next_commands(p, context)
     )
     reason = para(f"Reason given: {p.reason}") if p.reason else ""
+    reason += para(f"In traffic: {context.traffic}") if context.traffic else ""
     return "\n".join(
         [
             f'<div class="head {tone(p.verdict)}">',

@@ -55,7 +55,7 @@ class Context:
 
     `now` (UTC text as in records) lets an open proposal whose time is over read as expired. `decisions` are those of
     this proposal, oldest first. `command` is how a reader starts the workflow; empty on a page with
-    forms of its own.
+    forms of its own. `traffic` says what the challenger showed beside the champion in live traffic.
     """
 
     problem_title: str = ""
@@ -64,6 +64,7 @@ class Context:
     decisions: tuple[Decision, ...] = ()
     now: str = ""
     command: str = "./scripts/ds_workflow.sh"
+    traffic: str = ""
 
 
 @dataclass(frozen=True)

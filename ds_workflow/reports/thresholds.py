@@ -27,7 +27,8 @@ def markdown(found: Tradeoffs) -> str:
         f"the {count(found.rows)} holdout rows, {count(found.positives)} of class 1, the cheapest of these thresholds "
         f"is {_threshold(best)} ({md(best.why)}), at {_cost(best.cost, c.unit)} for {PER:,} rows. Brackets hold 95 % "
         "intervals: percentiles of a cluster bootstrap, and for shares of 0 or 100 % Wilson's on the number of "
-        "clusters seen, as no resample could move these. What is chosen on these rows looks better here than it will be.",
+        "clusters seen, as no resample could move these. What is chosen on these rows looks better here than it will "
+        "be.",
         "",
         *md_table(
             ["Threshold", "", "Flagged", "Precision", "Recall", "False alarms", f"{c.unit} for {PER:,} rows"],

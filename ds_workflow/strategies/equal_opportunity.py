@@ -4,9 +4,10 @@ Equal opportunity (M. Hardt, E. Price and N. Srebro 2016, "Equality of opportuni
 the rows of class 1 the same share be flagged in every group. Reweighing for independent group and outcome (strategy
 'reweighted') aims at the share that is flagged among all, and comes past this only where both go together. Here the
 rows of class 1 of a group that is found less often weigh more. How much is read off answers to the training rows
-themselves, each by a model that has not seen the row: the multipliers rise until the groups are found alike there,
-the answers would become too bad (their Brier score says so), or they reach their bound. It is the weighting that the Lagrangian of the constraint asks for (A. Agarwal et al. 2018, "A
-reductions approach to fair classification"), without its randomised models.
+themselves, each by a model that has not seen the row: the multipliers rise until the groups are found alike there, the
+answers would become too bad (their Brier score says so), or they reach their bound. It is the weighting that the
+Lagrangian of the constraint asks for (A. Agarwal et al. 2018, "A reductions approach to fair classification"), without
+its randomised models.
 
 If class 1 as a whole kept its weight, the group that is found more often would pay with what it loses; if it kept none
 of it, all probabilities would be too high. Half way, in logs, is kept. The groups are those of the problem's first
@@ -62,10 +63,11 @@ def build(problem: Problem, options: StrategyOptions, features: tuple[str, ...])
 def weights(
     problem: Problem, rows: pd.DataFrame, y: Any, *, X: pd.DataFrame, estimator: BoostedClassifier
 ) -> NDArray[np.float64]:
-    """The weight of every cleaned training row, shape (n,): 1 for class 0, more for class 1 where it is found less often.
+    """The weight of every cleaned training row, shape (n,): 1 for class 0, more for class 1 where fewer are found.
 
     `X` is the featurizer's table of the rows, `estimator` the unfitted one whose settings judge the weights. All ones
-    where fewer than two groups have 100 rows of class 1, or the gap between them is not above its standard error.
+    where fewer than two groups have 100 rows of class 1, or the gap between them is not above two standard errors;
+    weighing ends where it is within one.
     """
     target = classes(y, len(rows))
     names = rows[problem.fairness_columns[0]].astype(str).to_numpy(dtype=object)
@@ -92,7 +94,7 @@ def weights(
             odds, gap, error = _apart([(int(found[at].sum()), int(at.sum())) for at in members.values()])
             if gap < least:
                 best, least, kept = weight, gap, logs
-            if gap <= error:
+            if gap <= (error if any(logs.values()) else 2 * error):  # a gap must be seen before rows are weighed for it
                 break
             moved = {n: log + _STEP * (max(odds) - mine) for (n, log), mine in zip(logs.items(), odds, strict=True)}
             start = min(moved.values())  # the group that is found most often weighs 1

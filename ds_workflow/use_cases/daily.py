@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from ds_workflow import steps
 from ds_workflow.adapters import policies, probes, snapshots
+from ds_workflow.adapters.incidents import Incidents
 from ds_workflow.errors import InvalidInput, WorkflowError
 from ds_workflow.reports import tables
-from ds_workflow.use_cases import steps
 from registry.errors import RegistryError
 from registry.records import utc_text
 
@@ -178,4 +179,10 @@ def _incidents(work: Workspace) -> Check:
             f"{stuck[-1].id} was approved but is {stuck[-1].effect.replace('_', ' ')}",
             "Run 'arena-status': it finishes the promotion or says what is wrong.",
         )
-    return Check("incidents", "healthy", "no promotion is unfinished")
+    noted = Incidents(work.settings.store).listed(work.problem.name, only_open=True)
+    if noted:
+        worst: Level = "critical" if any(one.severity == "critical" for one in noted) else "warn"
+        newest = noted[-1]
+        said = f"{len(noted)} open, the newest {newest.id} ({newest.cause}): {newest.detail}"
+        return Check("incidents", worst, said, f"Mend what {newest.id} says; what is gone closes itself.")
+    return Check("incidents", "healthy", "no promotion is unfinished, nothing is noted")

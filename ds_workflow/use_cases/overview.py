@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ds_workflow import steps
 from ds_workflow.adapters.incidents import Incidents
 from ds_workflow.errors import WorkflowError
-from ds_workflow.use_cases import steps
 from registry.errors import RegistryError
 from registry.records import utc_text
 

@@ -184,7 +184,9 @@ def result(work: Workspace, ident: str | None = None) -> Found:
     digest = digest_of(body)
     document = folder / f"{stem}.json"
     run_files.write_json(document, {**body, "digest": digest, "at": at, "commit": work.commit})
-    event = {"trial": trial.id, "digest": digest, "verdict": told.verdict, "difference": told.difference}
+    interval = list(told.interval) if told.interval else None
+    event = {"trial": trial.id, "digest": digest, "verdict": told.verdict, "note": told.note,
+             "difference": told.difference, "interval": interval}  # fmt: skip
     work.registry.record_event("traffic_result", trial.proposal_id, event)
     return Found(told, digest, document, table)
 

@@ -64,7 +64,7 @@ def scoring(hub: Hub, name: str) -> Callable[..., Awaitable[Any]]:
         content = await _csv_of(request)
         live = await run_in_threadpool(slot.get)
         answerer = live.answerer
-        uploaded = await run_in_threadpool(predict.read_csv, answerer.problem, content, most=MAX_ROWS)
+        uploaded = await run_in_threadpool(predict.read_csv, slot.work, content, most=MAX_ROWS)
         rows = await run_in_threadpool(answerer.checked, uploaded.rows)
         ident, answers = await ask.of(live, rows, started)
         line = answerer.threshold if threshold is None else threshold

@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from ds_workflow.use_cases import documents, models_view, steps
+from ds_workflow import steps
+from ds_workflow.use_cases import documents, models_view
 from serving.web.frame import PageRoute, Reader, console_of, render
 from serving.web.security import DOCUMENT_POLICY
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
+from ds_workflow import steps
 from ds_workflow.errors import InvalidInput, WorkflowError
-from ds_workflow.use_cases import overview, steps, threshold, try_it
+from ds_workflow.use_cases import overview, threshold, try_it
 from registry.errors import RegistryError
 from serving.web.frame import PageRoute, Reader, console_of, render
 

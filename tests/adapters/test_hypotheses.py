@@ -17,6 +17,9 @@ from ds_workflow.domain.hypothesis_template import TEMPLATE
 from ds_workflow.domain.outcome import BEGIN, END, OutcomeEntry, outcomes
 from ds_workflow.errors import IncompleteHypothesis, InvalidInput, StateConflict, UnknownName
 from ds_workflow.settings import Settings
+from ds_workflow.use_cases import hypotheses, hypothesis_view, train
+from ds_workflow.use_cases.experiment import power
+from ds_workflow.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "hypotheses"
@@ -41,6 +44,44 @@ def test_the_template_on_paper_is_the_one_that_is_written(tmp_path: Path) -> Non
     assert (DOCS / "TEMPLATE.md").read_text("utf-8") == TEMPLATE
     path = HypothesisStore(tmp_path / "not" / "yet").new("H-SEG-001")
     assert path.read_text("utf-8") == TEMPLATE.replace("<H-AREA-001>", "H-SEG-001")
+
+
+@pytest.mark.parametrize("asked_by", ["check", "train", "power"])
+def test_a_shipped_document_is_copied_when_it_is_first_asked_for(tmp_path: Path, asked_by: str) -> None:
+    work = Workspace.at(tmp_path, "adult_income")
+    folder, shipped = work.settings.hypotheses, (DOCS / "H-INC-002.md").read_bytes()
+    listed = {row.id: row.status for row in hypotheses.listed(work)}
+    assert listed["H-INC-002"] == "shipped"
+    assert hypothesis_view.read(work, "H-INC-002").status == "shipped"
+    assert not folder.exists(), "looking copies nothing"
+    if asked_by == "check":
+        assert hypotheses.check(work, "H-INC-002", dataset_version=None).complete
+    elif asked_by == "power":
+        assert power.of_hypothesis(work, "H-INC-002", base=0.3) == -0.02
+    else:
+        request = train.TrainRequest("H-INC-002", "objective", "Weighs rows", "ines", "v2.0", "never-made")
+        with pytest.raises(UnknownName, match="never-made"):
+            train.candidate(work, request)
+    assert [path.name for path in folder.iterdir()] == ["H-INC-002.md"]
+    assert (folder / "H-INC-002.md").read_bytes() == shipped
+    assert {row.id: row.status for row in hypotheses.listed(work)}["H-INC-002"] == "ready"
+
+
+def test_a_workspaces_own_document_wins_and_the_checkout_gets_no_copy(tmp_path: Path) -> None:
+    settings = Settings(tmp_path)
+    store = of(settings)
+    store.adopt("H-TIER-002")
+    grown_from = read(store.text("H-TIER-002")).front["parent"]
+    assert set(store.ids()) == {"H-TIER-002", grown_from}, "with what it grew from"
+    edit(store, "H-TIER-002", 'owner: "', 'owner: "My ')
+    store.adopt("H-TIER-002")
+    assert 'owner: "My ' in store.text("H-TIER-002")
+    assert grown_from == "H-SEG-001"
+    assert set(re.findall(r"H-[A-Z]+-[0-9]{3}(?=\.md)", store.index())) == {"H-TIER-002", "H-SEG-001"}
+    assert of(Settings(ROOT)).shipped is None
+    store.adopt("H-NONE-001")
+    with pytest.raises(IncompleteHypothesis, match="no written hypothesis 'H-NONE-001'"):
+        store.check("H-NONE-001")
 
 
 def test_a_new_document_lacks_everything_but_what_was_given(tmp_path: Path) -> None:

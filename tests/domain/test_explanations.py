@@ -30,15 +30,25 @@ def test_a_curve_is_that_of_scikit_learn(table: pd.DataFrame) -> None:
         grid = [p.value for p in curve.points]
         wanted = partial_dependence(model, table, [feature], custom_values={feature: grid}, method="brute", kind="both")
         assert [p.mean for p in curve.points] == pytest.approx(wanted["average"][0])
-        own = wanted["individual"][0]
-        level = own - own.mean(axis=1, keepdims=True) + own.mean()
-        assert pytest.approx(
-            np.quantile(level, explanations.QUANTILES, axis=0)
-        ) == np.array([p.quantiles for p in curve.points]).T
+        spread = np.quantile(wanted["individual"][0], explanations.QUANTILES, axis=0)
+        assert pytest.approx(spread) == np.array([p.quantiles for p in curve.points]).T
     assert [p.value for p in explanations.curve(model.predict, table, "rooms").points] == [1, 2, 3, 4, 5]
 
 
-def test_an_effect_that_is_the_same_for_every_row_has_no_band() -> None:
+def test_what_rows_spread_over_are_answers_so_probabilities_stay_between_0_and_1() -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"kind": rng.choice(["a", "b", "c"], 200), "sure": rng.choice([0.0, 1.0], 200, p=[0.8, 0.2])})
+
+    def predict(rows: pd.DataFrame) -> np.ndarray:
+        return np.where(rows["kind"] == "a", rows["sure"], 0.02).astype(float)
+
+    curve = explanations.curve(predict, frame, "kind")
+    assert isinstance(curve, Curve)
+    ends = {p.value: (p.quantiles[0], p.quantiles[2]) for p in curve.points}
+    assert ends == {"a": (0.0, 1.0), "b": (0.02, 0.02), "c": (0.02, 0.02)}
+
+
+def test_an_effect_that_is_the_same_for_every_row_moves_all_of_them() -> None:
     frame = pd.DataFrame({"kind": ["a", "b", None, "a"] * 10, "size": np.arange(40.0)})
 
     def predict(rows: pd.DataFrame) -> np.ndarray:
@@ -47,7 +57,8 @@ def test_an_effect_that_is_the_same_for_every_row_has_no_band() -> None:
     curve = explanations.curve(predict, frame, "kind")
     assert isinstance(curve, Curve) and curve.kind == "category"
     assert [(p.value, p.mean) for p in curve.points] == [("a", 29.5), ("b", 39.5), (None, 19.5)]
-    assert all(p.quantiles == pytest.approx((p.mean,) * 3) for p in curve.points)
+    first = np.array(curve.points[0].quantiles)
+    assert all(np.array(p.quantiles) - first == pytest.approx(p.mean - 29.5) for p in curve.points)
 
 
 def test_what_has_no_curve_says_why() -> None:

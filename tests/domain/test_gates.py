@@ -82,7 +82,7 @@ def test_a_toothless_gate_is_named(healthy: Comparison) -> None:
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_shipped_policy_is_attainable_and_has_teeth(path: Path) -> None:
-    problem = plugins.load("problems", path.stem).PROBLEM
+    problem = plugins.load(plugins.subject(path.stem), path.stem).PROBLEM
     content = yaml.safe_load(path.read_text("utf-8"))
     # the gates are the same, and the test is quick
     content["statistics"]["resamples"] = 399

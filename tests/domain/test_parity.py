@@ -11,6 +11,7 @@ from scipy import stats
 from ds_workflow.domain.metrics import METRICS, Scored
 from ds_workflow.domain.parity import LIMIT, OF_CLASSES, figures_of, parity
 from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.scorecard import scorecard, with_intervals
 from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import fairness
 
@@ -71,6 +72,13 @@ def test_small_groups_and_lost_columns_are_said() -> None:
     report = parity(scored, ["sex"], OF_CLASSES, seed=1, resamples=99)
     assert all(f.value is None and f.interval is None for f in report.figures if f.group == "x")
     assert report.differences == ()
+    few = people({"f": 1_000, "x": 1_000}, seed=2, found={"f": 0.5, "x": 0.5})
+    kept = np.flatnonzero((few.groups["sex"] == "f") | (few.truth == 0) | (np.arange(2_000) % 20 == 0))
+    report = parity(few.take(kept), ["sex"], OF_CLASSES, seed=1, resamples=99)
+    of_x = {f.metric: f for f in report.figures if f.group == "x"}
+    assert of_x["tpr"].evidence < 100 and of_x["tpr"].value is None, "a thousand rows, and too few of class 1"
+    assert of_x["roc_auc"].value is None and of_x["fpr"].value is not None and of_x["selection_rate"].value is not None
+    assert {d.metric for d in report.differences} == {"fpr", "selection_rate"}
     with pytest.raises(InvalidInput, match="no group 'race'"):
         parity(scored, ["race"], OF_CLASSES, seed=1)
 
@@ -91,8 +99,60 @@ def test_a_large_difference_gets_a_sentence_and_a_small_one_none(women: float, l
     if large:
         assert "those of f who are of class 1 are found less often than those of m" in equal[0]
         assert "--strategy reweighted" in equal[0]
+        both = ("global", "reweighted", "equal_opportunity")
+        (advised,) = (s for s in fairness.mitigations(content, strategies=both) if s.startswith("Equal"))
+        assert "--strategy equal_opportunity" in advised and "reweighted" not in advised
+        (again,) = (s for s in fairness.mitigations(content, strategies=both, own="equal_opportunity") if "Equal" in s)
+        assert "trained with --strategy equal_opportunity" in again and "candidate with --strategy reweighted" in again
+        (last,) = (
+            s for s in fairness.mitigations(content, strategies=("reweighted",), own="reweighted") if "Equal" in s
+        )
+        assert "Train a candidate" not in last and "threshold" in last
         assert not any("reweighted" in s for s in fairness.mitigations(content, strategies=("global",)))
     text = fairness.markdown(content, title="Groups", strategies=("reweighted",))
     assert text.startswith("# Groups\n")
     assert ("No difference between groups is above 0.1" in text) != large
     assert "demographic parity difference" in text
+
+
+def test_a_gap_that_is_not_shown_is_said_to_be_so() -> None:
+    for seed in range(200):  # the first sample whose difference is large by chance
+        scored = people({"f": 230, "m": 230}, seed=seed, found={"f": 0.55, "m": 0.65})
+        content = parity(scored, ["sex"], ["tpr"], seed=1, resamples=200).to_dict()
+        tpr = next(iter(content["differences"]), {"large": False})
+        if tpr["large"] and not tpr["shown"] and tpr["high"] == "m":
+            break
+    assert tpr["interval"][0] <= 0 < tpr["difference"]
+    (sentence,) = fairness.mitigations(content, strategies=("global", "equal_opportunity"))
+    assert "not shown" in sentence and "holds 0" in sentence and "--strategy" not in sentence
+    rows = {g: int(((scored.groups["sex"] == g) & (scored.truth == 1)).sum()) for g in ("f", "m")}
+    assert f"{rows['m']} of m and {rows['f']} of f" in sentence
+
+
+def test_a_share_of_nothing_has_wilsons_interval_and_its_difference_newcombes() -> None:
+    scored = people({"f": 300, "m": 300}, seed=4, found={"f": 0.0, "m": 0.5})
+    report = parity(scored, ["sex"], ["tpr"], seed=1, resamples=200)
+    hits = {}
+    for g in ("f", "m"):
+        positive = (scored.groups["sex"] == g) & (scored.truth == 1)
+        hits[g] = (int((scored.prediction[positive] >= 0.5).sum()), int(positive.sum()))
+    assert hits["f"][0] == 0
+    by = {f.group: f.interval for f in report.figures}
+    for g in ("f", "m"):
+        assert by[g] == pytest.approx(tuple(stats.binomtest(*hits[g]).proportion_ci(method="wilson")), abs=1e-3)
+    assert report.differences[0].interval == pytest.approx(newcombe(hits["m"], hits["f"]), abs=1e-3)
+
+
+def test_the_cards_intervals_are_possible_ones() -> None:
+    n = 400
+    group = np.where(np.arange(n) % 2 == 0, "f", "m").astype(object)
+    truth = (np.arange(n) % 4 < 2).astype(float)
+    p = np.where((truth == 1) & (np.arange(n) % 8 < 4), 0.9, 0.1)  # nobody of class 0 is flagged, half of the others is
+    groups = {"segment": group, "fairness": group, "cluster": np.arange(n)}
+    scored = Scored(np.arange(n), truth, p, groups=groups)
+    card = with_intervals(scorecard(("fpr", "equal_opportunity_gap"), scored), scored, primary="fpr", seed=1)
+    assert card.intervals is not None and card.overall == {"fpr": 0.0, "equal_opportunity_gap": 0.0}
+    wilson = tuple(stats.binomtest(0, 200).proportion_ci(method="wilson"))
+    assert card.intervals.overall["fpr"] == pytest.approx(wilson, abs=1e-9)
+    low, high = card.intervals.overall["equal_opportunity_gap"]
+    assert low == 0.0 < high

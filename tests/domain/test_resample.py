@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import expit
 
 from ds_workflow.domain.metrics import METRICS, Metric, Scored
 from ds_workflow.domain.resample import (
@@ -50,6 +51,21 @@ def test_every_draw_is_the_metric_of_the_repeated_rows(name: str, clusters: int 
     weights = PoissonWeights(count, seed=9).next(60)
     for got, weight in zip(drawn, weights, strict=True):
         repeated = scored.take(np.repeat(np.arange(301), weight[coded].astype(int)))
+        assert got == pytest.approx(METRICS[name](repeated), rel=1e-10)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "pr_auc", "recall_at_1pct_fpr"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
+def test_steps_without_positives_may_be_one(name: str, share: float) -> None:
+    """Ties and long runs of either class: every draw is still the metric of the rows repeated."""
+    rng = np.random.default_rng(5)
+    truth = (rng.random(400) < share).astype(float)
+    score = np.round(expit(rng.normal(size=400) + 1.5 * truth), 2)
+    scored = Scored(np.arange(400), truth, score)
+    coded, count = codes(np.arange(400) // 2)
+    drawn = draw([Cell(coded, (Ask("x", METRICS[name], scored),))], clusters=count, resamples=40, seed=9)["x"]
+    for got, weight in zip(drawn, PoissonWeights(count, seed=9).next(40), strict=True):
+        repeated = scored.take(np.repeat(np.arange(400), weight[coded].astype(int)))
         assert got == pytest.approx(METRICS[name](repeated), rel=1e-10)
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
 from ds_workflow.domain.costs import Costs
@@ -135,6 +136,22 @@ def test_the_table_is_that_of_the_confusion_matrix() -> None:
     assert found.cheapest.cost == min(t.cost for t in found.table)
     assert "in hindsight" in found.cheapest.why
     assert any("the model's own" in t.why and t.threshold == 0.07 for t in found.table)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_share_of_all_or_none_has_wilsons_interval_over_clusters(size: int) -> None:
+    """No resample moves a share of 0 or 1, so the percentiles would claim certainty; SciPy is the oracle."""
+    p = np.repeat([0.95, 0.6, 0.2], [40, 60, 300])
+    y = np.repeat([1.0, 0.0, 0.0, 1.0], [40, 60, 260, 40])
+    cluster = (np.arange(400) // size).astype(str).astype(object)
+    s = Scored(np.arange(400), y, p, groups={"cluster": cluster})
+    by = {t.threshold: t for t in tradeoffs(s, COSTS, own=0.9, seed=1, resamples=60).table}
+    wanted = binomtest(40 // size, 40 // size).proportion_ci(0.95, "wilson")
+    assert by[0.9].precision == 1.0 and by[0.9].precision_interval == pytest.approx(tuple(wanted))
+    assert by[0.9].recall_interval is not None and np.ptp(by[0.9].recall_interval) > 0.1
+    assert by[0.0].recall == 1.0 and by[0.0].recall_interval is None, "true of any rows"
+    text = report.markdown(tradeoffs(s, COSTS, own=0.9, seed=1, resamples=60))
+    assert "\\[100.00, 100.00\\]" not in text and "Wilson" in text
 
 
 def test_the_interval_of_costs_is_that_of_a_mean_over_clusters() -> None:

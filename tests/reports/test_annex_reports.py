@@ -11,7 +11,7 @@ from ds_workflow.domain.explanations import Case, Contribution, Curve, Explanati
 from ds_workflow.domain.representativeness import Representativeness, Shift
 from ds_workflow.domain.stability import Part, Spread, Stability
 from ds_workflow.reports import explanations, representativeness, stability
-from ds_workflow.reports.charts import BandPoint, band_curve
+from ds_workflow.reports.charts import BandPoint, SpreadRow, band_curve, spread_bars
 
 EVIL = "<script>|`"
 
@@ -30,6 +30,21 @@ def test_a_band_curve_is_well_formed_and_says_its_figures(width: int) -> None:
     assert made.count("<circle") == 3 and "2: 2,000,000 [1,800,000, 2,400,000]" in made
     left = min(float(x) for x in re.findall(r'<line x1="([\d.]+)"', made))
     assert left > 60, "the longest label has room before the axis"
+
+
+@pytest.mark.parametrize("width", [350, 870])
+def test_where_rows_spread_is_no_interval_and_says_so(width: int) -> None:
+    rows = [SpreadRow("Private", 0.25, 0.02, 0.6), SpreadRow(EVIL, 0.1, 0.0, 1.0)]
+    options = {"title": "x", "figure": "mean answer", "spread": "10 to 90 % of rows", "width": width, "styled": False}
+    points = [BandPoint(20.0, 0.25, 0.0, 0.6), BandPoint(40.0, 0.1, 0.0, 1.0), BandPoint(None, 0.2, 0.1, 0.3)]
+    for made in (spread_bars(rows, unit="probability", **options), band_curve(points, unit="probability", **options)):
+        assert {"mean answer", "10 to 90 % of rows"} <= set(texts(made))
+        assert "whisker" not in made and "<script" not in made and "[" not in made
+        said = set(texts(made))
+        assert said & {"0.0", "0.00"} and said & {"1.0", "1.00"}
+        assert not any(text.startswith(("-", "\u2212", "1.1", "1.2", "1.5")) for text in said), "no axis beyond [0, 1]"
+    assert "0.02 to 0.6" in " ".join(texts(spread_bars(rows, **options)))
+    assert "no figures" in texts(spread_bars([], **options))
 
 
 def test_a_curve_of_nothing_says_so() -> None:
@@ -100,3 +115,5 @@ def test_the_section_on_explanations_names_rows_features_and_what_has_no_curve()
     made = explanations.charts(found, unit="probability", units={"age": "years"})
     assert [title for title, *_ in made] == ["Mean answer by kind", "Mean answer by age"]
     assert "age, years" in texts(made[1][1])
+    assert all("10 to 90 % of rows" in texts(picture) for _, *both in made for picture in both)
+    assert "not how sure the mean is" in text

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from ds_workflow.domain.problem import Column, Feature, FeatureSet, Problem
+from ds_workflow.domain.problem import Column, Feature, FeatureSet, Problem, Split
 from ds_workflow.domain.scorecard import Intervals, Scorecard
+from ds_workflow.domain.snapshot import held_out
 from ds_workflow.reports import model_card, quality, run_card
+from ds_workflow.reports.annex import Annex
 from registry.records import Lineage, ModelVersion, Proposal, SnapshotRecord, digest_of
 
 EVIL = "<script>alert(1)</script>|`"
@@ -97,6 +99,7 @@ def card(**changes: object) -> run_card.RunCard:
         record=SNAPSHOT,
         params={"max_depth": 8, "eta": 0.05, "early": True},
         importances={"area": 0.31, "block_median": 0.69},
+        importance_kind="total gain of the trees",
         shap={"area": 0.11, "block_median": 0.27},
         shap_unit="log price",
         environment={"python": "3.11.2", "xgboost": "3.2.0"},
@@ -185,6 +188,30 @@ def test_a_self_approved_version_carries_the_stamp(decided: Callable[..., Propos
     assert "SELF-APPROVED" not in model_card.markdown(PROBLEM, VERSION, metrics={}, proposal=decided())
 
 
+def test_importances_are_called_what_the_estimator_says_they_are() -> None:
+    for said in (run_card.markdown(card()), run_card.html(card())):
+        assert "Feature importances, shares (total gain of the trees)" in said
+    open_ = card(importance_kind=run_card.RunCard.importance_kind)
+    assert "(as the estimator measures them)" in run_card.markdown(open_) and "gain" not in run_card.html(open_)
+
+
+def test_a_gap_between_groups_is_told_of_all_rows_alone() -> None:
+    gap = {"equal_opportunity_gap": 0.0831, "roc_auc": 0.8}
+    scored = Scorecard(90, gap, {"HOUSE": {"rows": 50, **gap}, "FLAT": {"rows": 40, **gap}})
+    made = run_card.of(PROBLEM, LINEAGE, scored, record=None, params={}, importances={}, shap={}, environment={})
+    assert made.metrics["equal_opportunity_gap"] == 0.0831
+    assert made.segments == {"HOUSE": {"roc_auc": 0.8}, "FLAT": {"roc_auc": 0.8}}
+    rows = {"train": 1, "holdout": 1}
+    said = run_card.summary(problem="x", version=1, digest="d", run_id="r", card=scored, rows=rows, seconds=1)
+    assert said.count("8.31 %") == 1 and "NOT PROVIDED" not in said
+
+
+def test_wide_tables_scroll_in_a_box_of_their_own() -> None:
+    page = run_card.html(card(annexes=[Annex("Odds", "| a | b |\n| --- | --- |\n| x | y |\n", {})]))
+    assert page.count("<table") == page.count('<div class="scroll" tabindex="0"><table') > 5
+    assert page.count("</table></div>") == page.count("</table>")
+
+
 def test_texts_of_strangers_are_inert() -> None:
     evil = card(
         title=EVIL,
@@ -229,7 +256,33 @@ QUALITY = {
     "from": "2019-01-01",
     "to": "2024-12-31",
     "dropped": {"twice": 20, "no price": 80},
+    "holdout": {
+        "digest": "cd" * 32,
+        "rows": 180,
+        "from": "2023-08-25",
+        "words": "180 rows held out, from 2023-08-25 on",
+    },
 }
+
+
+def test_rows_without_dates_are_said_to_have_none() -> None:
+    undated = replace(PROBLEM, time_column="", split=Split("hash"))
+    record = replace(SNAPSHOT, first="", last="", holdout_from="")
+    by_hash = f"{record.holdout_rows:,} rows held out, by hash of building"
+    text = model_card.markdown(undated, VERSION, metrics={}, dataset=record)
+    assert "| Dates | no dates |" in text
+    assert f"| Holdout | {by_hash} |" in text
+    assert held_out(PROBLEM, SNAPSHOT, Split("stratified")).endswith("alike with and without a row of class 1")
+    assert held_out(PROBLEM, SNAPSHOT).endswith(f"from {SNAPSHOT.holdout_from} on")
+    said = quality.text({**QUALITY, "from": "", "to": "", "holdout": {"digest": "cd" * 32, "words": by_hash}})
+    assert f"no dates, digest {'ab' * 32}\n{by_hash}, digest {'cd' * 32}\n" in said
+
+
+def test_a_card_without_a_run_id_says_nothing_of_one() -> None:
+    unnamed = replace(card(), run_id="")
+    assert "\nRun " not in run_card.markdown(unnamed)
+    assert "Run card ·" not in run_card.html(unnamed)
+    assert "Run `run-1`." in run_card.markdown(card())
 
 
 def test_quality_counts_what_was_dropped_the_most_first() -> None:

@@ -61,6 +61,15 @@ DRAWERS: dict[str, Callable[[str, int], str]] = {
         caption=text,
         width=width,
     ),
+    "spread": lambda text, width: charts.spread_bars(
+        [charts.SpreadRow(text, 2e9, -1e9, 3e9), charts.SpreadRow("b", 1.0, 1.0, 1.0)],
+        title=text,
+        figure="mean",
+        spread="rows",
+        unit=text,
+        width=width,
+    ),
+    "spread, none": lambda text, width: charts.spread_bars([], title=text, figure="m", spread="r", width=width),
     "curve, none": lambda text, width: charts.band_curve([], title=text, width=width),
     "reliability": lambda text, width: charts.reliability_curve(
         [(0.1, 0.2, 9), (0.8, 0.7, 0)], title=text, width=width

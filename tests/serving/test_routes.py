@@ -102,6 +102,23 @@ def test_a_csv_is_scored_and_flagged_at_a_threshold(client: TestClient, form: bo
     assert client.post("/problems/adult_income/score", **sent).json()["threshold"] == 0.5
 
 
+def test_what_the_source_writes_for_nothing_is_nothing(client: TestClient) -> None:
+    told = [
+        client.post(
+            "/problems/adult_income/score", content=f"age,education,hours_per_week,occupation\n41,Masters,45,{cell}\n"
+        )
+        for cell in ("", "?")
+    ]
+    assert told[0].json()["predictions"] == told[1].json()["predictions"]
+
+
+def test_where_every_field_is_there_other_columns_are_set_aside(client: TestClient) -> None:
+    names = "Age,WORKCLASS,education,occupation,capital_gain,capital_loss,hours_per_week,Class"
+    text = f"{names}\n41,Private,Masters,Sales,0,0,45,1\n"
+    body = client.post("/problems/adult_income/score", content=text).json()
+    assert (body["rows"], body["set_aside"]) == (1, ["Class"])
+
+
 def test_bad_cells_are_named_by_row(client: TestClient) -> None:
     text = "age,education,hours_per_week\n41,Masters,45\nold,Masters,\n"
     answer = client.post("/problems/adult_income/score", content=text.encode())

@@ -74,7 +74,7 @@ def service(root: Path, problem: str, *, workers: int = 1, said: Path) -> Iterat
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = [sys.executable, "-m", "uvicorn", "serving.app:app", "--port", str(port), "--no-access-log"]
-    words += ["--workers", str(workers), "--timeout-worker-healthcheck", "60"] if workers > 1 else []
+    words += ["--workers", str(workers), "--timeout-worker-healthcheck", "15"] if workers > 1 else []
     environ = {**os.environ, "DS_WORKFLOW_HOME": str(root), "DS_WORKFLOW_PROBLEM": problem}
     with said.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(words, env=environ, stdout=stream, stderr=stream, text=True, start_new_session=True)

@@ -73,7 +73,7 @@ ENDS = {
     "import_error": own("digit_root", "    import numpy\n    return numpy.abs(number)"),
     "runtime_error": own("digit_root", "    return {}[number]"),
     "timeout": own("digit_root", "    while True:\n        pass"),
-    "memory": own("digit_root", "    return len([bytearray(1 << 22) for _ in range(1_000)])"),
+    "memory": own("digit_root", "    return len([bytearray(1 << 27) for _ in range(100)])"),
     "recursion": own("digit_root", "    return digit_root(number)"),
     "forbidden": own("digit_root", "    import os\n    os.fork()"),
     "output_limit": own("digit_root", "    while True:\n        print('x' * 9999)"),

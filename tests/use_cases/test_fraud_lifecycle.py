@@ -105,6 +105,10 @@ def test_a_snapshot_may_be_split_otherwise_and_stays_so(tmp_path: Path) -> None:
     assert ordered.record.digest == mixed.record.digest
     assert ordered.record.holdout_digest != mixed.record.holdout_digest
     assert mixed.record.source.endswith("stratified split")
+    for frozen, words in ((ordered, "the last by minute"), (mixed, "by hash of")):
+        assert f"{words}" in frozen.text() and f"digest {frozen.record.holdout_digest}" in frozen.text()
+        assert frozen.to_dict()["holdout"]["digest"] == frozen.record.holdout_digest
+    assert mixed.record.holdout_digest[:12] in data.table(data.listed(work))
     store = snapshots.SnapshotStore(work.settings.data)
     late, dealt = (store.load(work.problem, name) for name in ("in-time", "mixed"))
     assert late.train["minute"].max() < late.holdout["minute"].min()
@@ -112,7 +116,7 @@ def test_a_snapshot_may_be_split_otherwise_and_stays_so(tmp_path: Path) -> None:
     assert not set(dealt.train["minute"]) & set(dealt.holdout["minute"])
     assert dealt.split.method == "stratified"
     assert not dealt.split.by_time
-    with pytest.raises(StateConflict, match="already stands for other rows"):
+    with pytest.raises(StateConflict, match="already stands for these rows with another holdout"):
         freeze("mixed")
     with pytest.raises(UnknownName, match="no split method 'random'"):
         freeze("other", "random")

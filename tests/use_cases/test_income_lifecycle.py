@@ -148,7 +148,7 @@ def found(work: Workspace, number: int) -> dict[str, float]:
 def test_a_fairer_challenger_on_the_same_features_wins(tmp_path: Path, house: Path) -> None:
     work = Workspace.at(tmp_path, "adult_income")
     shutil.copytree(house / "docs" / "hypotheses", tmp_path / "docs" / "hypotheses")
-    apart(50_000).to_csv(tmp_path / "town.csv", index=False)
+    apart(36_000).to_csv(tmp_path / "town.csv", index=False)
     data.snapshot(work, "town", source=tmp_path / "town.csv", references=(), simulate=False, seed=42, rows=0)
     proposal = contest(work, "town")
     assert proposal.verdict == "pass", [(g.name, g.status, g.note) for g in proposal.gates]

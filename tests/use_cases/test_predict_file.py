@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,32 @@ def test_bad_rows_are_listed_by_number_and_left_out(home: Office, people: pd.Dat
     assert pd.read_csv(target)["person_id"].tolist() == left["person_id"].tolist()
     good = flow("--problem", "adult_income", "predict", "--input", str(target), "--output", str(tmp_path / "twice.csv"))
     assert "1,998 rows answered" in good.out
+
+
+def test_a_file_as_the_source_writes_it_is_answered_as_one_with_empty_cells(
+    home: Office, people: pd.DataFrame, tmp_path: Path
+) -> None:
+    some = people.drop(columns="note").head(50).assign(sex="Female")
+    some.loc[some.index[::3], ["workclass", "occupation"]] = None
+    empty, marked = tmp_path / "empty.csv", tmp_path / "marked.csv"
+    some.to_csv(empty, index=False)
+    lines = some.to_csv(index=False, na_rep="?").splitlines()
+    marked.write_text("\n".join([lines[0].replace(",", ", "), *lines[1:]]) + "\n", "utf-8")  # 'age, workclass'
+    assert ",?," in marked.read_text("utf-8")
+    said: list[str] = []
+    work = replace(home.work, say=said.append)
+    found = []
+    for source in (empty, marked):
+        done = predict.predict_file(work, source, tmp_path / "answers.csv")
+        assert (done.rows, done.rejected) == (50, 0)
+        found.append(pd.read_csv(tmp_path / "answers.csv")["predicted_probability"])
+    pd.testing.assert_series_equal(*found)
+    (line,) = {line for line in said if "ignored" in line}
+    assert "sex" in line and "over_50k" in line
+    inputs = [c.name for c in work.problem.inputs]
+    (person,) = json.loads(people[inputs].head(1).to_json(orient="records"))
+    _, errors = predict.champion(work).predict([{**person, "workclass": "?"}, {**person, "sex": "Female"}])
+    assert {error.field for error in errors} == {"workclass", "sex"}, "a request may hold neither"
 
 
 def test_a_run_that_fails_leaves_what_was_there(home: Office, people: pd.DataFrame, tmp_path: Path) -> None:

@@ -15,9 +15,7 @@ from ds_workflow.problems.adult_income.source import MISSING
 
 __all__ = ["MISSING", "PROBLEM", "TRUSTED_TYPES", "clean", "featurizer", "load", "naive", "simulate"]
 
-TRUSTED_TYPES = (
-    "ds_workflow.problems.adult_income.features.IncomeFeatures",
-)
+TRUSTED_TYPES = ("ds_workflow.problems.adult_income.features.IncomeFeatures",)
 
 
 def featurizer(feature_set_version: str, *, seed: int) -> IncomeFeatures:

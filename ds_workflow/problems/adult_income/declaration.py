@@ -99,7 +99,9 @@ PROBLEM = Problem(
         "Not for decisions about people: not for credit, hiring, housing or insurance. The rows are of 1994, the line "
         "of 50,000 dollars is of that year, and the survey's weights are not used, so shares are those of the sample. "
         "Sex, race, country of birth and marital status are no inputs, but occupation, hours and schooling carry "
-        "traces of them; the fairness report shows what is left. Country of birth has few rows outside the United "
-        "States. Categories outside the declared ones are refused."
+        "traces of them; the fairness report shows what is left. With 590 women over the line in the "
+        "test rows, a gap of 6 points in how often they are found can't be shown to fall; weighted training (strategy "
+        "equal_opportunity) finds more women and more men there, and pays with some ranking. Country of birth has few "
+        "rows outside the United States. Categories outside the declared ones are refused."
     ),
 )

@@ -15,7 +15,7 @@ from ds_workflow.problems.movie_reviews.simulator import simulate
 
 __all__ = ["PROBLEM", "SIMULATED_ROWS", "TRUSTED_TYPES", "clean", "featurizer", "fetch", "load", "naive", "simulate"]
 
-SIMULATED_ROWS = 12_000
+SIMULATED_ROWS = 6_000
 TRUSTED_TYPES = ("ds_workflow.problems.movie_reviews.features.ReviewFeatures",)
 
 

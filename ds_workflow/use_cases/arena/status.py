@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ds_workflow import steps
 from ds_workflow.reports import proposal as report
 from ds_workflow.reports import tables
-from ds_workflow.use_cases import steps
 from ds_workflow.use_cases.arena.view import Checked, View, view
 
 if TYPE_CHECKING:

@@ -42,8 +42,23 @@ def view(work: Workspace, proposal: Proposal) -> View:
     command = "./scripts/ds_workflow.sh"
     if work.settings.root != Path.cwd():
         command += f" --workspace {work.settings.root}"
-    context = report.Context(problem_title=work.problem.title, decisions=decisions, now=now, command=command)
+    context = report.Context(
+        problem_title=work.problem.title,
+        decisions=decisions,
+        now=now,
+        command=command,
+        traffic=_traffic(work, proposal),
+    )
     return View(proposal, context)
+
+
+def _traffic(work: Workspace, proposal: Proposal) -> str:
+    """The newest result of the challenger in live traffic, as the chain of events binds it to this proposal."""
+    told = [event for event in work.registry.events(kind="traffic_result") if event.subject == proposal.id]
+    if not told:
+        return ""
+    body = told[-1].body
+    return f"{body['trial']}: {body['verdict']}; {body['note']} (result {str(body['digest'])[:12]}, {told[-1].at})"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ds_workflow.errors import InvalidInput
 from ds_workflow.use_cases.predict.answerer import require_few
 
 if TYPE_CHECKING:
-    from ds_workflow.domain.problem import Problem
+    from ds_workflow.workspace import Workspace
 
 MOST_COLUMNS = 500
 LONGEST_CELL = 100_000
@@ -28,8 +28,12 @@ class Uploaded:
     aside: tuple[str, ...]
 
 
-def read(problem: Problem, content: bytes, *, most: int) -> Uploaded:
-    """The rows of a CSV. Raises TooMany beyond `most` rows, InvalidInput for what is no such CSV."""
+def read(work: Workspace, content: bytes, *, most: int) -> Uploaded:
+    """The rows of a CSV. An empty cell is nothing, and so is what the plug-in's MISSING says its source writes for it.
+
+    Raises TooMany beyond `most` rows, InvalidInput for what is no such CSV.
+    """
+    problem, missing = work.problem, frozenset(getattr(work.plugin, "MISSING", ()))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -59,7 +63,7 @@ def read(problem: Problem, content: bytes, *, most: int) -> Uploaded:
         row = {}
         for name, cell in zip(names, cells, strict=True):
             if name in columns:
-                row[name] = typed(columns[name], cell)
+                row[name] = typed(columns[name], cell, missing=missing)
             elif name not in aside:
                 row[name] = cell  # unknown: the contract says so
         rows.append(row)

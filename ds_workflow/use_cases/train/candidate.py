@@ -240,7 +240,7 @@ def _train(
             seconds=fitted.fit_seconds,
         )
         tables_of = (fitted.features, fitted.holdout_features)
-        run = Run(problem, model, request.seed, train_rows, holdout, *tables_of, scored, shap)
+        run = Run(problem, model, request.seed, train_rows, holdout, *tables_of, scored, shap, request.strategy)
         card_with_annexes = replace(written, annexes=tuple(annexes.written(run, folder)))
         for file, text in run_card.documents(card_with_annexes).items():
             (folder / file).write_text(text, "utf-8")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Run:
     """A fitted model with its rows: cleaned (`train`, `holdout`), as the featurizer's tables (`features`,
-    `holdout_features`), its answers on the holdout (`scored`), the mean absolute SHAP value by feature (`shap`), and the
-    strategy that made it."""
+    `holdout_features`), its answers on the holdout (`scored`), the mean absolute SHAP value by feature (`shap`),
+    and the strategy that made it."""
 
     problem: Problem
     model: Pipeline
