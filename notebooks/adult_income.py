@@ -126,5 +126,5 @@ support.reliability(lab, champion.scored, "Champion")
 # ## What to try next
 #
 # * The challenger's gain is written up as **H-INC-001**; the gap between men and women as **H-INC-002**, whose rows are
-#   reweighted in training.
+#   weighted in training so that those of either group who earn more are found alike.
 # * The simulator draws each column from tables of the real rows, so trees gain less here than on the real ones.

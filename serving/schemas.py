@@ -185,6 +185,15 @@ def example_row(problem: Problem) -> dict[str, Any]:
     return {c.name: c.example for c in problem.inputs if c.example is not None}
 
 
+UNIT = {
+    "name": "X-Unit",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    "description": "Who asks (a user, a session). While a challenger has a share of the traffic, a unit keeps its arm.",
+}
+
+
 def rows_body(problem: Problem, *, most: int = MAX_ROWS) -> dict[str, Any]:
     """The request body of a JSON list of rows."""
     schema = {"type": "array", "items": row_schema(problem), "minItems": 1, "maxItems": most}

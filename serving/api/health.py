@@ -27,8 +27,8 @@ def mount(app: FastAPI, hub: Hub) -> None:
     @app.get("/ready", response_model=schemas.Health, responses={503: {"model": schemas.Health}}, tags=["operation"])
     def ready() -> Any:
         """200 once every decided champion is loaded and answers the way it will go on to; then send traffic."""
+        told = _health(hub)  # loads the default one
         waiting = [slot.work.settings.problem for slot in hub.slots() if slot.live is not None and not slot.ready]
-        told = _health(hub)
         if isinstance(told, JSONResponse) or not (waiting or told["waiting"]):
             return told
         told |= {"status": "not ready", "waiting": sorted({*waiting, *told["waiting"]})}

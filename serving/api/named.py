@@ -33,7 +33,7 @@ def mount(app: FastAPI, hub: Hub) -> None:
                 predict.predicting(hub, name),
                 summary=f"Predict: {problem.title}",
                 operation_id=f"predict_{path.strip('/').replace('/', '_')}",
-                openapi_extra={"requestBody": schemas.rows_body(problem)},
+                openapi_extra={"requestBody": schemas.rows_body(problem), "parameters": [schemas.UNIT]},
                 tags=["predict"],
             )
 

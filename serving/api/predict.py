@@ -32,7 +32,7 @@ def mount(app: FastAPI, hub: Hub) -> None:
                 predicting(hub, name),
                 summary=f"Predict: {problem.title}",
                 operation_id=f"predict_{name or 'default'}",
-                openapi_extra={"requestBody": schemas.rows_body(problem)},
+                openapi_extra={"requestBody": schemas.rows_body(problem), "parameters": [schemas.UNIT]},
                 tags=["predict"],
             )
 

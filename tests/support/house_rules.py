@@ -34,7 +34,7 @@ NUMBERS = frozenset({"numpy", "pandas", "scipy"})
 TOOLS = NUMBERS | {"sklearn", "xgboost", "sqlalchemy", "plotly"}
 # a face may name, for its annotations only, the types of the values that the workspace hands it
 HANDED = ("ds_workflow.domain", "registry.records", "registry.accounts", "registry.accounts_store")
-FACE = ("ds_workflow.use_cases", "ds_workflow.workspace", *ERRORS)
+FACE = ("ds_workflow.use_cases", "ds_workflow.workspace", "ds_workflow.steps", *ERRORS)
 ROOMS_3 = ("problems", "strategies", "contests", "adapters", "reports")
 
 # ARCHITECTURE's table, from the roof down; the longest prefix that fits a module is its floor
@@ -45,8 +45,16 @@ FLOORS: dict[str, Floor] = {
     "ds_workflow.cli": Floor(("ds_workflow.cli", *FACE), frozenset({"click"})),
     "ds_workflow.__main__": Floor(("ds_workflow.cli",)),
     "ds_workflow.use_cases": Floor(
-        ("ds_workflow.use_cases", "ds_workflow.workspace", "registry", *BELOW_3, *(f"ds_workflow.{r}" for r in ROOMS_3))
+        (
+            "ds_workflow.use_cases",
+            "ds_workflow.workspace",
+            "ds_workflow.steps",
+            "registry",
+            *BELOW_3,
+            *(f"ds_workflow.{r}" for r in ROOMS_3),
+        )
     ),
+    "ds_workflow.steps": Floor(("ds_workflow.workspace", *BELOW_3)),
     "ds_workflow.workspace": Floor((*BELOW_3, "registry"), TOOLS),
     "ds_workflow.problems": Floor(("ds_workflow.problems", *BELOW_3), TOOLS),
     "ds_workflow.contests": Floor(("ds_workflow.contests", *BELOW_3), TOOLS),
