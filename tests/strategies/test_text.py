@@ -144,8 +144,8 @@ def test_the_vocabulary_counts_as_scikit_learns() -> None:
 def test_it_learns_is_calibrated_and_survives_the_disk(kind: str, problem: Problem) -> None:
     from skops import io
 
-    X, y = notes(3_000, seed=8)
-    fresh, truth = notes(3_000, seed=9)
+    X, y = notes(2_000, seed=8)
+    fresh, truth = notes(2_000, seed=9)
     estimator = made(kind, problem, longest=2, C=10.0).fit(X, y)
     p = estimator.predict(fresh)
     best = roc_auc_score(truth, fresh.attrs["odds"])  # no model can do better than the odds that made the rows
@@ -165,8 +165,8 @@ def test_it_learns_is_calibrated_and_survives_the_disk(kind: str, problem: Probl
 
 def test_runs_of_words_tell_what_single_words_do_not(problem: Problem) -> None:
     """Three opinions in ten are negated, so a model of single words errs where one of runs need not."""
-    X, y = notes(3_000, seed=10)
-    fresh, truth = notes(3_000, seed=11)
+    X, y = notes(2_000, seed=10)
+    fresh, truth = notes(2_000, seed=11)
     words, runs = (
         roc_auc_score(truth, made("text_ratio", problem, longest=n).fit(X, y).predict(fresh)) for n in (1, 2)
     )
@@ -207,7 +207,7 @@ def test_top_words_are_sorted_and_all_of_them_add_up(fitted: tuple[Any, pd.DataF
 
 
 def test_the_words_that_made_the_odds_come_first(problem: Problem) -> None:
-    X, y = notes(3_000, seed=12)
+    X, y = notes(2_000, seed=12)
     estimator = made("text_ratio", problem, ("note",)).fit(X, y)
     asked = pd.DataFrame({"note": ["the box was broken today", "the box was not broken today", "it was fine"]})
     told = [dict(row) for row in estimator.explain_words(asked, top=4)]

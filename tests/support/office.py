@@ -5,6 +5,8 @@ What the arena would find is not asked here: proposals are written with the regi
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,3 +78,21 @@ def office(
     made = Office(work)
     made.approve(made.propose(1))
     return made
+
+
+def copied(trained: Path, root: Path) -> Office:
+    """A copy of a workspace to change; MLflow's file holds absolute paths, which are set to the copy's."""
+    shutil.copytree(trained, root)
+    connection = sqlite3.connect(root / "mlruns" / "mlflow.db")
+    columns = {
+        "experiments": ["artifact_location"],
+        "runs": ["artifact_uri"],
+        "logged_models": ["artifact_location"],
+        "model_versions": ["storage_location", "source"],
+    }
+    for table, names in columns.items():
+        for name in names:
+            connection.execute(f"UPDATE {table} SET {name} = replace({name}, ?, ?)", (str(trained), str(root)))
+    connection.commit()
+    connection.close()
+    return Office(Workspace.at(root, "adult_income"))

@@ -72,8 +72,9 @@ PROBLEM = Problem(
     limits=(
         "Reviews of 5 and 6 stars are not in the archive, so lukewarm reviews get an answer that was never tested. "
         "English only, films only, written before 2011 and mostly of ten lines or more: short messages, other goods "
-        "and irony are not what it learned. No list of words was checked for names of people or groups, so read the "
-        "top words before an answer is used against anybody. Half of the reviews are favourable by construction, and "
-        "probabilities are calibrated to that half."
+        "and irony are not what it learned. Six reviews in a hundred say their stars in the text, as in 7/10, and "
+        "models read that as they read any words. No list of words was checked for names of people or groups, so read "
+        "the top words before an answer is used against anybody. Half of the reviews are favourable by construction, "
+        "and probabilities are calibrated to that half."
     ),
 )

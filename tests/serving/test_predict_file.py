@@ -15,15 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from flow import Flow
-from office import Office, office
+from office import Office
 
 from ds_workflow.errors import InvalidInput
 from ds_workflow.use_cases import predict
+from ds_workflow.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Office:
-    return office(tmp_path_factory.mktemp("files"), rows=3_000, feature_set_version="v1.0")
+def home(trained: Path) -> Office:
+    return Office(Workspace.at(trained, "adult_income"))
 
 
 @pytest.fixture(scope="module")
@@ -154,11 +155,11 @@ def test_what_is_asked_wrongly(home: Office, people: pd.DataFrame, tmp_path: Pat
 
 
 def test_a_file_larger_than_the_memory_it_may_take(home: Office, people: pd.DataFrame, tmp_path: Path) -> None:
-    """200,000 rows with a wide column nobody reads: 400 MB as text, answered in a process that never holds them."""
+    """100,000 rows with a wide column nobody reads: 400 MB as text, answered in a process that never holds them."""
     source, target = tmp_path / "large.parquet", tmp_path / "out.parquet"
-    wide = pa.Table.from_pandas(people.assign(ballast=["x" * 2_000] * len(people)), preserve_index=False)
+    wide = pa.Table.from_pandas(people.assign(ballast=["x" * 4_000] * len(people)), preserve_index=False)
     with pq.ParquetWriter(source, wide.schema) as writer:
-        for _ in range(100):
+        for _ in range(50):
             writer.write_table(wide)
     script = (
         "import resource, sys\n"
@@ -173,6 +174,6 @@ def test_a_file_larger_than_the_memory_it_may_take(home: Office, people: pd.Data
     )
     words = [sys.executable, "-c", script, str(home.root), str(source), str(target)]
     rows, megabytes = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
-    assert int(rows) == 200_000
-    assert pq.ParquetFile(target).metadata.num_rows == 200_000
+    assert int(rows) == 100_000
+    assert pq.ParquetFile(target).metadata.num_rows == 100_000
     assert int(megabytes) < 300
