@@ -112,7 +112,7 @@ class Quick(mlflow.pyfunc.PythonModel):
         self.score = quick()
 
     def predict(self, context, model_input, params=None):
-        rows = model_input.to_dict("records")
+        rows = [{{k: None if v != v else v for k, v in row.items()}} for row in model_input.to_dict("records")]
         whole = [BLANK | row | {{name: date.fromisoformat(str(row[name])[:10]) for name in DATES}} for row in rows]
         return list(self.score(whole).values)
 

@@ -116,7 +116,9 @@ class Slot:
             elif self.live.ref != ref:
                 self._swap(ref)
             elif self.behind:
-                self.behind = ""
+                # what could not be served is no longer decided
+                self.behind, self._failed = "", None
+                self._settle("swap", f"version {ref.version} is decided again, and answers")
             if self.live is not None and not self.live.settled and self.live.ref == ref:
                 self._prove(self.live)
         except (WorkflowError, RegistryError, OSError) as error:

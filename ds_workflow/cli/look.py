@@ -48,9 +48,14 @@ def register(main: click.Group) -> None:
     @click.option("--host", default="127.0.0.1", show_default=True)
     @click.option("--port", default=8000, show_default=True, type=PORT)
     @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 128), help="Processes that answer.")
-    def serve(host: str, port: int, workers: int) -> None:
+    @click.option("--trusted-proxy", metavar="ADDRESS", help="A proxy in front whose X-Forwarded-For is believed.")
+    def serve(host: str, port: int, workers: int, trusted_proxy: str | None) -> None:
         """Serve the champions of this workspace, and the pages; a decision reaches every worker without a restart."""
         here = workspace().settings
+        # anybody can send the header: without a named proxy the limit on logins goes by the address that really asks
+        believed = (
+            ["--proxy-headers", "--forwarded-allow-ips", trusted_proxy] if trusted_proxy else ["--no-proxy-headers"]
+        )
         several = ["--workers", str(workers), "--timeout-worker-healthcheck", "15"] if workers > 1 else []
         if several and find_spec("uvloop") is None:
             raise click.UsageError(
@@ -60,7 +65,7 @@ def register(main: click.Group) -> None:
         _become(
             [
                 sys.executable, "-m", "uvicorn", "serving.app:app",
-                "--host", host, "--port", str(port), "--no-access-log", *several,
+                "--host", host, "--port", str(port), "--no-access-log", *believed, *several,
             ],
             DS_WORKFLOW_HOME=str(here.root),
             DS_WORKFLOW_PROBLEM=here.problem,

@@ -107,11 +107,11 @@ def _point(record: Any, number: int) -> Point:
         raise InvalidInput(f"{where} says no time.", hint=f"One of the fields {', '.join(NAMES['at'])}, ISO 8601.")
     try:
         at = datetime.fromisoformat(str(moment))
-    except ValueError as error:
+        utc = at.replace(tzinfo=None) - (at.utcoffset() or timedelta())
+    except (ValueError, OverflowError) as error:
         raise InvalidInput(
             f"{where}: '{str(moment)[:60]}' is no time.", hint="ISO 8601: 2026-03-01, or with a time."
         ) from error
-    utc = at.replace(tzinfo=None) - (at.utcoffset() or timedelta())
     return Point(utc, **{name: _figure(record, name, where) for name in FIGURES})
 
 

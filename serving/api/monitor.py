@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from ds_workflow.errors import InvalidInput
@@ -17,7 +18,8 @@ from serving.routes import PlainRoute
 if TYPE_CHECKING:
     from serving.hub import Hub
 
-MAX_POINTS = 100_000
+MAX_POINTS = 10_000
+MAX_BYTES = 2 * 1024 * 1024
 _EXAMPLE = {
     "metrics": [
         {"at": f"2026-01-{day:02d}T06:00:00Z", "roc_auc": auc, "pr_auc": 0.61, "latency_p95_ms": 120}
@@ -31,8 +33,12 @@ def mount(app: FastAPI, hub: Hub) -> None:
     """Add the route."""
 
     async def monitor(request: Request) -> Any:
+        body = await body_of(request, most=MAX_BYTES)
+        return JSONResponse(await run_in_threadpool(planned, body))
+
+    def planned(body: bytes) -> dict[str, Any]:
         try:
-            sent = json.loads(await body_of(request))
+            sent = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"The body is not valid JSON: {error}", hint="See the example in /docs.") from error
         if not isinstance(sent, dict) or not isinstance(sent.get("metrics"), list):
@@ -41,7 +47,7 @@ def mount(app: FastAPI, hub: Hub) -> None:
             raise InvalidInput(f"The body has an unknown field '{unknown[0][:60]}'.", hint="metrics, drift.")
         if len(sent["metrics"]) > MAX_POINTS:
             raise InvalidInput(f"{len(sent['metrics']):,} points were sent.", hint=f"at most {MAX_POINTS:,}.")
-        return JSONResponse(agent.plan_of(sent["metrics"], sent.get("drift")).to_dict())
+        return agent.plan_of(sent["metrics"], sent.get("drift")).to_dict()
 
     figure = {"type": ["number", "null"]}
     point = {

@@ -112,6 +112,7 @@ GOOD = {"date": "2026-01-01", "roc_auc": 0.9, "model": "v7"}
     [
         ({"roc_auc": 0.9}, "says no time"),
         ({"date": "soon", "roc_auc": 0.9}, "'soon' is no time"),
+        ({"date": "0001-01-01T00:00:00+23:59"}, "is no time"),
         ({"date": "2026-01-01", "roc_auc": "high"}, "no finite number"),
         ({"date": "2026-01-01", "roc_auc": 1.4}, "roc_auc is 1.4"),
         ({"date": "2026-01-01", "p95_ms": -1}, "latency_p95_ms is -1"),
