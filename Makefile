@@ -49,7 +49,7 @@ demo: install ## the whole lifecycle on simulated sales, within three minutes
 
 test: lint ## style, types, the rules of the house, and every test
 	$(BIN)/python -m pytest -qq tests/test_architecture.py
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 train: install ## train the example hypothesis (HYPOTHESIS, CHANGE, STRATEGY, FEATURES, DATASET, OWNER)
 	$(RUN) --workspace '$(WORKSPACE)' data-snapshot --dataset-version '$(DATASET)' --simulate

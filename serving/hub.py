@@ -43,7 +43,7 @@ class Hub:
         self._nonce, self._count = os.urandom(4).hex(), count()
         self.clock = work.clock
         self.log = requests.log_of(work)
-        self.metrics = Metrics()
+        self.metrics = Metrics(work.settings.store / "metrics")
 
     def slot(self, name: str = "") -> Slot:
         """The place of a problem, by default of the default one. Raises UnknownName with the known ones."""

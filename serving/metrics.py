@@ -1,7 +1,7 @@
 """What the service counts, for Prometheus.
 
-Every worker of `--workers N` adds to the same counters: they keep them in small files of one folder, and whichever
-worker is asked adds the files up. The counts of a worker that died stay.
+Every worker of `--workers N` adds to the same counters: they keep them in small files of one folder of the store, and
+whichever worker is asked adds the files up. The counts of a worker that died stay.
 """
 
 from __future__ import annotations
@@ -9,26 +9,23 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads it when it is first imported
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-_PREFIX = f"ds-workflow-metrics-{os.getuid()}-"
 
 
-def share_with_siblings() -> None:
+def share_with_siblings(root: Path) -> None:
     """In a worker among several: choose the folder that its siblings choose. Call it before anything is counted."""
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid is None or FOLDER in os.environ:
         return
-    root = Path(tempfile.gettempdir())
-    for old in root.glob(f"{_PREFIX}*"):
-        if not Path(f"/proc/{old.name.rsplit('-', 2)[-2]}").exists():
-            shutil.rmtree(old, ignore_errors=True)
-    folder = root / f"{_PREFIX}{parent.pid}-{_started(parent.pid)}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = root / f"{parent.pid}-{_started(parent.pid)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in root.iterdir():
+        if old != folder and not _runs(old.name.partition("-")[0]):
+            shutil.rmtree(old, ignore_errors=True)  # of a service that ended
     os.environ[FOLDER] = str(folder)
 
 
@@ -40,11 +37,15 @@ def _started(pid: int) -> str:
         return "0"
 
 
-class Metrics:
-    """The counters of one application."""
+def _runs(pid: str) -> bool:
+    return Path("/proc", pid).exists()
 
-    def __init__(self) -> None:
-        share_with_siblings()
+
+class Metrics:
+    """The counters of one application; `root` is where workers share theirs."""
+
+    def __init__(self, root: Path) -> None:
+        share_with_siblings(root)
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         self._registry = own = CollectorRegistry()
@@ -65,7 +66,7 @@ class Metrics:
             multiprocess_mode="livemin",
         )  # fmt: skip
         self.shadow = Counter(
-            "ds_workflow_shadow", "Requests shown to a challenger in shadow.", ("problem", "outcome"), registry=own
+            "ds_workflow_shadow", "What became of requests for a challenger.", ("problem", "outcome"), registry=own
         )
         self.log_lost = Gauge(
             "ds_workflow_log_rows_lost", "Rows that the request log had to leave out.", registry=own,
@@ -79,10 +80,15 @@ class Metrics:
     def text(self) -> tuple[bytes, str]:
         """All counters as Prometheus reads them, and their content type."""
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-        from prometheus_client.multiprocess import MultiProcessCollector
+        from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
         registry = self._registry
         if FOLDER in os.environ:
+            for file in Path(os.environ[FOLDER]).glob("gauge_live*.db"):
+                pid = file.stem.rpartition("_")[2]
+                if not _runs(pid):
+                    bury: Any = mark_process_dead
+                    bury(int(pid))  # what it was doing, it does no more
             registry = CollectorRegistry()
             collector: Any = MultiProcessCollector
             collector(registry)

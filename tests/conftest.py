@@ -37,6 +37,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("no real rows: put them in ../shared/data or name their folder in DS_WORKFLOW_REAL_DATA")
 
 
+LONGEST = (
+    "tests/cli/test_real_lifecycle.py",
+    "tests/cli/test_lifecycle.py",
+    "tests/use_cases/test_income_lifecycle.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: a worker that begins one last would leave the other idle."""
+    first = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.nodeid.split("::")[0], len(first)))
+
+
 @pytest.fixture(scope="session")
 def house() -> Path:
     """The root of the checkout."""

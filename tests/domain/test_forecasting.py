@@ -240,7 +240,7 @@ def test_the_last_month_is_held_out(problem: Problem) -> None:
     days = pd.DataFrame({"day": pd.date_range("2024-01-15", "2024-04-10")})
     monthly = replace(problem, split=Split("last_month"), columns=(Column("day", "date", "day"),))
     assert days["day"][holdout_mask(monthly, days)].min() == pd.Timestamp("2024-04-01")
-    with pytest.raises(InvalidInput, match="training part empty"):
+    with pytest.raises(InvalidInput, match="nothing is left to train on"):
         holdout_mask(monthly, days.iloc[-5:])
     with pytest.raises(InvalidInput, match="needs a time column"):
         replace(problem, time_column="", split=Split("last_month"))

@@ -80,13 +80,17 @@ def test_a_toothless_gate_is_named(healthy: Comparison) -> None:
     assert mutants.escapes(healthy.changed(policy=toothless)) == {"ceiling": ("challenger ruined",)}
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda p: p.stem)
+# answers of a contest are shares of tests passed, which the made comparison of classes or values does not hold
+OF_PROBLEMS = [path for path in sorted(SHIPPED.glob("*.yaml")) if plugins.subject(path.stem) == "problems"]
+
+
+@pytest.mark.parametrize("path", OF_PROBLEMS, ids=lambda p: p.stem)
 def test_every_shipped_policy_is_attainable_and_has_teeth(path: Path) -> None:
-    problem = plugins.load(plugins.subject(path.stem), path.stem).PROBLEM
+    problem = plugins.load("problems", path.stem).PROBLEM
     content = yaml.safe_load(path.read_text("utf-8"))
     # the gates are the same, and the test is quick
     content["statistics"]["resamples"] = 399
-    content["rows"] = {name: min(n, 400) for name, n in content["rows"].items()}
+    content["rows"] = dict.fromkeys(content["rows"], 400)
     policy = Policy.parse(content, segments=problem.segments, metrics=problem.metrics)
     assert mutants.escapes(mutants.healthy(problem, policy, seed=1)) == {}
 

@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from ds_workflow import plugins
 from ds_workflow.errors import InvalidInput, UnknownName
 from ds_workflow.problems.nyc_sales import comparables
-from ds_workflow.problems.nyc_sales.attributes import Places, homes
+from ds_workflow.problems.nyc_sales.attributes import Places, TableRows, homes
 from ds_workflow.problems.nyc_sales.features import PriceFeatures
 from ds_workflow.problems.nyc_sales.history import bulk_sales
 
@@ -166,11 +166,11 @@ def test_missing_coordinates_are_those_of_the_block_then_the_zip_code(rows: pd.D
     rows = rows[rows["latitude"].notna()]
     places = Places.learn(rows)
     blind = rows.drop(columns=["latitude", "longitude"])
-    lat, lon = places.fill(blind)
+    lat, lon = places.fill(TableRows(blind))
     per_block = rows.groupby(["borough", "block"])[["latitude", "longitude"]].transform("median")
     np.testing.assert_allclose(lat, per_block["latitude"], atol=1e-9)
     np.testing.assert_allclose(lon, per_block["longitude"], atol=1e-9)
-    lat, _ = places.fill(blind.assign(block=99_999))
+    lat, _ = places.fill(TableRows(blind.assign(block=99_999)))
     per_zip = rows.groupby("zip_code")["latitude"].transform("median")
     np.testing.assert_allclose(lat, per_zip, atol=1e-9)
 

@@ -101,6 +101,9 @@ def test_a_killed_worker_comes_back_and_the_others_go_on(busy: tuple[Office, Ser
     callers.stop()
     ident = asked.ask("POST", "/predict", BODY)[1]["request_id"]
     assert asked.ask("POST", "/feedback", [{"request_id": ident, "label": 1}])[1]["new"] == 1
+    metrics = asked.ask("GET", "/metrics")[1]
+    assert f'ds_workflow_champion_version{{problem="adult_income"}} {float(version)}' in metrics
+    assert not list(office.root.glob(f"mlruns/metrics/*/gauge_live*_{workers[0]}.db"))  # the dead one waits for nothing
     assert len(callers.answers) > before
     assert not callers.problems
     assert callers.broken <= 4  # the connections that the killed worker held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def answerer(name: str, *, rows: int, feature_set: str, strategy: str) -> Answer
     model = models.assemble(featurizer, estimator.fit(features, target))
     lineage = Lineage(name, "d", "a", "b", feature_set, strategy, "data", "x", "ana", 5, "c", "BASELINE", "BASELINE")
     version = ModelVersion(name, 1, "d" * 64, "run", lineage, "2026-01-01T00:00:00.000000Z")
-    return Answerer(problem, version, model, scorer.pipeline(problem, model), reader(problem), "pipeline", "")
+    return Answerer(problem, version, model, scorer.pipeline(problem, model), reader(problem), "pipeline", "", Lock())
 
 
 def asked(found: Answerer, **form: str) -> try_it.Answer:
