@@ -16,6 +16,7 @@ from office import Office
 
 from ds_workflow.errors import InvalidInput, StateConflict
 from ds_workflow.use_cases import incidents, traffic
+from ds_workflow.use_cases.arena.view import view
 from serving.app import create_app
 from serving.beside import Beside
 
@@ -168,6 +169,8 @@ def test_a_shadow_is_seen_by_nobody_and_judged_in_pairs(own_office: Office) -> N
     (event,) = work.registry.events()[-1:]
     assert (event.kind, event.subject, event.body["digest"]) == ("traffic_result", proposal.id, found.digest)
     assert work.registry.verify().ok
+    shown = view(work, work.registry.proposal(proposal.id)).text()  # what a person reads before deciding
+    assert f"{result.trial}: {result.verdict}" in shown
 
 
 def counted(client: TestClient, outcome: str) -> float:
