@@ -1,4 +1,7 @@
-"""The main job through the shell script, in real processes, on a real MLflow and SQLite store."""
+"""The main job in real processes, on a real MLflow and SQLite store.
+
+The steps of README's round by hand are typed word for word, through the shell and the script.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from flow import Flow
+from flow import Flow, commands_of_readme
 
 pytestmark = pytest.mark.end_to_end
 
@@ -22,6 +25,16 @@ TRAIN = (
     "--feature-set-version", "v2.0", "--dataset-version", "sim-v1",
     "--strategy", "segmented_router", "--router-mode", "segment_only",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def typed(house: Path) -> dict[str, str]:
+    """README's commands by their names."""
+    found = {line.split()[1]: line for line in commands_of_readme(house)}
+    assert list(found) == [
+        "data-snapshot", "bootstrap-champion", "hypothesis-check", "train-candidate", "arena-propose", "arena-status",
+    ]  # fmt: skip
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +56,8 @@ def test_01_nothing_is_there_yet(flow: Flow) -> None:
     assert "bootstrap-champion" in flow("arena-propose", code=3).err
 
 
-def test_02_a_snapshot_never_changes_its_meaning(flow: Flow) -> None:
-    first = flow("data-snapshot", "--dataset-version", "sim-v1", "--simulate", "--json").json
+def test_02_a_snapshot_never_changes_its_meaning(flow: Flow, typed: dict[str, str]) -> None:
+    first = flow.typed(typed["data-snapshot"], "--json").json
     assert 35_000 < first["rows"] < 45_000
     assert sum(first["dropped"].values()) > 0
     again = flow("data-snapshot", "--dataset-version", "sim-v1", "--simulate", "--json").json
@@ -54,11 +67,8 @@ def test_02_a_snapshot_never_changes_its_meaning(flow: Flow) -> None:
     assert [s["digest"] for s in flow("data-list", "--json").json] == [first["digest"]]
 
 
-def test_03_no_champion_without_gates(flow: Flow) -> None:
-    made = flow(
-        "bootstrap-champion", "--dataset-version", "sim-v1", "--feature-set-version", "v1.0",
-        "--owner", "ana", "--approved-by", "ana", "--json",
-    ).json  # fmt: skip
+def test_03_no_champion_without_gates(flow: Flow, typed: dict[str, str]) -> None:
+    made = flow.typed(typed["bootstrap-champion"], "--json").json
     assert (made["kind"], made["verdict"], made["disposition"], made["effect"]) == (
         "bootstrap", "pass", "approved", "applied",
     )  # fmt: skip
@@ -99,11 +109,11 @@ def test_05_leaks_are_refused_with_the_reason(flow: Flow) -> None:
     assert "cut from the target" in flow(*words, code=2).err
 
 
-def test_06_the_candidate_carries_its_lineage(flow: Flow) -> None:
-    checked = flow("hypothesis-check", "H-SEG-001", "--json").json
+def test_06_the_candidate_carries_its_lineage(flow: Flow, typed: dict[str, str]) -> None:
+    checked = flow.typed(typed["hypothesis-check"], "--json").json
     assert checked["complete"]
     assert {"slice", "rows", "detectable", "claimed", "enough"} <= set(checked["power"][0])
-    made = flow(*TRAIN, "--json").json
+    made = flow.typed(typed["train-candidate"], "--json").json
     assert set(made["segments"]) == {"SINGLE_FAMILY", "WALKUP", "ELEVATOR", "SMALL_MULTI"}
     assert made["rows"]["holdout"] == pytest.approx(0.2 * sum(made["rows"].values()), rel=0.05)
     with sqlite3.connect(flow.home / "mlruns" / "mlflow.db") as store:
@@ -119,13 +129,17 @@ def test_06_the_candidate_carries_its_lineage(flow: Flow) -> None:
     assert metrics["segment.WALKUP.ppe10"] == pytest.approx(made["segments"]["WALKUP"]["ppe10"])
 
 
-def test_07_the_challenger_wins_on_the_same_rows(flow: Flow) -> None:
-    made = flow("arena-propose", "--json").json
+def test_07_the_challenger_wins_on_the_same_rows(flow: Flow, typed: dict[str, str]) -> None:
+    made = flow.typed(typed["arena-propose"], "--json").json
     assert made["verdict"] == "pass", [g for g in made["gates"] if g["status"] != "pass"]
     assert made["hypothesis"]["outcome"] == "supported"
     assert made["id"].endswith(made["digest"][:8])
     again = flow("arena-propose", "--json").json
     assert again["id"] == made["id"], "the same evidence is the same proposal"
+    assert [p["disposition"] for p in flow.typed(typed["arena-status"], "--json").json["proposals"]] == [
+        "open",
+        "approved",
+    ]
     text = flow("arena-show", made["id"], "--html", str(flow.home / "p.html"), "--markdown", str(flow.home / "p.md"))
     assert "weighted_segment_mdape_improvement" in text.out
     page = (flow.home / "p.html").read_text()

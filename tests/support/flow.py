@@ -1,13 +1,16 @@
-"""The shell script on one workspace, in real processes."""
+"""The command line on one workspace, in real processes."""
 
 from __future__ import annotations
 
 import json
-import os
+import re
+import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import warm
 
 
 @dataclass(frozen=True)
@@ -24,21 +27,40 @@ class Answer:
 
 
 class Flow:
-    """The shell script on one workspace."""
+    """Commands on one workspace: each a process of its own, forked from one that has done the imports.
+
+    `typed` goes through the shell and the script instead, as a person's words do.
+    """
 
     def __init__(self, house: Path, home: Path) -> None:
-        self.script, self.home = house / "scripts" / "ds_workflow.sh", home
+        self.house, self.home = house, home
+        self.script = house / "scripts" / "ds_workflow.sh"
 
-    def __call__(self, *words: str, code: int = 0, environ: dict[str, str] | None = None) -> Answer:
+    def __call__(self, *words: str, code: int = 0) -> Answer:
+        out, err = (self.home.parent / f"{self.home.name}.{kind}" for kind in ("out", "err"))
+        line = ["--workspace", str(self.home), *words]
+        left = warm.run(line, house=self.house, folder=Path.cwd(), out=out, err=err)
+        return _checked(Answer(left, out.read_text("utf-8"), err.read_text("utf-8")), words, code=code)
+
+    def typed(self, line: str, *more: str, code: int = 0) -> Answer:
+        """A line of a document, word for word, by a shell that stands in the workspace."""
+        written = line.replace("./scripts/ds_workflow.sh", shlex.quote(str(self.script)), 1)
         done = subprocess.run(
-            [str(self.script), "--workspace", str(self.home), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, **(environ or {})},
-            timeout=1200,
-        )
-        answer = Answer(done.returncode, done.stdout, done.stderr)
-        assert answer.code == code, f"{words}: exit {answer.code}\n{answer.out[-3000:]}\n{answer.err[-3000:]}"
-        assert "Traceback" not in answer.out + answer.err
-        return answer
+            ["bash", "-c", " ".join([written, *map(shlex.quote, more)])],
+            capture_output=True, text=True, check=False, cwd=self.home, stdin=subprocess.DEVNULL, timeout=1200,
+        )  # fmt: skip
+        return _checked(Answer(done.returncode, done.stdout, done.stderr), (line,), code=code)
+
+
+def _checked(answer: Answer, words: tuple[str, ...], *, code: int) -> Answer:
+    assert answer.code == code, f"{words}: exit {answer.code}\n{answer.out[-3000:]}\n{answer.err[-3000:]}"
+    assert "Traceback" not in answer.out + answer.err
+    return answer
+
+
+def commands_of_readme(house: Path) -> list[str]:
+    """The commands of README's round by hand, continuation lines joined."""
+    text = (house / "README.md").read_text("utf-8")
+    block = text.split("<!-- commands:begin -->")[1].split("<!-- commands:end -->")[0]
+    (code,) = re.findall(r"```sh\n(.*?)```", block, re.DOTALL)
+    return [line.strip() for line in code.replace("\\\n", " ").splitlines() if line.strip()]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ds_workflow.use_cases import data, train
 from ds_workflow.workspace import Workspace
-from registry.records import Evidence, GateResult, Proposal, digest_of
+from registry.records import Evidence, GateResult, Proposal, Verdict, digest_of
 
 PASS = GateResult(name="told", status="pass", observed=1.0, required="1", interval=None, rows=1, note="")
 
@@ -27,7 +27,7 @@ class Office:
     def root(self) -> Path:
         return self.work.settings.root
 
-    def propose(self, number: int) -> Proposal:
+    def propose(self, number: int, *, verdict: Verdict = "pass") -> Proposal:
         """An open proposal of that version against the champion, or as the first one."""
         registry, name = self.work.registry, self.work.problem.name
         champion = registry.champion(name)
@@ -39,7 +39,7 @@ class Office:
             holdout_digest=digest_of("holdout"),
             policy_digest=digest_of("policy"),
             hypothesis_digest=digest_of("hypothesis"),
-            verdict="pass",
+            verdict=verdict,
             bundle_digest=digest_of([number, len(registry.moves(name))]),
         )
         return registry.propose(evidence, gates=(PASS,), owner="olga")

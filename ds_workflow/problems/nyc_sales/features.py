@@ -31,6 +31,7 @@ from ds_workflow.problems.nyc_sales.attributes import (
 )
 from ds_workflow.problems.nyc_sales.feature_table import FEATURE_SETS, TIER
 from ds_workflow.problems.nyc_sales.hedonics import Hedonics
+from ds_workflow.problems.nyc_sales.known_homes import known_homes
 from ds_workflow.problems.nyc_sales.market import LOOKED_UP, Market
 from ds_workflow.problems.nyc_sales.price_tier import FOLDS, INPUTS, TierModel
 
@@ -61,7 +62,7 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ordered, log_price, order = _history(rows, y)
         places = Places.learn(ordered)
         self.place_keys_, self.place_where_ = places.keys, places.where
-        known = homes(ordered, places)
+        known = known_homes(ordered, places)
         learned = hedonics.learn(known, log_price)
         self.hedonics_, self.typical_ = dict(learned.families), learned.typical
         self._keep(Market(known, log_price, learned, lag_days=self.lag_days))
@@ -101,7 +102,7 @@ class PriceFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "history_")
         ordered, log_price, _ = _history(rows, y)
         other = copy.copy(self)
-        known = homes(ordered, self._places())
+        known = known_homes(ordered, self._places())
         other._keep(Market(known, log_price, self._hedonics(), lag_days=self.lag_days))
         return other
 
