@@ -23,7 +23,8 @@ from registry.sql_store import SqlStore
 SESSION_LIFE = timedelta(hours=8)
 WINDOW = timedelta(minutes=15)  # of the limits below
 TRIES_OF_BOTH, TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 20, 50  # refused logins in the window
-KEPT = 20_000  # lines of the access log
+KEPT = 20_000  # lines of the access log, of each kind
+PRUNED_EVERY = 500  # lines, so that few of them pay for it
 _TEXT = 300  # characters of a logged text
 
 CHANGED = "account.changed"
@@ -38,10 +39,17 @@ class _Database(SqlStore):
 
 
 class Accounts:
-    """The people of one workspace and what they carry: sessions and tokens."""
+    """The people of one workspace and what they carry: sessions and tokens.
 
-    def __init__(self, path: Path, *, clock: Callable[[], datetime]) -> None:
-        self._db, self._clock = _Database.at(path), clock
+    `where` is a SQLite file, or SQLAlchemy's URL of another database. The access log holds `kept` lines of each kind,
+    and is looked through once in `pruned_every`.
+    """
+
+    def __init__(
+        self, where: Path | str, *, clock: Callable[[], datetime], kept: int = KEPT, pruned_every: int = PRUNED_EVERY
+    ) -> None:
+        self._db, self._clock = _Database(where) if isinstance(where, str) else _Database.at(where), clock
+        self._kept, self._pruned_every = kept, pruned_every
 
     # -- people ------------------------------------------------------------------------------------------------------
 
@@ -173,13 +181,14 @@ class Accounts:
     # -- access log --------------------------------------------------------------------------------------------------
 
     def log(self, kind: str, outcome: str, *, who: str, address: str, path: str, detail: str) -> int:
-        """Add a line and return its number; the oldest lines go when there are too many."""
+        """Add a line and return its number; of each kind the oldest go when there are too many."""
         texts = {"who": who, "address": address, "path": path, "detail": detail}
         clean = {key: "".join(c if c.isprintable() else "?" for c in text)[:_TEXT] for key, text in texts.items()}
         with self._db.transaction():
             done = self._run(db.access_log.insert().values(at=self._now, kind=kind, outcome=outcome, **clean))
             seq = int(done.inserted_primary_key[0])
-            self._run(db.access_log.delete().where(db.access_log.c.seq <= seq - KEPT))
+            if seq % self._pruned_every == 0:
+                self._prune()
         return seq
 
     def access(self, *, outcome: str | None = None, limit: int = 100) -> list[Access]:
@@ -189,17 +198,28 @@ class Accounts:
             query = query.where(db.access_log.c.outcome == outcome)
         return [Access(**row) for row in self._rows(query)]
 
+    def _prune(self) -> None:
+        """Keep the newest of each kind, so that a flood of one washes away no other; and every login that still counts
+        against its name and address, however many there are."""
+        log, since = db.access_log.c, utc_text(self._clock() - WINDOW)
+        for row in self._rows(sa.select(log.kind).distinct()):
+            mine = log.kind == row["kind"]
+            last = self._rows(sa.select(log.seq).where(mine).order_by(log.seq.desc()).offset(self._kept).limit(1))
+            if last:
+                counts = sa.and_(log.kind == "login", log.at > since)
+                old = sa.and_(mine, log.seq <= last[0]["seq"], sa.not_(counts))
+                self._run(db.access_log.delete().where(old))
+
     def _count(self, name: str, address: str) -> int:
-        since = utc_text(self._clock() - WINDOW)
-        log = db.access_log.c
+        log, since = db.access_log.c, utc_text(self._clock() - WINDOW)
+        here, named = log.address == address, log.who == name
         with self._db.transaction():
-            tries = self._rows(
-                sa.select(log.who, log.address).where(log.kind == "login", log.outcome == "refused", log.at > since)
-            )
-            here = sum(t["address"] == address for t in tries)
-            both = sum(t["address"] == address and t["who"] == name for t in tries)
-            named = sum(t["who"] == name for t in tries)
-            if both < TRIES_OF_BOTH and here < TRIES_OF_ADDRESS and named < TRIES_OF_NAME:
+            refused = sa.and_(log.kind == "login", log.outcome == "refused", log.at > since, here | named)
+            counted = {"both": here & named, "here": here, "named": named}
+            query: Any = sa.select(*[sa.func.count().filter(which).label(key) for key, which in counted.items()])
+            (tries,) = self._rows(query.where(refused))
+            few = tries["both"] < TRIES_OF_BOTH and tries["here"] < TRIES_OF_ADDRESS
+            if few and tries["named"] < TRIES_OF_NAME:
                 return self.log("login", "refused", who=name, address=address, path="/login", detail="wrong password")
         minutes = int(WINDOW.total_seconds() // 60)
         raise LoginRefused("Too many tries.", hint=f"Wait {minutes} minutes.", wait_seconds=int(WINDOW.total_seconds()))

@@ -34,12 +34,11 @@ class Applier:
     def finish_all(self, problem: str, smoke: Smoke) -> list[Proposal]:
         """Finish every half-applied decision of a problem; a failed one comes back as `apply_failed`."""
         finished = []
-        for proposal in self._ledger.proposals(problem, disposition="approved"):
-            if proposal.effect == "applying":
-                try:
-                    finished.append(self.apply(proposal, smoke))
-                except ApplyFailed:
-                    finished.append(self._ledger.proposal(proposal.id))
+        for proposal in self._ledger.proposals(problem, effect="applying"):
+            try:
+                finished.append(self.apply(proposal, smoke))
+            except ApplyFailed:
+                finished.append(self._ledger.proposal(proposal.id))
         self._tidy(problem)
         return finished
 
@@ -85,10 +84,9 @@ class Applier:
         A head that is not in the chain is left as it is: it is the trace of an end that was cut off.
         """
         try:
-            events = self._ledger.events()
-            kept = self._versions.model_tags(problem).get(chain.HEAD_TAG)
-            if events and not (kept and chain.wrong_head(kept, events, problem, set())):
-                self._versions.tag_model(problem, {chain.HEAD_TAG: chain.head_text(events[-1])})
+            last, kept = self._ledger.head(), self._versions.model_tags(problem).get(chain.HEAD_TAG)
+            if last is not None and not (kept and chain.strange_head(kept, self._ledger, problem)):
+                self._versions.tag_model(problem, {chain.HEAD_TAG: chain.head_text(last)})
         except RegistryError:
             return
 

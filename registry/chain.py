@@ -9,18 +9,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from registry.errors import InvalidRecord
 from registry.ports import Ledger
 from registry.records import (
     Event,
-    HoldoutUse,
-    HypothesisLock,
     PointerMove,
     Proposal,
-    SnapshotRecord,
     canonical_json,
     digest_of,
 )
@@ -35,6 +32,9 @@ HOLDOUT = "holdout.used"
 REGISTERED = "version.registered"
 APPLY_FAILED = "champion.apply_failed"
 RESTORED = "champion.restored"
+APPROVAL = "approval.given"  # one of several that a decision needs
+OVERRIDE = "override.requested"
+SIGNED = frozenset({DECISION, APPROVAL, OVERRIDE, RESTORED})  # what a person with a key signs
 
 HEAD_TAG = "ledger_head"
 
@@ -60,7 +60,20 @@ def proposal_body(proposal: Proposal) -> dict[str, Any]:
         "effect": proposal.effect,
         "evidence_digest": proposal.digest,
         "row_version": proposal.row_version,
-        "record": digest_of(asdict(proposal)),
+        "record": digest_of(_record(proposal)),
+    }
+
+
+def _record(proposal: Proposal) -> dict[str, Any]:
+    """What `asdict` gives, without its copies: a check of the whole ledger makes one of each proposal."""
+    evidence, hypothesis = proposal.evidence, proposal.hypothesis
+    champion = vars(evidence.champion) if evidence.champion else None
+    return {
+        **vars(proposal),
+        "evidence": {**vars(evidence), "challenger": vars(evidence.challenger), "champion": champion},
+        "gates": [vars(gate) for gate in proposal.gates],
+        "hypothesis": vars(hypothesis) if hypothesis else None,
+        "summary": dict(proposal.summary),
     }
 
 
@@ -74,52 +87,57 @@ def head_text(event: Event) -> str:
     return f"{event.seq} {event.hash}"
 
 
-def broken_links(events: Iterable[Event]) -> list[str]:
-    """Where the chain itself does not hold: an event edited, cut out, put in or moved."""
-    problems, link, seq = [], "0" * 64, 0
-    for event in events:
-        if event.seq != seq + 1:
-            problems.append(f"Event {seq + 1} is missing: the next one found is {event.seq}.")
-        if event.previous != link:
+@dataclass
+class Links:
+    """Where a walk along the chain has come to: the last event's number and hash."""
+
+    seq: int = 0
+    link: str = "0" * 64
+
+    def next(self, event: Event) -> list[str]:
+        """What is wrong with the next event: edited, cut out, put in or moved."""
+        problems = []
+        if event.seq != self.seq + 1:
+            problems.append(f"Event {self.seq + 1} is missing: the next one found is {event.seq}.")
+        if event.previous != self.link:
             problems.append(f"Event {event.seq} does not follow the one before it.")
         if not event.sound():
             problems.append(f"Event {event.seq} ({event.kind} {event.subject}) was edited: its hash does not fit.")
-        link, seq = event.hash, event.seq
-    return problems
+        self.seq, self.link = event.seq, event.hash
+        return problems
 
 
-def strayed_rows(ledger: Ledger, events: list[Event]) -> list[str]:
-    """Where a stored row no longer is what its event says, or one is there without the other."""
-    told: dict[str, dict[str, Any]] = {}
+def broken_links(events: Iterable[Event]) -> list[str]:
+    """Where the chain itself does not hold."""
+    walk = Links()
+    return [problem for event in events for problem in walk.next(event)]
+
+
+def strayed_proposals(stored: Mapping[str, Proposal], told: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Where a stored proposal no longer is what its last event says, or one is there without the other."""
+    bodies = {ident: proposal_body(proposal) for ident, proposal in stored.items()}
+    problems = [f"Proposal '{i}' is not what the events say of it." for i in bodies if told.get(i) != bodies[i]]
+    return problems + [f"Proposal '{i}' is gone; the events know it." for i in told if i not in bodies]
+
+
+def lost_records(ledger: Ledger, events: Iterable[Event]) -> list[str]:
+    """Where an event tells of a lock, a snapshot or a holdout use that is not there as it says."""
+    known: dict[tuple[str, str], list[Any]] = {}
+    lost = []
     for event in events:
-        if event.kind in (PROPOSAL, CHANGED):
-            told[event.subject] = dict(event.body)
-    stored = {p.id: proposal_body(p) for p in ledger.proposals()}
-    problems = [f"Proposal '{i}' is not what the events say of it." for i in stored if told.get(i) != stored[i]]
-    problems += [f"Proposal '{i}' is gone; the events know it." for i in told if i not in stored]
-    moves = [m for problem in sorted({p.problem for p in ledger.proposals()}) for m in ledger.moves(problem)]
-    for kind, what, rows in ((DECISION, "decision", ledger.decisions()), (MOVE, "move of the champion", moves)):
-        have = Counter(digest_of(asdict(row)) for row in rows)
-        want = Counter(digest_of(event.body) for event in events if event.kind == kind)
-        problems += [f"{n} {what}(s) stored that no event tells of." for n in [sum((have - want).values())] if n]
-        problems += [f"{n} {what}(s) told by events but gone or edited." for n in [sum((want - have).values())] if n]
-    return problems + [lost for event in events for lost in _lost(ledger, event)]
-
-
-def _lost(ledger: Ledger, event: Event) -> list[str]:
-    body = event.body
-    rows: list[HypothesisLock | SnapshotRecord | HoldoutUse | None]
-    if event.kind == LOCK:
-        rows = [ledger.lock(body["problem"], body["hypothesis_id"])]
-    elif event.kind == SNAPSHOT:
-        rows = [s for s in ledger.snapshots(body["problem"]) if s.dataset_version == body["dataset_version"]]
-    elif event.kind == HOLDOUT:
-        rows = [*ledger.holdout_uses(body["holdout_digest"])]
-    else:
-        return []
-    if any(row is not None and plain(asdict(row)) == body for row in rows):
-        return []
-    return [f"Event {event.seq} ({event.kind} {event.subject}) tells of a record that is gone or edited."]
+        body = event.body
+        if event.kind == LOCK:
+            rows: list[Any] = [ledger.lock(body["problem"], body["hypothesis_id"])]
+        else:
+            where = "problem" if event.kind == SNAPSHOT else "holdout_digest"
+            key = (event.kind, body[where])
+            if key not in known:
+                found: list[Any] = [*(ledger.snapshots if event.kind == SNAPSHOT else ledger.holdout_uses)(body[where])]
+                known[key] = [plain(asdict(row)) for row in found]
+            rows = known[key]
+        if not any(row is not None and (row if isinstance(row, dict) else plain(asdict(row))) == body for row in rows):
+            lost.append(f"Event {event.seq} ({event.kind} {event.subject}) tells of a record that is gone or edited.")
+    return lost
 
 
 def broken_pointer(moves: list[PointerMove], proposals: Mapping[str, Proposal]) -> list[str]:
@@ -143,18 +161,26 @@ def broken_pointer(moves: list[PointerMove], proposals: Mapping[str, Proposal]) 
     return problems
 
 
-def wrong_head(tag: str | None, events: list[Event], problem: str, decided: set[str]) -> list[str]:
-    """Whether the head kept outside is in the chain and covers the last decision on the proposals `decided`."""
-    last = events[-1].seq if events else 0
-    weighty = [event.seq for event in events if event.kind in (DECISION, MOVE) and event.subject in decided]
-    if tag is None:
-        return [f"{problem}: the chain's head is not kept on the registered model."] if decided else []
+def strange_head(tag: str, ledger: Ledger, problem: str) -> list[str]:
+    """Whether the head kept outside is an event of the chain."""
     seq, _, link = tag.partition(" ")
-    at = next((e for e in events if str(e.seq) == seq), None)
+    at = ledger.event(int(seq)) if seq.isdecimal() else None
     if at is None:
-        return [f"{problem}: the chain was cut off: the head kept outside is event {seq}, the last here is {last}."]
+        last = ledger.head()
+        end = last.seq if last else 0
+        return [f"{problem}: the chain was cut off: the head kept outside is event {seq}, the last here is {end}."]
     if at.hash != link:
         return [f"{problem}: the chain was rewritten: event {seq} differs from the head kept outside."]
-    if weighty and weighty[-1] > at.seq:
-        return [f"{problem}: the head kept outside is event {seq}, but event {weighty[-1]} decided after it."]
+    return []
+
+
+def wrong_head(tag: str | None, ledger: Ledger, problem: str, weighty: int) -> list[str]:
+    """Whether the head kept outside is in the chain and covers `weighty`, the last event that decided (0: none did)."""
+    if tag is None:
+        return [f"{problem}: the chain's head is not kept on the registered model."] if weighty else []
+    if strange := strange_head(tag, ledger, problem):
+        return strange
+    seq = int(tag.partition(" ")[0])
+    if weighty > seq:
+        return [f"{problem}: the head kept outside is event {seq}, but event {weighty} decided after it."]
     return []

@@ -101,6 +101,6 @@ def require_custody(state: Custody, problem: str) -> None:
     if state.status == "drifted":
         raise OutOfCustody(
             f"{problem} is out of custody, so nothing is decided. {state.detail}",
-            hint="Find out who changed it. Put the alias and the files back as the pointer log says "
-            "('arena-status' shows both). A moved alias: 'mlflow-ui', Models, the version it should point at, Aliases.",
+            hint="Find out who changed it ('arena-status' shows both). A moved alias: 'arena-restore' puts it back, "
+            "'arena-adopt' tries what stands there. Changed files: bring them from a backup, or 'arena-rollback'.",
         )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
-from registry.errors import Conflict, EvidenceChanged, InvalidRecord, NotEligible
+from registry.errors import Conflict, EvidenceChanged, InvalidRecord, NotEligible, NotPromotable
+from registry.quorum import interest, same_person
 from registry.records import Decision, Evidence, ModelVersion, Proposal
 
 People = Mapping[str, Sequence[str]]
+Interests = Mapping[str, str]  # who has an interest in a proposal, and which, as the end of a sentence
 ONLY_LOOK = {"viewer", "disabled"}
+NO_PERSON = {"service", "agent"}
 
 
 def require_name(by: str) -> str:
@@ -26,12 +29,8 @@ def require_reason(reason: str, what: str) -> str:
     return reason.strip()
 
 
-def same_person(one: str, other: str) -> bool:
-    """Names are compared without case and surrounding blanks."""
-    return one.strip().casefold() == other.strip().casefold()
-
-
-def _roles(people: People, by: str) -> Sequence[str]:
+def roles_of(people: People, by: str) -> Sequence[str]:
+    """The roles of a declared person; NotEligible for anybody else."""
     roles = next((roles for name, roles in people.items() if same_person(name, by)), None)
     if roles is None:
         declared = ", ".join(sorted(people))
@@ -41,27 +40,38 @@ def _roles(people: People, by: str) -> Sequence[str]:
 
 def require_declared(people: People, by: str) -> None:
     """Once people are declared, only they take part; who only looks, or was disabled, does not."""
-    if people and (roles := set(_roles(people, by))) and roles <= ONLY_LOOK:
+    if people and (roles := set(roles_of(people, by))) and roles <= ONLY_LOOK:
         raise NotEligible(f"'{by}' is {' and '.join(sorted(roles))} here, and closes no proposal.")
 
 
-def require_approver(people: People, by: str, *, owner: str | None) -> bool:
-    """Whether this approval is the owner's own; NotEligible when `by` may not approve.
+def declared_name(people: People, by: str) -> str:
+    """The name as it was declared; what was typed while nobody is declared, and for who is not."""
+    return next((name for name in people if same_person(name, by)), by)
 
-    While nobody is declared the owner may. A rollback passes no owner: nobody's work is waved through by it.
+
+def approvers(people: People) -> list[str]:
+    """Who may approve at all: people with the role, no programs."""
+    return sorted(n for n, roles in people.items() if "approver" in roles and not NO_PERSON & set(roles))
+
+
+def require_approver(people: People, by: str, *, interests: Interests | None) -> bool:
+    """Whether this approval is stamped as the owner's own; NotEligible when `by` may not approve.
+
+    While nobody is declared anybody may, and it is stamped: a name that nobody declared proves no second person. A
+    rollback passes no interests: nobody's work is waved through by it.
     """
-    own = owner is not None and same_person(by, owner)
     if not people:
-        return own
-    roles = _roles(people, by)
-    approvers = sorted(n for n, r in people.items() if "approver" in r and "service" not in r)
-    may = f"Approvers here: {', '.join(approvers) or 'nobody yet'}."
-    if "service" in roles:
-        raise NotEligible(f"'{by}' is a service account, and only people approve.", hint=may)
+        return interests is not None
+    roles, can = set(roles_of(people, by)), approvers(people)
+    may = f"Approvers here: {', '.join(can) or 'nobody yet'}."
+    if NO_PERSON & roles:
+        raise NotEligible(f"'{by}' is a service account or an agent, and only people approve.", hint=may)
     if "approver" not in roles:
         raise NotEligible(f"'{by}' does not have the role 'approver'.", hint=may)
-    if own:
-        raise NotEligible(f"'{by}' owns this candidate, and the approver must be somebody else.", hint=may)
+    if why := interest(interests or {}, by):
+        left = ", ".join(name for name in can if not interest(interests or {}, name)) or "nobody"
+        hint = f"{may} Without an interest in it: {left}."
+        raise NotEligible(f"'{by}' {why}, and the approver must be somebody else.", hint=hint)
     return False
 
 
@@ -140,6 +150,17 @@ def require_seen(proposal: Proposal, seen_digest: str | None) -> None:
         )
 
 
+def require_command(proposal: Proposal, *, override: bool) -> None:
+    """An override is decided by its own command, and nothing else is."""
+    if proposal.kind == "override" and not override:
+        raise NotPromotable(
+            f"'{proposal.id}' overrides the verdict {proposal.verdict}, and is not approved like any other.",
+            hint=f"A second person types: arena-override --proposal-id {proposal.id} --by NAME --reason WHY",
+        )
+    if override and proposal.kind != "override":
+        raise NotPromotable(f"'{proposal.id}' is no override.", hint="Ask for one first, with 'arena-override'.")
+
+
 def decision(proposal: Proposal, action: str, *, reason: str | None = None) -> Decision:
     """The log's line for what was just decided on `proposal`."""
     return Decision(
@@ -151,3 +172,12 @@ def decision(proposal: Proposal, action: str, *, reason: str | None = None) -> D
         evidence_digest=proposal.digest,
         self_approved=proposal.self_approved,
     )
+
+
+def require_uncounted(uses: int, before: int | None) -> None:
+    """Raise Conflict when looks at the holdout were counted since this one's level was reckoned from `before`."""
+    if before is not None and uses != before:
+        raise Conflict(
+            f"Another comparison looked at this holdout meanwhile: it was counted {before} times, and is now {uses}.",
+            hint="Run the command again; the look gets the level that is left.",
+        )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,6 +30,7 @@ from registry.records import (
     SnapshotRecord,
     require_legal,
 )
+from registry.signing import Signature
 
 
 class MemoryVersions:
@@ -134,6 +136,7 @@ class _Rows:
     snapshots: dict[tuple[str, str], SnapshotRecord] = field(default_factory=dict)
     uses: list[HoldoutUse] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    signatures: dict[int, Signature] = field(default_factory=dict)
 
     def copy(self) -> _Rows:
         return _Rows(**{name: copy(getattr(self, name)) for name in self.__dataclass_fields__})
@@ -201,15 +204,32 @@ class MemoryLedger:
         return self._rows.proposals[proposal_id]
 
     def proposals(
-        self, problem: str | None = None, *, disposition: str | None = None, limit: int | None = None
+        self,
+        problem: str | None = None,
+        *,
+        disposition: str | None = None,
+        effect: str | None = None,
+        challenger: str | None = None,
+        limit: int | None = None,
     ) -> list[Proposal]:
         """Newest first."""
         found = [
             p
             for p in sorted(self._rows.proposals.values(), key=lambda p: p.id, reverse=True)
-            if problem in (None, p.problem) and disposition in (None, p.disposition)
+            if problem in (None, p.problem)
+            and disposition in (None, p.disposition)
+            and effect in (None, p.effect)
+            and challenger in (None, p.challenger.digest)
         ]
         return found[:limit]
+
+    def count_proposals(self, problem: str) -> dict[str, int]:
+        """How many there are of each disposition."""
+        return dict(Counter(p.disposition for p in self.proposals(problem)))
+
+    def problems(self) -> list[str]:
+        """By name."""
+        return sorted({p.problem for p in self._rows.proposals.values()})
 
     def add_decision(self, decision: Decision) -> None:
         """Append a decision on a proposal that exists."""
@@ -289,9 +309,31 @@ class MemoryLedger:
         with self.transaction():
             return self._tell(at, kind, subject, body)
 
-    def events(self, *, after: int = 0, kind: str | None = None, subject: str | None = None) -> list[Event]:
+    def events(
+        self, *, after: int = 0, kind: str | None = None, subject: str | None = None, limit: int | None = None
+    ) -> list[Event]:
         """Oldest first, those numbered above `after`."""
-        return [e for e in self._rows.events[after:] if kind in (None, e.kind) and subject in (None, e.subject)]
+        found = (e for e in self._rows.events[after:] if kind in (None, e.kind) and subject in (None, e.subject))
+        return list(islice(found, limit))
+
+    def event(self, seq: int) -> Event | None:
+        """The event of that number, or None."""
+        return self._rows.events[seq - 1] if 0 < seq <= len(self._rows.events) else None
+
+    def head(self) -> Event | None:
+        """The last event."""
+        return self._rows.events[-1] if self._rows.events else None
+
+    def add_signature(self, signature: Signature) -> None:
+        """Keep the signature of an event that has none."""
+        with self.transaction():
+            if self.event(signature.seq) is None or signature.seq in self._rows.signatures:
+                raise InvalidRecord(f"Event {signature.seq} is not there, or signed already.")
+            self._rows.signatures[signature.seq] = signature
+
+    def signatures(self, *, after: int = 0) -> list[Signature]:
+        """In the order of their events."""
+        return [s for seq, s in sorted(self._rows.signatures.items()) if seq > after]
 
     def _tell(self, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
         last = self._rows.events[-1] if self._rows.events else None

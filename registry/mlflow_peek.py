@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlparse
 from urllib.request import url2pathname
 
-from registry.errors import Unavailable
+from registry.errors import InvalidRecord, Unavailable
 from registry.records import Lineage, ModelVersion
 
 KNOWN_REVISIONS = frozenset({"dc11669786a5"})  # alembic heads: MLflow 3.17
@@ -41,6 +41,10 @@ class Peek:
 
     def __init__(self, path: Path, known: frozenset[str] = KNOWN_REVISIONS) -> None:
         self._path, self._known = path, known
+
+    def made(self) -> bool:
+        """Whether MLflow made its tables."""
+        return self._path.exists()
 
     def aliases(self, problem: str) -> dict[str, int] | None:
         """Alias to version number."""
@@ -92,7 +96,7 @@ class Peek:
             return list(connection.execute(query, (value,)))
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
+    def _opened(self) -> Iterator[Any]:
         connection = None
         try:
             uri = f"file:{quote(str(self._path))}?mode=ro"
@@ -106,6 +110,39 @@ class Peek:
         finally:
             if connection is not None:
                 connection.close()
+
+
+class ServerPeek(Peek):
+    """The same reads of an MLflow that keeps its tables in PostgreSQL, at a SQLAlchemy URL of psycopg."""
+
+    def __init__(self, url: str, known: frozenset[str] = KNOWN_REVISIONS) -> None:
+        super().__init__(Path(), known)
+        self._url = url
+
+    def made(self) -> bool:
+        """Whether MLflow made its tables."""
+        with self._opened() as connection:
+            found = connection.execute("SELECT to_regclass('registered_model_aliases')").fetchone()
+        return found is not None and found[0] is not None
+
+    def _rows(self, query: str, value: str) -> list[tuple[Any, ...]] | None:
+        return super()._rows(query.replace("?", "%s"), value)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        import psycopg
+        from sqlalchemy.dialects.postgresql.psycopg import dialect
+        from sqlalchemy.engine import make_url
+
+        words, options = dialect().create_connect_args(make_url(self._url))  # type: ignore[no-untyped-call]
+        try:
+            with psycopg.connect(*words, **{"connect_timeout": int(_WAIT_SECONDS), **options}) as connection:
+                connection.read_only = True
+                yield connection
+        except psycopg.Error as error:
+            raise Unavailable(
+                f"The model registry can't be read: {error}", hint="Check that the server runs, and PGPASSWORD."
+            ) from error
 
 
 def to_version(problem: str, row: VersionRow) -> ModelVersion:
@@ -123,6 +160,17 @@ def to_version(problem: str, row: VersionRow) -> ModelVersion:
         status=row.status,
         description=row.description,
     )
+
+
+def server_address(url: str) -> str:
+    """The address as MLflow takes it. Raises InvalidRecord for anything but PostgreSQL."""
+    head, _, rest = url.partition("://")
+    if head not in ("postgres", "postgresql", "postgresql+psycopg") or not rest:
+        raise InvalidRecord(
+            f"MLflow's tables can't be kept at '{head}://'.",
+            hint="For example: postgresql://mlflow@localhost/mlflow; the password comes from PGPASSWORD.",
+        )
+    return f"postgresql+psycopg://{rest}"
 
 
 def local_path(where: str) -> Path:

@@ -23,7 +23,7 @@ from typing import Any
 from registry import refusals
 from registry.errors import InvalidRecord, NotFound, RegistryError, Unavailable
 from registry.files import file_lock, folder_digest
-from registry.mlflow_peek import KNOWN_REVISIONS, Peek, VersionRow, local_path, to_version
+from registry.mlflow_peek import KNOWN_REVISIONS, Peek, ServerPeek, VersionRow, local_path, server_address, to_version
 from registry.ports import RunRecord
 from registry.records import ModelVersion, canonical_json
 
@@ -33,19 +33,25 @@ _CREATE_SECONDS = 120.0
 
 
 class MlflowStore:
-    """The versions of every problem in `root`/mlflow.db, their files in `root`/artifacts.
+    """The versions of every problem in `root`/mlflow.db or the PostgreSQL of `url`, their files in `root`/artifacts.
 
     The registered model and the experiment carry the problem's name. `template` is an empty mlflow.db of the same
     MLflow version to copy instead of migrating a new one; `known_revisions` are the schemas read without MLflow.
     """
 
     def __init__(
-        self, root: Path, *, template: Path | None = None, known_revisions: frozenset[str] = KNOWN_REVISIONS
+        self,
+        root: Path,
+        *,
+        url: str = "",
+        template: Path | None = None,
+        known_revisions: frozenset[str] = KNOWN_REVISIONS,
     ) -> None:
         self._root = root.absolute()
         self._file = self._root / "mlflow.db"
+        self._url = server_address(url) if url else ""
         self._template = template
-        self._peek = Peek(self._file, known_revisions)
+        self._peek = ServerPeek(self._url, known_revisions) if url else Peek(self._file, known_revisions)
 
     # -- registering ---------------------------------------------------------------------------------------------
 
@@ -269,7 +275,7 @@ class MlflowStore:
     @property
     def uri(self) -> str:
         """MLflow's address of this store."""
-        return f"sqlite:///{self._file}"
+        return self._url or f"sqlite:///{self._file}"
 
     def prepare(self) -> None:
         """Make the database now if there is none, so that MLflow's own tools find it."""
@@ -277,9 +283,9 @@ class MlflowStore:
 
     def _there(self) -> bool:
         """Whether there is a database; Unavailable when only its artifacts are left."""
-        if self._file.exists():
+        if self._peek.made():
             return True
-        if (self._root / "artifacts").exists():
+        if not self._url and (self._root / "artifacts").exists():
             raise Unavailable(
                 f"The model registry {self._file} is missing, though its artifacts are there.",
                 hint="Restore mlflow.db from a backup; nothing is decided without it.",
@@ -296,8 +302,11 @@ class MlflowStore:
 
     def _create(self) -> None:
         """Make the database once, out of sight: MLflow breaks for good when two processes migrate a new one."""
-        busy = f"Another process is creating {self._file}."
-        with file_lock(self._root / ".mlflow.lock", seconds=_CREATE_SECONDS, busy=busy):
+        lock, busy = self._root / ".mlflow.lock", "Another process is creating MLflow's database."
+        with file_lock(lock, seconds=_CREATE_SECONDS, busy=busy):
+            if self._url:
+                self._migrate(self._url)
+                return
             if self._file.exists():
                 return
             unfinished = self._root / ".mlflow.db.new"
@@ -306,7 +315,7 @@ class MlflowStore:
             if self._template is not None:
                 shutil.copyfile(self._template, unfinished)
             else:
-                self._migrate(unfinished)
+                self._migrate(f"sqlite:///{unfinished}")
             connection = sqlite3.connect(unfinished)
             # Experiment 0 is never used; its address must not depend on who created the file.
             connection.execute(
@@ -317,12 +326,12 @@ class MlflowStore:
             connection.close()
             unfinished.replace(self._file)
 
-    def _migrate(self, path: Path) -> None:
+    def _migrate(self, url: str) -> None:
         with _quiet(), _translated():
             from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
             store: Any = SqlAlchemyStore
-            store(f"sqlite:///{path}", str(self._root / "artifacts")).engine.dispose()
+            store(url, str(self._root / "artifacts")).engine.dispose()
 
     def _call(self, verb: Callable[..., Any], *args: Any, exists_ok: bool = False, **options: Any) -> Any:
         with _quiet(), _translated(exists_ok=exists_ok):

@@ -19,6 +19,7 @@ from registry.records import (
     Proposal,
     SnapshotRecord,
 )
+from registry.signing import Signature
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,24 @@ class Ledger(Protocol):
     def proposal(self, proposal_id: str) -> Proposal: ...
 
     def proposals(
-        self, problem: str | None = None, *, disposition: str | None = None, limit: int | None = None
-    ) -> list[Proposal]: ...
+        self,
+        problem: str | None = None,
+        *,
+        disposition: str | None = None,
+        effect: str | None = None,
+        challenger: str | None = None,
+        limit: int | None = None,
+    ) -> list[Proposal]:
+        """Newest first; `challenger` is the digest of the version on trial."""
+        ...
+
+    def count_proposals(self, problem: str) -> dict[str, int]:
+        """How many there are of each disposition."""
+        ...
+
+    def problems(self) -> list[str]:
+        """Every problem that a proposal is about, by name."""
+        ...
 
     def add_decision(self, decision: Decision) -> None: ...
 
@@ -135,4 +152,18 @@ class Ledger(Protocol):
 
     def add_event(self, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event: ...
 
-    def events(self, *, after: int = 0, kind: str | None = None, subject: str | None = None) -> list[Event]: ...
+    def events(
+        self, *, after: int = 0, kind: str | None = None, subject: str | None = None, limit: int | None = None
+    ) -> list[Event]:
+        """Oldest first, those numbered above `after`."""
+        ...
+
+    def event(self, seq: int) -> Event | None: ...
+
+    def head(self) -> Event | None:
+        """The last event."""
+        ...
+
+    def add_signature(self, signature: Signature) -> None: ...
+
+    def signatures(self, *, after: int = 0) -> list[Signature]: ...

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from registry import chain
+from registry import chain, exporting, verifying
 from registry.custody import custody, pointed, require_bytes
 from registry.errors import NotFound, OutOfCustody, RegistryError, Unavailable
 from registry.ports import Ledger, VersionStore
+from registry.quorum import Approval
 from registry.records import (
     ALIASES,
     Custody,
@@ -25,6 +27,10 @@ from registry.records import (
     Status,
     Verification,
 )
+from registry.signing import KEY_ADDED, KEY_REVOKED
+from registry.verifying import Checkpoint
+
+RECENT = 50  # proposals that a view of the present shows of the past
 
 
 class Reader:
@@ -74,8 +80,11 @@ class Reader:
         """Whether alias and bytes of the champion are what the pointer log says."""
         return custody(self._versions, problem, self._ledger.moves(problem), applying=self._applying(problem))
 
-    def status(self, problem: str) -> Status:
-        """What stands where; it works, with custody `unknown`, when the version store can't be read."""
+    def status(self, problem: str, *, recent: int = RECENT) -> Status:
+        """What stands where; it works, with custody `unknown`, when the version store can't be read.
+
+        Of the proposals, the newest `recent` ones and every other that is open or not wholly applied.
+        """
         aliases: dict[str, Mapping[str, Any] | None] = dict.fromkeys(ALIASES)
         try:
             for alias, number in self._versions.aliases(problem).items():
@@ -88,41 +97,62 @@ class Reader:
             registered_model=problem,
             custody=self.custody(problem),
             aliases=aliases,
-            proposals=self._ledger.proposals(problem),
+            proposals=self.present(problem, recent=recent),
             moves=self._ledger.moves(problem),
         )
 
-    def verify(self) -> Verification:
-        """Check the chain, every row against its event, each pointer log, and the head kept on each model."""
-        events = self._ledger.events()
-        problems = chain.broken_links(events) + chain.strayed_rows(self._ledger, events)
-        by_problem: dict[str, dict[str, Proposal]] = {}
-        for proposal in self._ledger.proposals():
-            by_problem.setdefault(proposal.problem, {})[proposal.id] = proposal
-        for event in events:
-            if event.kind == chain.REGISTERED:
-                by_problem.setdefault(event.subject.rpartition("/")[0], {})
-        for problem, proposals in sorted(by_problem.items()):
-            problems += chain.broken_pointer(self._ledger.moves(problem), proposals)
-            try:
-                tag = self._versions.model_tags(problem).get(chain.HEAD_TAG)
-                wrong = chain.wrong_head(tag, events, problem, set(proposals))
-                half = [p.id for p in proposals.values() if p.effect == "applying"]
-                if wrong and half:
-                    # the head is written after the last step of applying: one that lags here is no tampering
-                    wrong = [f"{half[0]} is half applied: any command that decides, or 'arena-status', finishes it"]
-                problems += wrong
-            except RegistryError as error:
-                problems.append(f"{problem}: the head kept on the registered model can't be read: {error}")
-        return Verification(not problems, len(events), problems)
+    def verify(self, *, since: Checkpoint | None = None) -> Verification:
+        """Check the chain, every row against its event, signatures, each pointer log, and the head on each model.
+
+        From a checkpoint on, only what came after it, and that what was before is still there (see `verifying`).
+        """
+        return verifying.verify(self._versions, self._ledger, since=since)
+
+    def export(self, path: Path, *, at: str) -> tuple[int, str]:
+        """Write the whole ledger, with the program that checks it, to a zip; how many events, and the head."""
+        heads = {}
+        for problem in self._ledger.problems():
+            with suppress(RegistryError):
+                heads[problem] = self._versions.model_tags(problem).get(chain.HEAD_TAG, "")
+        return exporting.write(path, self._ledger, heads={k: v for k, v in heads.items() if v}, at=at)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Where the chain ends now, to be checked from later; None for an empty one."""
+        last = self._ledger.head()
+        return None if last is None else Checkpoint(last.seq, last.hash)
 
     def proposal(self, proposal_id: str) -> Proposal:
         """One proposal; NotFound when there is none of that id."""
         return self._ledger.proposal(proposal_id)
 
-    def proposals(self, problem: str | None = None, disposition: str | None = None) -> list[Proposal]:
-        """Proposals, newest first."""
-        return self._ledger.proposals(problem, disposition=disposition)
+    def proposals(
+        self,
+        problem: str | None = None,
+        disposition: str | None = None,
+        *,
+        effect: str | None = None,
+        challenger: str | None = None,
+        limit: int | None = None,
+    ) -> list[Proposal]:
+        """Proposals, newest first; `challenger` is the digest of the version on trial."""
+        return self._ledger.proposals(
+            problem, disposition=disposition, effect=effect, challenger=challenger, limit=limit
+        )
+
+    def present(self, problem: str, *, recent: int = RECENT) -> list[Proposal]:
+        """The newest proposals, and every other that is open or not wholly applied; newest first."""
+        asked = (
+            self._ledger.proposals(problem, limit=recent),
+            self._ledger.proposals(problem, disposition="open"),
+            self._ledger.proposals(problem, effect="applying"),
+            self._ledger.proposals(problem, effect="apply_failed"),
+        )
+        found = {p.id: p for group in asked for p in group}
+        return sorted(found.values(), key=lambda p: p.id, reverse=True)
+
+    def count_proposals(self, problem: str) -> dict[str, int]:
+        """How many proposals there are of each disposition."""
+        return self._ledger.count_proposals(problem)
 
     def moves(self, problem: str) -> list[PointerMove]:
         """The pointer log, oldest first."""
@@ -148,14 +178,27 @@ class Reader:
         """Snapshots by problem and name."""
         return self._ledger.snapshots(problem)
 
-    def events(self, *, kind: str | None = None) -> list[Event]:
-        """The chain, oldest first: all of it, or the events of one kind."""
-        return self._ledger.events(kind=kind)
+    def events(self, *, kind: str | None = None, subject: str | None = None) -> list[Event]:
+        """The chain, oldest first: all of it, or the events of one kind and about one subject."""
+        return self._ledger.events(kind=kind, subject=subject)
+
+    def half_applied(self, problem: str) -> Proposal | None:
+        """The decision that is being applied, or was left half applied."""
+        return self._applying(problem)
+
+    def key_events(self) -> list[Event]:
+        """Every key that was added or revoked, oldest first."""
+        told = self._ledger.events(kind=KEY_ADDED) + self._ledger.events(kind=KEY_REVOKED)
+        return sorted(told, key=lambda event: event.seq)
+
+    def approvals(self, proposal: Proposal) -> list[Approval]:
+        """Who approved this evidence so far, oldest first; more than one is needed where a quorum is asked."""
+        told = self._ledger.events(kind=chain.APPROVAL, subject=proposal.id)
+        return [Approval.of(event) for event in told if event.body["evidence_digest"] == proposal.digest]
 
     def _registered_digest(self, version: ModelVersion) -> str | None:
         told = self._ledger.events(kind=chain.REGISTERED, subject=f"{version.problem}/{version.version}")
         return str(told[-1].body["digest"]) if told else None
 
     def _applying(self, problem: str) -> Proposal | None:
-        approved = self._ledger.proposals(problem, disposition="approved")
-        return next((p for p in approved if p.effect == "applying"), None)
+        return next(iter(self._ledger.proposals(problem, effect="applying")), None)

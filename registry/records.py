@@ -215,8 +215,8 @@ class Proposal:
         return self
 
     def require_pass(self) -> Proposal:
-        """This proposal, if its verdict allows an approval."""
-        if self.verdict != "pass":
+        """This proposal, if its verdict allows an approval; an override is for one that failed or is inconclusive."""
+        if self.verdict != "pass" and not (self.kind == "override" and self.verdict in ("fail", "inconclusive")):
             raise NotPromotable(
                 f"Proposal '{self.id}' has verdict {self.verdict}; only a proposal with verdict pass can be approved.",
                 hint="Read the gates with 'arena-show', close it with 'arena-reject', or train another candidate.",
@@ -342,8 +342,8 @@ class Event:
 
     def sound(self) -> bool:
         """Whether the hash is the hash of the content."""
-        content = {k: v for k, v in asdict(self).items() if k != "hash"}
-        return digest_of(content) == self.hash
+        content = {"seq": self.seq, "at": self.at, "kind": self.kind, "subject": self.subject, "body": self.body}
+        return digest_of({**content, "previous": self.previous}) == self.hash
 
 
 @dataclass(frozen=True)

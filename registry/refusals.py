@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry.errors import Conflict, NameTaken, NotFound
+from registry.errors import Conflict, NameTaken, NotFound, Unavailable
 from registry.records import HypothesisLock, Proposal, SnapshotRecord
 
 
@@ -29,6 +29,14 @@ def changed_meanwhile(stored: Proposal) -> Conflict:
 def already_applying(problem: str) -> Conflict:
     """The error for a second applying at once."""
     return Conflict(f"Another decision on {problem} is being applied.", hint="Repeat the command after it.")
+
+
+def lease_taken(problem: str, seconds: float) -> Unavailable:
+    """The error for an applying that another process did not let in."""
+    return Unavailable(
+        f"Another process is applying a decision on {problem}. It did not finish within {seconds:g} s.",
+        hint="Nothing was written. Wait for the other process to end, then repeat the command.",
+    )
 
 
 def already_open(proposal: Proposal) -> NameTaken:

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from registry import chain, deciding
-from registry.applying import Applier, Smoke
-from registry.custody import pointed, require_bytes, require_custody, standing
-from registry.errors import (
-    ChampionExists,
-    ChampionMoved,
-    Conflict,
-    EvidenceChanged,
-    InvalidRecord,
-    NoChampion,
-    NotEligible,
-    NotFound,
-    OutOfCustody,
-)
-from registry.ports import Ledger, RunRecord, VersionStore
-from registry.reading import Reader
+from registry import chain, deciding, quorum
+from registry.applying import Smoke
+from registry.custody import require_bytes, require_custody
+from registry.errors import Conflict, InvalidRecord, NotEligible
+from registry.ports import RunRecord
+from registry.quorum import Rule
 from registry.records import (
     Event,
     Evidence,
@@ -31,40 +21,20 @@ from registry.records import (
     HypothesisLock,
     HypothesisRef,
     ModelVersion,
-    PointerMove,
     Proposal,
     SnapshotRecord,
-    VersionRef,
-    digest_of,
     proposal_id,
     require_legal,
     utc_text,
 )
+from registry.resolving import Resolving
+from registry.rolling_back import WayBack
+
+ALONE = Rule()
 
 
-class Registry(Reader):
-    """Versions, proposals, decisions and the champion's pointer, over one version store and one ledger.
-
-    `people` maps declared names to roles; while it is empty the owner may approve and is stamped `self_approved`. It
-    is asked at every decision, so a live mapping is seen as it is then.
-    `step_hook` is called with the name of each step of applying (see `registry.applying.STEPS`).
-    """
-
-    def __init__(
-        self,
-        *,
-        versions: VersionStore,
-        ledger: Ledger,
-        clock: Callable[[], datetime],
-        people: Mapping[str, Sequence[str]] | None = None,
-        expires_after: timedelta = timedelta(days=14),
-        step_hook: Callable[[str], None] = lambda step: None,
-    ) -> None:
-        super().__init__(versions=versions, ledger=ledger)
-        self._clock = clock
-        self._people: deciding.People = {} if people is None else people
-        self._expires_after = expires_after
-        self._applier = Applier(versions, ledger, clock, step_hook)
+class Registry(WayBack, Resolving):
+    """Versions, proposals, decisions and the champion's pointer, over one version store and one ledger."""
 
     # -- remembering ------------------------------------------------------------------------------------------------
 
@@ -114,19 +84,24 @@ class Registry(Reader):
         round: str = "",
         summary: Mapping[str, Any] | None = None,
         alpha: float = 0.05,
+        uses_before: int | None = None,
         lifetime: timedelta | None = None,
     ) -> Proposal:
         """Write a proposal, count its look at the holdout, and point `challenger` at its version.
 
         It may be decided for `lifetime` (default: the registry's). The same evidence again gives the proposal that is
-        already open. Raises InvalidRecord or Conflict for a
+        already open. `alpha` is what this look spends; it was reckoned from `uses_before` earlier looks, and Conflict
+        is raised when others came between. Raises InvalidRecord or Conflict for a
         candidate that is not eligible, ChampionMoved, ChampionExists, NoChampion, OutOfCustody, Unavailable.
         """
         problem, at = evidence.problem, utc_text(self._clock())
-        if evidence.kind not in ("bootstrap", "promotion"):
-            raise InvalidRecord(f"A {evidence.kind} is not proposed; bootstraps and promotions are.")
-        owner = deciding.require_name(owner)
-        require_custody(self.custody(problem), problem)
+        if evidence.kind not in ("bootstrap", "promotion", "adopt"):
+            raise InvalidRecord(f"A {evidence.kind} is not proposed; bootstraps, promotions and adoptions are.")
+        owner = deciding.declared_name(self._people, deciding.require_name(owner))
+        if evidence.kind != "adopt":
+            require_custody(self.custody(problem), problem)
+        elif self.require_adoptable(problem) != evidence.challenger:
+            raise Conflict(f"The alias stands on another version than {evidence.challenger.version}.")
         self._require_present_champion(evidence)
         version = self._versions.version(problem, evidence.challenger.version)
         deciding.require_eligible(version, evidence, self._registered_digest(version))
@@ -135,7 +110,9 @@ class Registry(Reader):
             self._require_present_champion(evidence)
             proposal = self._open_twin(evidence, at)
             if proposal is None:
-                deciding.require_fresh(evidence, self._ledger.proposals(problem))
+                asked = self._ledger.proposals(problem, challenger=evidence.challenger.digest)
+                deciding.require_fresh(evidence, asked)
+                deciding.require_uncounted(len(self._ledger.holdout_uses(evidence.holdout_digest)), uses_before)
                 now = self._clock()
                 proposal = Proposal(
                     id=proposal_id(now, evidence.digest),
@@ -153,7 +130,8 @@ class Registry(Reader):
                 self._ledger.add_proposal(require_legal(proposal))
                 use = HoldoutUse(evidence.holdout_digest, problem, proposal.id, at, alpha)
                 self._ledger.add_holdout_use(use)
-        if self._versions.aliases(problem).get("challenger") != evidence.challenger.version:
+        aliases = self._versions.aliases(problem)
+        if evidence.kind != "adopt" and aliases.get("challenger") != evidence.challenger.version:
             self._versions.set_alias(problem, "challenger", evidence.challenger.version)
         self._applier.tag_head(problem)
         return proposal
@@ -165,229 +143,83 @@ class Registry(Reader):
         by: str,
         reason: str = "",
         seen_digest: str | None = None,
+        rule: Rule = ALONE,
+        override: bool = False,
         recheck: Callable[[Proposal], Evidence],
         smoke: Smoke,
     ) -> Proposal:
-        """Approve a proposal and make its challenger champion.
+        """Approve a proposal and make its challenger champion; while `rule` asks for more people it stays open.
 
         `recheck` computes the evidence again and `smoke` tries the loaded version, raising when it is unfit. The
         identical decision again changes nothing, or resumes one whose applying failed. Raises ProposalClosed,
         NotPromotable, NotEligible, EvidenceChanged, ChampionMoved, OutOfCustody, ApplyFailed, Unavailable.
         """
         by, reason, at = deciding.require_name(by), reason.strip(), utc_text(self._clock())
+        by = deciding.declared_name(self._people, by)
         problem = self._ledger.proposal(proposal_id).problem
         with self._ledger.lease(problem):
             self._applier.finish_all(problem, smoke)
             proposal = self._ledger.proposal(proposal_id)
             deciding.require_seen(proposal, seen_digest)
+            deciding.require_command(proposal, override=override)
             repeat = deciding.is_repeat(proposal, "approved", by, reason)
             if repeat and proposal.effect != "apply_failed":
                 return proposal
             if not repeat:
                 self._expire_if_due(proposal, at)
                 proposal.require_open(at).require_pass()
-            own = deciding.require_approver(self._people, by, owner=proposal.owner)
-            require_custody(self.custody(problem), problem)
+            rule = self._rule_of(proposal, rule)
+            own = deciding.require_approver(self._people, by, interests=rule.all_interests(proposal.owner))
+            self._signer_of(by)
+            if self._people and not repeat:
+                quorum.require_satisfiable(deciding.approvers(self._people), rule, proposal.owner)
+            self._require_custody_for(proposal)
             self._require_present_champion(proposal.evidence)
             self._require_same_evidence(proposal, recheck, at)
             with self._ledger.transaction():
                 self._require_present_champion(proposal.evidence)
+                if self._people and not repeat and not self._enough(proposal, by, reason, rule):
+                    return proposal
                 if repeat:
                     approved = proposal.with_effect("applying")
                 else:
                     approved = proposal.decided("approved", by=by, at=at, reason=reason, solo=own)
                 self._ledger.update_proposal(proposal, approved, at=at)
                 if not repeat:
-                    self._ledger.add_decision(deciding.decision(approved, "approve"))
+                    self._decide(approved, "approve")
                 self._supersede_others(approved, at)
             return self._applier.apply(approved, smoke)
+
+    def _enough(self, proposal: Proposal, by: str, reason: str, rule: Rule) -> bool:
+        """Whether this approval is the last one needed; one that is not is kept beside the proposal."""
+        can = deciding.approvers(self._people)
+        given = quorum.counted(self.approvals(proposal), can, rule, proposal.owner)
+        others = [approval for approval in given if not quorum.same_person(approval.by, by)]
+        if len(others) + 1 >= rule.people:
+            return True
+        if len(others) == len(given):  # not said before
+            self._tell(chain.APPROVAL, proposal.id, by=by, body={"reason": reason, "evidence_digest": proposal.digest})
+        return False
 
     def reject(self, proposal_id: str, *, by: str, reason: str, seen_digest: str | None = None) -> Proposal:
         """Close an open proposal, whatever its verdict; the reason is required."""
         by, reason = deciding.require_name(by), deciding.require_reason(reason, "A rejection")
         deciding.require_seen(self._ledger.proposal(proposal_id), seen_digest)
         deciding.require_declared(self._people, by)
+        by = deciding.declared_name(self._people, by)
         return self._close(proposal_id, "rejected", "reject", by, reason)
 
     def withdraw(self, proposal_id: str, *, by: str, reason: str) -> Proposal:
         """Take an open proposal back; only its owner may."""
         by, reason = deciding.require_name(by), deciding.require_reason(reason, "A withdrawal")
         owner = self._ledger.proposal(proposal_id).owner
-        if not deciding.same_person(by, owner):
+        if not quorum.same_person(by, owner):
             raise NotEligible(
                 f"Only the owner, {owner}, withdraws '{proposal_id}'.", hint="Anybody else rejects it, with a reason."
             )
         return self._close(proposal_id, "withdrawn", "withdraw", by, reason)
 
-    def roll_back(
-        self, problem: str, *, to: int | None, by: str, reason: str, smoke: Smoke, policy_digest: str
-    ) -> Proposal:
-        """Make a version champion again that was champion before; `to=None` is the one under the present one.
-
-        The target comes from the pointer log and its bytes are verified; the present champion's may be broken.
-        Raises NoChampion, Conflict, NotEligible, OutOfCustody, ApplyFailed, Unavailable.
-        """
-        by, reason = deciding.require_name(by), deciding.require_reason(reason, "A rollback")
-        deciding.require_approver(self._people, by, owner=None)
-        with self._ledger.lease(problem):
-            self._applier.finish_all(problem, smoke)
-            moves = self._ledger.moves(problem)
-            if (done := self._same_rollback(moves, to, by, reason)) is not None:
-                return done
-            target = self._rollback_target(problem, moves, to)
-            self._require_way_back(problem, moves)
-            require_bytes(self._versions, self._versions.version(problem, target.version), target.digest)
-            now = self._clock()
-            evidence = Evidence(
-                problem=problem,
-                kind="rollback",
-                challenger=target,
-                champion=moves[-1].to_ref,
-                holdout_digest="",
-                policy_digest=policy_digest,
-                hypothesis_digest="",
-                verdict="pass",
-                bundle_digest=digest_of({"after move": moves[-1].seq, "moves": len(moves), "by": by, "reason": reason}),
-            )
-            proposal = Proposal(
-                id=proposal_id(now, evidence.digest),
-                kind="rollback",
-                problem=problem,
-                evidence=evidence,
-                created_at=utc_text(now),
-                expires_at=utc_text(now + self._expires_after),
-                owner=by,
-            )
-            at = utc_text(now)
-            # nobody proposes a rollback but the one who decides it, so there is no owner to be apart from
-            approved = proposal.decided("approved", by=by, at=at, reason=reason)
-            with self._ledger.transaction():
-                self._require_present_champion(evidence)
-                self._ledger.add_proposal(require_legal(proposal))
-                self._ledger.update_proposal(proposal, approved, at=at)
-                self._ledger.add_decision(deciding.decision(approved, "approve"))
-                self._supersede_others(approved, at)
-            return self._applier.apply(approved, smoke)
-
     def reconcile(self, problem: str, *, smoke: Smoke) -> list[Proposal]:
         """Finish every half-applied decision; what failed comes back with effect `apply_failed`."""
         with self._ledger.lease(problem):
             return self._applier.finish_all(problem, smoke)
-
-    # -- parts ---------------------------------------------------------------------------------------------------
-
-    def _require_present_champion(self, evidence: Evidence) -> None:
-        present = pointed(self._ledger.moves(evidence.problem))
-        if (half := self._applying(evidence.problem)) is not None:
-            raise Conflict(
-                f"The decision on '{half.id}' is half applied, and one is applied at a time.",
-                hint="Any deciding command finishes it first; repeat this one after it.",
-            )
-        if evidence.kind == "bootstrap" and present is not None:
-            raise ChampionExists(
-                f"{evidence.problem} has a champion, version {present.version}; bootstrap is for one without.",
-                hint="Train a candidate and run 'arena-propose'.",
-            )
-        if evidence.kind != "bootstrap" and present is None:
-            raise NoChampion(
-                f"{evidence.problem} has no champion to challenge.", hint="Run 'bootstrap-champion' first."
-            )
-        if evidence.champion != present:
-            raise ChampionMoved(
-                f"The champion of {evidence.problem} is {_name(present)}; this was compared with "
-                f"{_name(evidence.champion)}.",
-                hint="Run 'arena-propose' again: it compares with the present champion.",
-            )
-
-    def _open_twin(self, evidence: Evidence, at: str) -> Proposal | None:
-        for other in self._ledger.proposals(evidence.problem, disposition="open"):
-            if other.digest == evidence.digest:
-                if not other.expired(at):
-                    return other
-                self._write_closed(other, other.expire(at), "expire")
-        return None
-
-    def _expire_if_due(self, proposal: Proposal, at: str) -> None:
-        if proposal.expired(at):
-            with self._ledger.transaction():
-                self._write_closed(proposal, proposal.expire(at), "expire")
-            self._applier.tag_head(proposal.problem)
-            proposal.require_open(at)
-
-    def _require_same_evidence(self, proposal: Proposal, recheck: Callable[[Proposal], Evidence], at: str) -> None:
-        try:
-            try:
-                version = self._versions.version(proposal.problem, proposal.challenger.version)
-                require_bytes(self._versions, version, proposal.challenger.digest)
-            except (OutOfCustody, NotFound) as error:
-                raise EvidenceChanged(
-                    f"The evidence of '{proposal.id}' changed since it was written. {error}", hint=error.hint
-                ) from error
-            deciding.require_same_evidence(proposal, recheck(proposal))
-        except EvidenceChanged as error:
-            if proposal.disposition == "open":
-                invalid = proposal.decided("invalidated", by="registry", at=at, reason=str(error))
-                with self._ledger.transaction():
-                    self._write_closed(proposal, invalid, "invalidate")
-                self._applier.tag_head(proposal.problem)
-            raise
-
-    def _close(self, proposal_id: str, disposition: Any, action: str, by: str, reason: str) -> Proposal:
-        at, proposal = utc_text(self._clock()), self._ledger.proposal(proposal_id)
-        if deciding.is_repeat(proposal, disposition, by, reason):
-            return proposal
-        self._expire_if_due(proposal, at)
-        closed = proposal.decided(disposition, by=by, at=at, reason=reason)
-        with self._ledger.transaction():
-            self._write_closed(proposal, closed, action)
-        self._applier.tag_head(proposal.problem)
-        return closed
-
-    def _write_closed(self, before: Proposal, after: Proposal, action: str) -> None:
-        self._ledger.update_proposal(before, require_legal(after), at=str(after.decided_at))
-        self._ledger.add_decision(deciding.decision(after, action))
-
-    def _supersede_others(self, approved: Proposal, at: str) -> None:
-        for other in self._ledger.proposals(approved.problem, disposition="open"):
-            if other.champion == approved.champion and other.id != approved.id:
-                if other.expired(at):
-                    self._write_closed(other, other.expire(at), "expire")
-                    continue
-                by, reason = str(approved.decided_by), f"superseded by '{approved.id}'"
-                closed = other.decided("superseded", by=by, at=at, reason=reason)
-                self._write_closed(other, closed, "supersede")
-
-    def _same_rollback(self, moves: list[PointerMove], to: int | None, by: str, reason: str) -> Proposal | None:
-        if not moves:
-            return None
-        last = self._ledger.proposal(moves[-1].proposal_id)
-        same = last.kind == "rollback" and to in (None, last.challenger.version)
-        return last if same and deciding.is_repeat(last, "approved", by, reason) else None
-
-    @staticmethod
-    def _rollback_target(problem: str, moves: list[PointerMove], to: int | None) -> VersionRef:
-        if not moves:
-            raise NoChampion(f"{problem} never had a champion.", hint="Run 'bootstrap-champion' first.")
-        under, present = standing(moves)[:-1], moves[-1].to_ref
-        before = {move.to_ref.version: move.to_ref for move in moves if move.to_ref != present}
-        if to is None and under:
-            return under[-1]
-        allowed = ", ".join(str(n) for n in sorted(before)) or "none"
-        if to is None or to not in before:
-            what = (
-                "There is no champion under the present one" if to is None else f"Version {to} can't be rolled back to"
-            )
-            raise Conflict(
-                f"{what}: version {present.version} is champion, and champions before it were: {allowed}.",
-                hint="A version that never was champion is proposed with 'arena-propose'.",
-            )
-        return before[to]
-
-    def _require_way_back(self, problem: str, moves: list[PointerMove]) -> None:
-        alias = self._versions.aliases(problem).get("champion")
-        if alias not in (None, moves[-1].to_ref.version):
-            require_custody(self.custody(problem), problem)
-
-
-def _name(ref: VersionRef | None) -> str:
-    return "nobody" if ref is None else f"version {ref.version} ({ref.digest[:12]})"

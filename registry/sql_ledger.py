@@ -23,7 +23,9 @@ from registry.records import (
     canonical_json,
     require_legal,
 )
-from registry.sql_store import WRITERS_TURN, SqlStore
+from registry.sql_store import SqlStore
+
+LEASES = 0x6C656173  # the first key of the advisory locks that are leases; the second is the problem
 
 
 class SqlLedger(SqlStore):
@@ -34,13 +36,18 @@ class SqlLedger(SqlStore):
         """One applying of a problem at a time, over all processes; a killed one lets go."""
         engine = self._engine
         if engine.dialect.name == "postgresql":
-            with self._translated(), engine.connect() as connection:
-                key = sa.func.hashtext(problem)
-                connection.execute(sa.select(sa.func.pg_advisory_lock(WRITERS_TURN % 2**31, key)))
+            with self._translated(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                key = sa.select(sa.func.pg_advisory_lock(LEASES, sa.func.hashtext(problem)))
+                connection.exec_driver_sql(f"SET lock_timeout = {int(self._lease_seconds * 1000)}")
+                try:
+                    connection.execute(key)
+                except sa.exc.OperationalError as error:
+                    raise refusals.lease_taken(problem, self._lease_seconds) from error
                 try:
                     yield
                 finally:
-                    connection.execute(sa.select(sa.func.pg_advisory_unlock(WRITERS_TURN % 2**31, key)))
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(LEASES, sa.func.hashtext(problem))))
+                    connection.exec_driver_sql("RESET lock_timeout")
             return
         path = Path(str(self._url.database))
         busy = f"Another process is applying a decision on {problem}."
@@ -87,24 +94,45 @@ class SqlLedger(SqlStore):
         return sql_rows.to_proposal(rows[0])
 
     def proposals(
-        self, problem: str | None = None, *, disposition: str | None = None, limit: int | None = None
+        self,
+        problem: str | None = None,
+        *,
+        disposition: str | None = None,
+        effect: str | None = None,
+        challenger: str | None = None,
+        limit: int | None = None,
     ) -> list[Proposal]:
         """Newest first."""
-        query = db.proposals.select().order_by(db.proposals.c.id.desc()).limit(limit)
-        if problem is not None:
-            query = query.where(db.proposals.c.problem == problem)
-        if disposition is not None:
-            query = query.where(db.proposals.c.disposition == disposition)
-        return [sql_rows.to_proposal(row) for row in self._rows(query)]
+        row = db.proposals.c
+        query = db.proposals.select().order_by(row.id.desc()).limit(limit)
+        asked = {
+            row.problem: problem,
+            row.disposition: disposition,
+            row.effect: effect,
+            row.challenger_digest: challenger,
+        }
+        query = query.where(*(column == value for column, value in asked.items() if value is not None))
+        return [sql_rows.to_proposal(found) for found in self._rows(query)]
+
+    def count_proposals(self, problem: str) -> dict[str, int]:
+        """How many there are of each disposition."""
+        row = db.proposals.c
+        query = sa.select(row.disposition, sa.func.count().label("n")).where(row.problem == problem)
+        return {found["disposition"]: int(found["n"]) for found in self._rows(query.group_by(row.disposition))}
+
+    def problems(self) -> list[str]:
+        """By name."""
+        row = db.proposals.c
+        return [found["problem"] for found in self._rows(sa.select(row.problem).distinct().order_by(row.problem))]
 
     def _require_unique(self, proposal: Proposal) -> None:
         """Say in words what the unique indexes would refuse."""
         if proposal.effect == "applying":
-            others = self.proposals(proposal.problem, disposition="approved")
-            if any(p.effect == "applying" and p.id != proposal.id for p in others):
+            others = self.proposals(proposal.problem, effect="applying")
+            if any(p.id != proposal.id for p in others):
                 raise refusals.already_applying(proposal.problem)
         if proposal.disposition == "open":
-            others = self.proposals(proposal.problem, disposition="open")
+            others = self.proposals(proposal.problem, disposition="open", challenger=proposal.challenger.digest)
             if any(p.digest == proposal.digest and p.id != proposal.id for p in others):
                 raise refusals.already_open(proposal)
 

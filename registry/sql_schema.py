@@ -10,7 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Engine,
+    Connection,
     Float,
     ForeignKey,
     Index,
@@ -20,10 +20,12 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    inspect,
     text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+REVISIONS = "arena_revision"  # where alembic keeps the step that was taken last
 
 metadata = MetaData()
 
@@ -85,7 +87,11 @@ proposals = Table(
     ),
     CheckConstraint("expires_at > created_at", name="expires_later"),
     CheckConstraint("row_version >= 1", name="row_version_counts"),
-    Index("proposals_of_problem", "problem", "disposition"),
+    # each ends with what it is sorted by: or else SQLite walks over all of a problem's proposals, newest first
+    Index("proposals_newest", "problem", "id"),
+    Index("proposals_by_disposition", "problem", "disposition", "id"),
+    Index("proposals_by_effect", "problem", "effect", "id"),
+    Index("proposals_by_challenger", "problem", "challenger_digest", "id"),
 )
 Index(
     "one_applying_per_problem",
@@ -183,7 +189,16 @@ events = Table(
     Index("events_of_subject", "kind", "subject"),
 )
 
-APPEND_ONLY = (events, decisions, pointer_moves, holdout_uses, hypothesis_locks, snapshots)
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("seq", Integer, ForeignKey("events.seq"), primary_key=True, autoincrement=False),
+    Column("actor", Text, nullable=False),
+    Column("key", _DIGEST, nullable=False),
+    Column("signature", String(128), nullable=False),
+)
+
+APPEND_ONLY = (events, decisions, pointer_moves, holdout_uses, hypothesis_locks, snapshots, signatures)
 WRITTEN_ONCE = tuple(c.name for c in proposals.c)[: [c.name for c in proposals.c].index("disposition")]
 
 _PG_REFUSE = """CREATE OR REPLACE FUNCTION arena_refuse() RETURNS trigger AS $$
@@ -209,6 +224,12 @@ def _guard(table: Table) -> None:
         "FOR EACH ROW EXECUTE FUNCTION arena_refuse()"
     )
     _when_created(table, "postgresql", postgres)
+    _when_created(table, "postgresql", _no_truncate(name))
+
+
+def _no_truncate(name: str) -> str:
+    """PostgreSQL empties a table without a row's trigger noticing."""
+    return f"CREATE TRIGGER {name}_no_truncate BEFORE TRUNCATE ON {name} EXECUTE FUNCTION arena_refuse()"
 
 
 for _table in APPEND_ONLY:
@@ -226,19 +247,23 @@ def _guard_proposals() -> None:
         )
         _when_created(proposals, "postgresql", _PG_REFUSE)
         _when_created(proposals, "postgresql", postgres)
+    _when_created(proposals, "postgresql", _no_truncate("proposals"))
 
 
 _guard_proposals()
 
 
-def create(engine: Engine) -> int:
-    """Make what is not there yet, all in one transaction; the schema version that is there afterwards."""
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        metadata.create_all(connection)
-        found = connection.execute(schema.select()).scalar()
-        if found is None:
-            connection.execute(schema.insert().values(version=SCHEMA_VERSION))
-            if connection.dialect.name == "sqlite":
-                connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
-            found = SCHEMA_VERSION
-    return int(found)
+def create(connection: Connection) -> None:
+    """Make every table of this release in an empty database; the caller's transaction holds it together."""
+    metadata.create_all(connection)
+    connection.execute(schema.insert().values(version=SCHEMA_VERSION))
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+
+
+def version_of(connection: Connection) -> int | None:
+    """The version of the schema that is there; None in a database without one."""
+    if not inspect(connection).has_table(schema.name):
+        return None
+    found = connection.execute(schema.select()).scalar()
+    return None if found is None else int(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +22,10 @@ from registry import sql_schema as db
 from registry.errors import InvalidRecord, Unavailable
 from registry.files import file_lock
 from registry.records import Event
+from registry.signing import Signature
+from registry.sql_upgrade import bring_up
 
+_URL = "For example: postgresql://arena@localhost/arena; the password comes from PGPASSWORD."
 WRITERS_TURN = 0x617265_6E61  # one key for every ledger's advisory locks
 
 
@@ -33,14 +37,15 @@ class SqlStore:
     """
 
     def __init__(self, url: str, *, busy_seconds: float = 20.0, lease_seconds: float = 60.0) -> None:
-        self._url = sa.make_url(url)
+        self._url = address(url)
         self._busy_seconds, self._lease_seconds = busy_seconds, lease_seconds
         self._open = threading.local()
 
     @classmethod
-    def at(cls, path: Path, *, busy_seconds: float = 20.0, lease_seconds: float = 60.0) -> Self:
-        """The same in a SQLite file, made on first use."""
-        return cls(f"sqlite:///{path}", busy_seconds=busy_seconds, lease_seconds=lease_seconds)
+    def at(cls, where: Path | str, *, busy_seconds: float = 20.0, lease_seconds: float = 60.0) -> Self:
+        """The same in a SQLite file, made on first use, or at the URL of a database."""
+        url = where if isinstance(where, str) else f"sqlite:///{where}"
+        return cls(url, busy_seconds=busy_seconds, lease_seconds=lease_seconds)
 
     def close(self) -> None:
         """Close what is open; the next use opens again."""
@@ -53,7 +58,7 @@ class SqlStore:
     def _engine(self) -> sa.Engine:
         with self._translated():
             if self._url.get_backend_name() != "sqlite":
-                return self._with_schema(sa.create_engine(self._url))
+                return self._with_schema(self._other())
             path = Path(str(self._url.database))
             engine = sa.create_engine(self._url, connect_args={"timeout": self._busy_seconds})
             sa.event.listen(engine, "connect", _prepare)
@@ -61,6 +66,15 @@ class SqlStore:
             busy = f"Another process is creating {path}."
             with file_lock(path.with_suffix(".lock"), seconds=self._busy_seconds, busy=busy):
                 return self._with_schema(engine)
+
+    def _other(self) -> sa.Engine:
+        try:
+            return sa.create_engine(self._url, pool_pre_ping=True)
+        except ModuleNotFoundError as error:
+            raise Unavailable(
+                f"The driver of {self._url.drivername} is not installed ({error.name}).",
+                hint="For PostgreSQL install the extra 'postgres'.",
+            ) from error
 
     def _with_schema(self, engine: sa.Engine) -> sa.Engine:
         try:
@@ -74,12 +88,13 @@ class SqlStore:
         return engine
 
     def _create(self, engine: sa.Engine) -> None:
-        """Make the tables that are not there yet; a schema of another release is refused."""
-        if (version := db.create(engine)) != db.SCHEMA_VERSION:
-            raise Unavailable(
-                f"The ledger has schema version {version}; this release reads version {db.SCHEMA_VERSION}.",
-                hint="Use the release that wrote it, or a newer one.",
-            )
+        """Make the tables that are not there yet, or bring those of an earlier release up to this one's."""
+        with engine.connect() as connection:
+            if db.version_of(connection) == db.SCHEMA_VERSION:
+                return
+        with engine.connect().execution_options(writes=True) as connection, connection.begin():
+            self._take_turn(connection)
+            bring_up(connection)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -87,7 +102,7 @@ class SqlStore:
             yield
         except OperationalError as error:
             where = self._url.render_as_string(hide_password=True)
-            locked = "locked" in str(error.orig) or "busy" in str(error.orig)
+            locked = any(word in str(error.orig) for word in ("locked", "busy", "lock timeout"))
             if locked:
                 raise Unavailable(
                     f"The ledger {where} stayed locked for {self._busy_seconds:g} s by another process.",
@@ -95,7 +110,9 @@ class SqlStore:
                 ) from error
             raise Unavailable(
                 f"The ledger {where} can't be opened: {error.orig}.",
-                hint="Check that its folder exists and is writable.",
+                hint="Check that its folder exists and is writable."
+                if self._url.get_backend_name() == "sqlite"
+                else "Check that the server runs, and that PGPASSWORD holds the password.",
             ) from error
         except IntegrityError as error:
             raise InvalidRecord(f"The ledger refuses this record: {error.orig}.") from error
@@ -113,13 +130,18 @@ class SqlStore:
             return
         engine = self._engine
         with self._translated(), engine.connect().execution_options(writes=True) as connection, connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS_TURN)))
+            self._take_turn(connection)
             self._open.connection = connection
             try:
                 yield
             finally:
                 self._open.connection = None
+
+    def _take_turn(self, connection: sa.Connection) -> None:
+        """Wait for the writers before; SQLite's `BEGIN IMMEDIATE` has done so already."""
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(self._busy_seconds * 1000)}")
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS_TURN)))
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
@@ -141,21 +163,54 @@ class SqlStore:
         with self._write():
             return self._tell(at, kind, subject, body)
 
-    def events(self, *, after: int = 0, kind: str | None = None, subject: str | None = None) -> list[Event]:
+    def events(
+        self, *, after: int = 0, kind: str | None = None, subject: str | None = None, limit: int | None = None
+    ) -> list[Event]:
         """Oldest first, those numbered above `after`."""
-        query = db.events.select().where(db.events.c.seq > after).order_by(db.events.c.seq)
+        query = db.events.select().where(db.events.c.seq > after).order_by(db.events.c.seq).limit(limit)
         if kind is not None:
             query = query.where(db.events.c.kind == kind)
         if subject is not None:
             query = query.where(db.events.c.subject == subject)
         return [sql_rows.to_event(row) for row in self._rows(query)]
 
-    def _tell(self, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
+    def event(self, seq: int) -> Event | None:
+        """The event of that number, or None."""
+        rows = self._rows(db.events.select().where(db.events.c.seq == seq))
+        return sql_rows.to_event(rows[0]) if rows else None
+
+    def head(self) -> Event | None:
+        """The last event."""
         last = self._rows(db.events.select().order_by(db.events.c.seq.desc()).limit(1))
-        previous = sql_rows.to_event(last[0]) if last else None
-        told = chain.next_event(previous, at=at, kind=kind, subject=subject, body=body)
+        return sql_rows.to_event(last[0]) if last else None
+
+    def add_signature(self, signature: Signature) -> None:
+        """Keep the signature of an event that has none."""
+        with self._write() as connection:
+            connection.execute(db.signatures.insert().values(asdict(signature)))
+
+    def signatures(self, *, after: int = 0) -> list[Signature]:
+        """In the order of their events."""
+        query = db.signatures.select().where(db.signatures.c.seq > after).order_by(db.signatures.c.seq)
+        return [Signature(**row) for row in self._rows(query)]
+
+    def _tell(self, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
+        told = chain.next_event(self.head(), at=at, kind=kind, subject=subject, body=body)
         self._open.connection.execute(db.events.insert().values(sql_rows.from_event(told)))
         return told
+
+
+def address(url: str) -> sa.URL:
+    """The address of a SQLite file or a PostgreSQL database. Raises InvalidRecord for any other."""
+    try:
+        found = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise InvalidRecord("The URL of the ledger is none.", hint=_URL) from error
+    if found.drivername in ("postgres", "postgresql"):  # the driver that comes with the extra 'postgres'
+        found = found.set(drivername="postgresql+psycopg")
+    if found.get_backend_name() not in ("sqlite", "postgresql"):
+        raise InvalidRecord(f"No ledger can be kept in {found.get_backend_name()}.", hint=_URL)
+    return found
 
 
 def _prepare(connection: Any, record: object) -> None:

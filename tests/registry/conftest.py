@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from sklearn.linear_model import LinearRegression
 
 from registry.memory import MemoryLedger, MemoryVersions
@@ -19,6 +21,9 @@ from registry.ports import Ledger, RunRecord, VersionStore
 from registry.records import Evidence, GateResult, Lineage, ModelVersion, Proposal, digest_of
 from registry.service import Registry
 from registry.sql_ledger import SqlLedger
+
+if TYPE_CHECKING:
+    from postgres import Server
 
 PROBLEM = "toy_prices"
 
@@ -150,10 +155,57 @@ def lasting(tmp_path: Path, template: Path) -> Bench:
     return Bench(MlflowStore(root, template=template), SqlLedger.at(root / "arena.db", busy_seconds=5), tmp_path)
 
 
-@pytest.fixture(params=["memory", "lasting"])
+@pytest.fixture(scope="session")
+def mlflow_template(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database with MLflow's tables, migrated once, to be copied."""
+    url = postgres.create()
+    store = MlflowStore(tmp_path_factory.mktemp("template"), url=url)
+    store.prepare()
+    dispose(store)
+    return str(sa.make_url(url).database)
+
+
+def dispose(store: MlflowStore) -> None:
+    """Let go of MLflow's connections, which it keeps per address for the life of the process."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Models
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Runs
+
+    for kind in (Models, Runs):
+        with contextlib.suppress(KeyError, AttributeError):
+            kind._engine_map.pop(store.uri).dispose()
+
+
+@pytest.fixture
+def served(postgres: Server, tmp_path: Path) -> Iterator[Bench]:
+    """The ledger on a PostgreSQL server, the versions in memory."""
+    ledger = SqlLedger(postgres.schema(), busy_seconds=5, lease_seconds=5)
+    yield Bench(MemoryVersions(tmp_path / "versions"), ledger, tmp_path)
+    ledger.close()
+
+
+@pytest.fixture
+def both_served(postgres: Server, mlflow_template: str, tmp_path: Path) -> Iterator[Bench]:
+    """Over a PostgreSQL server: one database for MLflow, one for the ledger."""
+    tables, ledger = postgres.create(mlflow_template), SqlLedger(postgres.schema(), busy_seconds=5)
+    store = MlflowStore(tmp_path / "mlruns", url=tables)
+    yield Bench(store, ledger, tmp_path)
+    ledger.close()
+    dispose(store)
+
+
+@pytest.fixture(params=["memory", "lasting", "served"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    """Over both kinds of store."""
-    if request.param == "lasting":
-        yield request.getfixturevalue("lasting")
+    """Over every kind of store."""
+    if request.param != "memory":
+        yield request.getfixturevalue(request.param)
     else:
         yield Bench(MemoryVersions(tmp_path / "versions"), MemoryLedger(lease_seconds=5), tmp_path)
+
+
+@pytest.fixture(params=["memory", "served"])
+def light(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    """Over every kind of ledger, with the versions in memory: for what asks little of them."""
+    if request.param == "served":
+        made: Bench = request.getfixturevalue("served")
+        return made
+    return Bench(MemoryVersions(tmp_path / "versions"), MemoryLedger(lease_seconds=5), tmp_path)

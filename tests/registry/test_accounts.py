@@ -174,6 +174,28 @@ def test_every_change_of_people_is_an_event_of_the_chain(people: Accounts, tmp_p
     assert "hash" not in str([e.body for e in events])
 
 
+def test_a_flood_of_refusals_washes_away_neither_tries_nor_decisions(tmp_path: Path, clock: Clock) -> None:
+    people = Accounts(tmp_path / "arena.db", clock=clock, kept=10, pruned_every=1)
+    people.add("ana", roles=("approver",), password=PASSWORD)
+    people.log("decision", "granted", who="olga", address="1.1.1.1", path="/arena/P-1/approve", detail="approved")
+    for _ in range(TRIES_OF_BOTH):
+        with pytest.raises(LoginRefused, match="don't fit"):
+            people.log_in("ana", "wrong", address="6.6.6.6")
+    for number in range(40):
+        people.log("form", "refused", who="-", address="6.6.6.6", path=f"/arena/{number}", detail="forged")
+    for number in range(15):
+        people.log("login", "refused", who=f"user {number}", address=f"7.7.7.{number}", path="/login", detail="")
+    with pytest.raises(LoginRefused) as told:
+        people.log_in("ana", PASSWORD, address="6.6.6.6")
+    assert told.value.wait_seconds
+    kinds = [line.kind for line in people.access(limit=1_000)]
+    assert (kinds.count("decision"), kinds.count("form")) == (1, 10)
+    assert kinds.count("login") == TRIES_OF_BOTH + 15  # all of them still count
+    clock.at += WINDOW
+    people.log("login", "refused", who="ana", address="1.1.1.1", path="/login", detail="")
+    assert [line.kind for line in people.access(limit=1_000)].count("login") == 10
+
+
 def test_the_access_log_takes_text_as_text(people: Accounts) -> None:
     people.log("request", "refused", who="-", address="x", path="/\r\n\x1b[31m" + "a" * 999, detail="'; DROP TABLE x")
     (line,) = people.access(limit=1)

@@ -41,7 +41,7 @@ def test_bootstrap_then_promotion(bench: Any) -> None:
     assert (proposal.kind, proposal.label, proposal.id[-8:]) == ("bootstrap", "pending", proposal.digest[:8])
     assert registry.aliases(PROBLEM)["challenger"] == 1
     applied = bench.approve(proposal, reason="good enough to begin with")
-    assert (applied.label, applied.decided_by, applied.self_approved) == ("approved", "ada", False)
+    assert (applied.label, applied.decided_by, applied.self_approved) == ("approved", "ada", True)
     assert registry.proposal(proposal.id) == applied
     assert registry.aliases(PROBLEM) == {"candidate": 1, "champion": 1}
     second = bench.promote(3.0)

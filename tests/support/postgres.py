@@ -43,6 +43,12 @@ class Server:
         self._run(f'CREATE DATABASE {name} TEMPLATE "{template}"')
         return self.url(name)
 
+    def schema(self) -> str:
+        """The address of a new, empty schema of one database: a tenth of what a database of its own costs."""
+        name = f"s{next(self.names)}"
+        self._run(f"CREATE SCHEMA {name}")
+        return f"{self.url()}&options=-csearch_path%3D{name}"
+
     def drop(self, url: str) -> None:
         """Take a database away, whoever is still connected."""
         self._run(f"DROP DATABASE IF EXISTS {sa.make_url(url).database} WITH (FORCE)")

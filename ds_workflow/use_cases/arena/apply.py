@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ds_workflow.adapters import evidence, hypotheses, models, policies, run_files, snapshots
+from ds_workflow.domain import retirement
 from ds_workflow.domain.scorecard import Intervals
 from ds_workflow.errors import WorkflowError
 from ds_workflow.reports import model_card
 from ds_workflow.reports import proposal as report
+from ds_workflow.use_cases.arena import people
 from ds_workflow.use_cases.arena.view import View, view
+from registry.custody import standing
 from registry.errors import NotFound, OutOfCustody
 from registry.records import Evidence, ModelVersion, Proposal, VersionRef
 
@@ -21,18 +24,30 @@ if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
 
 
-def approve(work: Workspace, proposal_id: str, *, by: str, reason: str = "", seen_digest: str | None = None) -> View:
+def approve(
+    work: Workspace,
+    proposal_id: str,
+    *,
+    by: str,
+    reason: str = "",
+    seen_digest: str | None = None,
+    override: bool = False,
+) -> View:
     """Approve a proposal and promote its challenger; every digest it binds is computed again first.
 
-    `seen_digest` is the evidence that the person looked at; EvidenceChanged when it is not the proposal's.
+    Where the problem's tier takes several people it stays open until the last of them approved. `seen_digest` is the
+    evidence that the person looked at; EvidenceChanged when it is not the proposal's.
     """
     reconcile(work)
+    rule = people.rule(work, work.registry.proposal(proposal_id))
     work.say("computing every digest that the approval binds, again")
     decided = work.registry.approve(
         proposal_id,
         by=by,
         reason=reason,
         seen_digest=seen_digest,
+        rule=rule,
+        override=override,
         recheck=lambda proposal: recheck(work, proposal),
         smoke=lambda version: smoke(work, version),
     )
@@ -48,6 +63,10 @@ def reject(work: Workspace, proposal_id: str, *, by: str, reason: str, seen_dige
 def roll_back(work: Workspace, *, to: int | None, by: str, reason: str) -> View:
     """Put a former champion back, from the pointer log."""
     reconcile(work)
+    name, under = work.problem.name, standing(work.registry.moves(work.problem.name))[:-1]
+    target = to if to is not None or not under else under[-1].version
+    if target is not None:
+        retirement.require_in_service(work.registry.events(kind=retirement.RETIRED), name, target)
     policy = policies.load(work.settings.policy(work.problem.name), work.problem)
     decided = work.registry.roll_back(
         work.problem.name,

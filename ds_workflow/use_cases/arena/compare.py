@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from ds_workflow.adapters import evidence, fitting, policies, run_files, snapshots, trial
 from ds_workflow.domain.comparison import Checks, Comparison
 from ds_workflow.domain.gates import Evaluation, evaluate
+from ds_workflow.domain.holdout_spending import Look, account, question
+from ds_workflow.domain.proving import proven
 from ds_workflow.errors import StateConflict
 
 if TYPE_CHECKING:
@@ -29,19 +31,27 @@ class Judged:
     reference: str
     champion_trial: Evaluation | None
     notes: tuple[str, ...]
+    look: Look
+    uses_before: int  # comparisons that the ledger counted on this holdout when the look was taken
 
 
 def judge(
-    work: Workspace, challenger: ModelVersion, champion: ModelVersion | None, *, kind: Trial, among: int = 1
+    work: Workspace,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    *,
+    kind: Trial,
+    among: int = 1,
+    round: str = "",
 ) -> Judged:
-    """Compare, evaluate, and write the evidence bundle.
+    """Compare, evaluate, prove the gates on these rows, and write the evidence bundle.
 
-    `among` candidates of one round share the error rate: each is judged at alpha / among (Bonferroni over the round).
+    A look at the holdout has a level of its own (see `holdout_spending`), which `among` candidates of one `round` share
+    (Bonferroni over the round).
     """
     problem = work.problem
     path = work.settings.policy(problem.name)
     policy = policies.load(path, problem)
-    used = replace(policy, alpha=policy.alpha / among)
     snapshot = snapshots.SnapshotStore(work.settings.data).load(problem, challenger.lineage.dataset_version)
     if snapshot.record.holdout_digest != challenger.lineage.holdout_digest:
         raise StateConflict(
@@ -52,6 +62,13 @@ def judge(
     stored = trial.stored(work.registry, challenger)
     first = trial.examine(stored, problem, snapshot, policy)
     trial.require_as_trained(stored, first.scored)
+    uses = work.registry.holdout_uses(snapshot.record.holdout_digest)
+    asked = question(
+        kind, challenger.ref, champion.ref if champion else None, policy_digest=policy.digest
+    )  # fmt: skip
+    look = account(uses, work.registry.proposal).look(asked, policy.spending, among=among, round=round)
+    used = policy.for_look(look, kind)
+    work.say(look.words)
     naive = fitting.naive(work.plugin, snapshot.train, snapshot.holdout)
     ring = trial.Ring(problem, used, snapshot, challenger.lineage.seed, first, naive)
     notes: tuple[str, ...] = ()
@@ -66,7 +83,8 @@ def judge(
             champion_trial = evaluate(comparison, kind="champion_trial")
             if _disqualified(champion_trial):
                 comparison, reference, notes = _without_champion(work, ring, champion, champion_trial)
-    evaluation = evaluate(comparison, kind=kind)
+    comparison = replace(comparison, look=look)
+    evaluation = proven(comparison, evaluate(comparison, kind=kind))
     bundle = evidence.write(
         work.settings.evidence,
         comparison,
@@ -76,13 +94,13 @@ def judge(
             "challenger": {"version": challenger.version, "digest": challenger.digest},
             "champion": {"version": champion.version, "digest": champion.digest} if champion else None,
             "reference": reference,
-            "alpha_shared_among": among,
+            "alpha_shared_among": look.among,
             "dataset_version": snapshot.record.dataset_version,
             "holdout_digest": snapshot.record.holdout_digest,
             "environment": run_files.environment(work.commit),
         },
     )
-    return Judged(comparison, evaluation, policy, snapshot, bundle, reference, champion_trial, notes)
+    return Judged(comparison, evaluation, policy, snapshot, bundle, reference, champion_trial, notes, look, len(uses))
 
 
 def _disqualified(found: Evaluation) -> bool:

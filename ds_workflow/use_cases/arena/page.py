@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ds_workflow.errors import WorkflowError
 from ds_workflow.reports import page as frame
-from ds_workflow.reports import proposal_page, proposal_view
+from ds_workflow.reports import proposal_page, proposal_view, spending
 from ds_workflow.reports.svg import CHART_CSS
 from ds_workflow.use_cases.arena.view import view
 from registry.records import utc_text
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
+    from registry.quorum import Approval
     from registry.records import HoldoutUse, Proposal
+
+SHOWN = 100  # proposals of the past that the list goes back to
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,10 @@ class Page:
     headline: str
     body: str
     open: bool
+    approvals: tuple[Approval, ...]  # given so far, of `needed`
+    needed: int
     uses: tuple[HoldoutUse, ...]
-
-    @property
-    def spent(self) -> float:
-        """The error rate that every comparison on this holdout has spent, added up (Bonferroni's bound)."""
-        return sum(use.alpha for use in self.uses)
+    spending: str = ""  # what its holdout has left by now, in words
 
 
 def styles() -> str:
@@ -49,9 +51,9 @@ def styles() -> str:
 
 
 def rows(work: Workspace) -> list[Row]:
-    """The proposals of the workspace's problem, newest first."""
+    """The newest proposals of the workspace's problem, and every other that is open, newest first."""
     context = proposal_view.Context(now=utc_text(work.clock()))
-    found = sorted(work.registry.proposals(work.problem.name), key=lambda p: p.id, reverse=True)
+    found = work.registry.present(work.problem.name, recent=SHOWN)
     return [Row(p, proposal_view.label(p, context), proposal_view.tally(p.gates)) for p in found]
 
 
@@ -68,8 +70,22 @@ def read(work: Workspace, proposal_id: str) -> Page:
         headline=proposal_view.headline(proposal),
         body=proposal_page.body(proposal, context),
         open=proposal.disposition == "open" and not proposal.expired(context.now),
+        approvals=shown.approvals,
+        needed=shown.needed,
         uses=tuple(uses),
+        spending=_spending(work, proposal, uses),
     )
+
+
+def _spending(work: Workspace, proposal: Proposal, uses: Sequence[HoldoutUse]) -> str:
+    """The holdout's account as it is now, by the plan that the proposal was judged under."""
+    from ds_workflow.domain.holdout_spending import Spending, account
+
+    plan = spending.of(proposal)
+    if not plan or not uses:
+        return ""
+    left = Spending(float(plan["alpha"]), plan["scheme"], int(plan["looks"]))
+    return spending.words(left.told(account(uses, work.registry.proposal).taken))
 
 
 def _hypothesis(work: Workspace, proposal: Proposal) -> tuple[str, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import hypotheses, models, policies
+from ds_workflow.domain import retirement
+from ds_workflow.domain.claim_verdict import tested
 from ds_workflow.domain.comparison import OVERALL, Difference, differences_by_place
-from ds_workflow.domain.gates import claim
+from ds_workflow.domain.holdout_spending import spending_told
 from ds_workflow.domain.hypothesis import Hypothesis
 from ds_workflow.domain.metrics import metric
 from ds_workflow.domain.outcome import OutcomeEntry
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
 
 BASELINE = "BASELINE"
-OUTCOME: dict[str, Outcome] = {"pass": "supported", "fail": "refuted"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,12 @@ def propose(work: Workspace, versions: Sequence[int] = ()) -> Round:
         raise NoChampion(f"{name} has no champion to challenge.", hint="Run 'bootstrap-champion' first.")
     numbers = list(dict.fromkeys(versions)) or [_newest(work)]
     challengers = [work.registry.version(name, number) for number in numbers]
+    documents = [_document(work, challenger) for challenger in challengers]  # all refusals before any look is taken
     label = f"R-{work.clock():%Y%m%dT%H%M%S%f}" if len(challengers) > 1 else ""
-    found = [_one(work, challenger, champion, label=label, among=len(challengers)) for challenger in challengers]
+    found = [
+        _one(work, challenger, champion, document, label=label, among=len(challengers))
+        for challenger, document in zip(challengers, documents, strict=True)
+    ]
     return Round(tuple(view(work, proposal) for proposal in found), label)
 
 
@@ -67,7 +72,7 @@ def bootstrap(work: Workspace, number: int, *, owner: str, approved_by: str, rea
     require_no_champion(work)
     challenger = work.registry.version(work.problem.name, number)
     judged = compare.judge(work, challenger, None, kind="bootstrap")
-    proposal = _write(work, judged, challenger, kind="bootstrap", hypothesis=None, owner=owner)
+    proposal = write(work, judged, challenger, kind="bootstrap", hypothesis=None, owner=owner)
     if proposal.verdict != "pass":
         return view(work, proposal)
     return apply.approve(work, proposal.id, by=approved_by, reason=reason)
@@ -93,7 +98,9 @@ def _newest(work: Workspace) -> int:
         ) from error
 
 
-def _one(work: Workspace, challenger: ModelVersion, champion: ModelVersion, *, label: str, among: int) -> Proposal:
+def _document(work: Workspace, challenger: ModelVersion) -> Hypothesis:
+    """The locked hypothesis that a challenger was trained for; InvalidInput when it may not challenge."""
+    retirement.require_in_service(work.registry.events(kind=retirement.RETIRED), work.problem.name, challenger.version)
     if challenger.lineage.hypothesis_id == BASELINE:
         raise InvalidInput(
             f"Version {challenger.version} is a baseline, which no hypothesis stands behind, so it can't challenge.",
@@ -104,37 +111,50 @@ def _one(work: Workspace, challenger: ModelVersion, champion: ModelVersion, *, l
             f"{work.problem.name} is a contest: its proposals are written by the command that compares in it.",
             hint="For programs that models wrote, that is 'codeeval-compare'.",
         )
-    store = hypotheses.of(work.settings)
-    document = store.load(challenger.lineage.hypothesis_id)
+    document = hypotheses.of(work.settings).load(challenger.lineage.hypothesis_id)
     lock = work.registry.hypothesis_lock(work.problem.name, document.id)
     if lock is None or lock.digest != document.digest:
         raise InvalidInput(
             f"{document.id} changed after it was locked by training, so its candidate can't be judged by it.",
             hint="Restore the document as it was, or write the new claim as a new hypothesis.",
         )
+    return document
+
+
+def _one(
+    work: Workspace,
+    challenger: ModelVersion,
+    champion: ModelVersion,
+    document: Hypothesis,
+    *,
+    label: str,
+    among: int,
+) -> Proposal:
+    store = hypotheses.of(work.settings)
     standing = _standing(work, challenger, champion)
     if standing is not None:
         work.say(f"this question was asked already and {standing.id} is open; nothing is computed twice")
         return standing
-    judged = compare.judge(work, challenger, champion, kind="promotion", among=among)
-    tested = _test(judged, document)
-    proposal = _write(
+    judged = compare.judge(work, challenger, champion, kind="promotion", among=among, round=label)
+    outcome, test = tested(judged.comparison, document.claim)
+    proposal = write(
         work,
         judged,
         challenger,
         kind="promotion",
-        hypothesis=HypothesisRef(document.id, document.digest, OUTCOME.get(tested.status, "inconclusive")),
+        hypothesis=HypothesisRef(document.id, document.digest, outcome),
         owner=challenger.lineage.owner,
         champion=champion,
         label=label,
-        tested=tested,
+        claimed=(outcome, test),
+        document=document,
     )
     entry = OutcomeEntry(
         proposal_id=proposal.id,
         at=proposal.created_at,
         dataset_version=challenger.lineage.dataset_version,
-        outcome=OUTCOME.get(tested.status, "inconclusive"),
-        observed=tested.note,
+        outcome=outcome,
+        observed=test.note,
     )
     work.say(f"wrote the outcome, {entry.outcome}, into {store.write_outcome(document.id, entry)}")
     return proposal
@@ -152,20 +172,7 @@ def _standing(work: Workspace, challenger: ModelVersion, champion: ModelVersion)
     return None
 
 
-def _test(judged: compare.Judged, document: Hypothesis) -> GateResult:
-    """The hypothesis' own claim, tested by itself on the same draws."""
-    stated = document.claim
-    return claim(
-        judged.comparison,
-        metric=stated.base.name,
-        segment="" if stated.slice == "overall" else stated.slice,
-        weighted=stated.weighted,
-        min_effect=stated.min_effect,
-        unit=stated.unit,
-    )
-
-
-def _write(
+def write(
     work: Workspace,
     judged: compare.Judged,
     challenger: ModelVersion,
@@ -175,8 +182,10 @@ def _write(
     owner: str,
     champion: ModelVersion | None = None,
     label: str = "",
-    tested: GateResult | None = None,
+    claimed: tuple[Outcome, GateResult] | None = None,
+    document: Hypothesis | None = None,
 ) -> Proposal:
+    """Write the proposal that a judgement makes, with its figures for people."""
     evidence = Evidence(
         problem=work.problem.name,
         kind=kind,
@@ -194,8 +203,9 @@ def _write(
         owner=owner,
         hypothesis=hypothesis,
         round=label,
-        summary=_summary(work, judged, challenger, champion, tested),
-        alpha=judged.policy.alpha,
+        summary=_summary(work, judged, challenger, champion, claimed=claimed, document=document),
+        alpha=judged.look.level,
+        uses_before=judged.uses_before,
         lifetime=timedelta(days=judged.policy.expires_after_days),
     )
 
@@ -205,19 +215,26 @@ def _summary(
     judged: compare.Judged,
     challenger: ModelVersion,
     champion: ModelVersion | None,
-    tested: GateResult | None,
+    *,
+    claimed: tuple[Outcome, GateResult] | None,
+    document: Hypothesis | None,
 ) -> dict[str, Any]:
     """The figures that people see; the shape is said in reports.proposal_view."""
     comparison, problem, record = judged.comparison, work.problem, judged.snapshot.record
     if comparison.faults:
         parts: Any = {}
     else:
-        parts = differences_by_place(comparison.differences(groups=("segment", *problem.slices)))
+        # figures for people need no more resamples than the policy's, however many this look's level asked for
+        shown = comparison
+        if comparison.policy.resamples != judged.policy.resamples:
+            shown = replace(comparison, policy=judged.policy)
+        parts = differences_by_place(shown.differences(groups=("segment", *problem.slices)))
     minimum = judged.policy.major_min_rows
     notes = [*judged.notes]
-    if tested is not None:
-        notes.append(f"The claim by itself: {OUTCOME.get(tested.status, 'inconclusive')}. {tested.note}")
-        if tested.status == "pass" and judged.evaluation.verdict != "pass":
+    if claimed is not None:
+        outcome, test = claimed
+        notes.append(f"The claim by itself: {outcome}. {test.note}")
+        if outcome == "supported" and judged.evaluation.verdict != "pass":
             open_ = sorted({g.name for g in judged.evaluation.gates if g.status != "pass"})
             notes.append(
                 f"The claim holds, and yet this may not be promoted: the policy asks for more ({', '.join(open_)})."
@@ -248,11 +265,32 @@ def _summary(
             "rows": record.holdout_rows,
             "from": record.holdout_from,
             "to": record.last,
-            "uses": len(work.registry.holdout_uses(record.holdout_digest)) + 1,
+            "uses": judged.uses_before + 1,
+            "spending": spending_told(judged.look, judged.policy.spending),
         },
+        "claim": _claim(claimed, document),
         "reference": judged.reference,
         "labels": {"champion": _label(champion) if champion else "no champion", "challenger": _label(challenger)},
         "notes": notes,
+    }
+
+
+def _claim(claimed: tuple[Outcome, GateResult] | None, document: Hypothesis | None) -> dict[str, Any]:
+    """The claim as registered and what these rows showed of it: what delivery is measured against later."""
+    if claimed is None or document is None:
+        return {}
+    outcome, test = claimed
+    stated = document.claim
+    return {
+        "words": str(stated),
+        "metric": stated.metric,
+        "base": stated.base.name,
+        "slice": stated.slice,
+        "min_effect": stated.min_effect,
+        "unit": stated.unit,
+        "outcome": outcome,
+        "observed": tables.finite(test.observed),
+        "interval": list(test.interval) if test.interval else None,
     }
 
 

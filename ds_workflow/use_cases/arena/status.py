@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ds_workflow import steps
 from ds_workflow.reports import proposal as report
 from ds_workflow.reports import tables
-from ds_workflow.use_cases.arena.view import Checked, View, view
+from ds_workflow.use_cases.arena.view import View, view
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
@@ -28,6 +28,8 @@ class Status:
     proposals: tuple[Proposal, ...]
     at: str
     appoint: str = ""  # the command that appoints a first champion
+    solo: bool = False  # nobody is declared, so every approval is stamped self-approved
+    total: int = 0  # proposals there are; `proposals` holds the newest, and all that are open
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `arena-status --json`."""
@@ -37,6 +39,8 @@ class Status:
             "custody": self.custody.status,
             "custody_detail": asdict(self.custody),
             "aliases": {name: dict(value) if value else None for name, value in self.aliases.items()},
+            "solo": self.solo,
+            "proposals_in_all": self.total,
             "proposals": [{**report.to_json(p), "gates": len(p.gates)} for p in self.proposals],
         }
 
@@ -45,6 +49,10 @@ class Status:
         lines = [f"{self.problem}   custody: {self.custody.status}"]
         if self.custody.detail:
             lines += [f"  {self.custody.detail}"]
+        if self.solo:
+            lines += [
+                "  solo mode: nobody is declared, so every approval is stamped self-approved ('user-add' ends it)"
+            ]
         rows = [
             [name, f"v{value['version']}", value["digest"][:12], value["run_id"]] if value else [name, "-", "-", "-"]
             for name, value in self.aliases.items()
@@ -67,6 +75,8 @@ class Status:
             ]
             head = ["proposal", "kind", "challenger", "champion", "verdict", "state", "decided by"]
             lines += ["", *tables.text_table(head, body)]
+            if self.total > len(self.proposals):
+                lines += [f"{self.total - len(self.proposals):,} older ones are decided; 'arena-show ID' shows any."]
         lines += ["", f"Next: {self.next()}"]
         return "\n".join(lines)
 
@@ -75,7 +85,10 @@ class Status:
         if self.custody.status == "none":
             return self.appoint
         if self.custody.status != "in_custody":
-            return "find out who moved the champion; decisions and release are blocked until custody is restored"
+            return (
+                f"find out who moved the champion, then ds-workflow --problem {self.problem} arena-restore (puts it "
+                "back) or arena-adopt (tries what stands there); decisions and release are blocked until then"
+            )
         live = [p for p in self.proposals if p.disposition == "open" and not p.expired(self.at)]
         if live:
             return f"ds-workflow --problem {self.problem} arena-show {live[0].id}"
@@ -98,6 +111,8 @@ def read(work: Workspace) -> Status:
         proposals=tuple(sorted(found.proposals, key=lambda p: p.id, reverse=True)),
         at=utc_text(work.clock()),
         appoint=steps.to_appoint(work) if found.custody.status == "none" else "",
+        solo=not work.people,
+        total=sum(work.registry.count_proposals(found.problem).values()),
     )
 
 
@@ -121,10 +136,3 @@ def show(work: Workspace, proposal_id: str, *, html: Path | None = None, markdow
             path.write_text(render(found.proposal, found.context), "utf-8")
             work.say(f"wrote {path}")
     return found
-
-
-def verify(work: Workspace) -> Checked:
-    """The chain of events, its head outside, and the pointer log."""
-    finished(work)
-    found = work.registry.verify()
-    return Checked(found.ok, found.checked, tuple(found.problems), "Events")

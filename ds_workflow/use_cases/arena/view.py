@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.reports import proposal as report
+from ds_workflow.reports import spending
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
+    from registry.quorum import Approval
     from registry.records import Proposal
 
 
@@ -19,18 +21,29 @@ class View:
 
     proposal: Proposal
     context: report.Context
+    approvals: tuple[Approval, ...] = ()  # of an open proposal that takes several people
+    needed: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `arena-show --json`."""
-        return report.to_json(self.proposal)
+        cited = {"experiments": list(self.context.cited)} if self.context.cited else {}
+        given = [{"by": a.by, "at": a.at, "reason": a.reason} for a in self.approvals]
+        return report.to_json(self.proposal) | cited | {"approvals": given, "approvers_needed": self.needed}
 
     def text(self) -> str:
         """For the terminal."""
-        return report.text(self.proposal, self.context)
+        return self._with_approvals(report.text(self.proposal, self.context))
 
     def brief(self) -> str:
         """For the terminal, after a decision."""
-        return report.brief(self.proposal, self.context)
+        return self._with_approvals(report.brief(self.proposal, self.context))
+
+    def _with_approvals(self, text: str) -> str:
+        """The text, and while several people are asked, who said yes and how many are missing."""
+        if self.needed < 2 or self.proposal.disposition != "open":
+            return text
+        given = "; ".join(f"{a.by} on {a.at[:10]}{f' ({a.reason})' if a.reason else ''}" for a in self.approvals)
+        return f"{text}\n\nApprovals: {len(self.approvals)} of {self.needed}: {given or 'nobody yet'}."
 
 
 def view(work: Workspace, proposal: Proposal) -> View:
@@ -48,17 +61,38 @@ def view(work: Workspace, proposal: Proposal) -> View:
         now=now,
         command=command,
         traffic=_traffic(work, proposal),
+        cited=_cited(work, proposal),
+        delivery=_delivery(work, proposal),
     )
-    return View(proposal, context)
+    if proposal.disposition != "open":
+        return View(proposal, context)
+    from ds_workflow.use_cases.arena import people
+
+    return View(proposal, context, tuple(work.registry.approvals(proposal)), people.needed(work, proposal.problem))
 
 
 def _traffic(work: Workspace, proposal: Proposal) -> str:
     """The newest result of the challenger in live traffic, as the chain of events binds it to this proposal."""
-    told = [event for event in work.registry.events(kind="traffic_result") if event.subject == proposal.id]
+    told = work.registry.events(kind="traffic_result", subject=proposal.id)
     if not told:
         return ""
     body = told[-1].body
     return f"{body['trial']}: {body['verdict']}; {body['note']} (result {str(body['digest'])[:12]}, {told[-1].at})"
+
+
+def _delivery(work: Workspace, proposal: Proposal) -> str:
+    """The claim beside what came of it live, as `arena-delivery` last found it."""
+    told = work.registry.events(kind="delivery", subject=proposal.id)
+    if not told:
+        return ""
+    return spending.delivery_words(proposal.summary.get("claim") or {}, told[-1].body, told[-1].at[:10])
+
+
+def _cited(work: Workspace, proposal: Proposal) -> tuple[str, ...]:
+    """The kept experiments that the chain of events binds to this proposal."""
+    told = work.registry.events(kind="experiment_cited", subject=proposal.id)
+    return tuple(f"{e.body['name']}: {e.body['says']} (record {str(e.body['digest'])[:12]}, cited by {e.body['by']})"
+                 for e in told)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,275 @@
+"""What went round the arena, or against it: put back, adopted, overridden; and who may do which of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry import chain
+from registry.errors import Conflict, InvalidRecord, NotEligible, NotPromotable, OutOfCustody, ProposalClosed
+from registry.quorum import Rule
+from registry.signing import Signer
+
+PROBLEM = "toy_prices"
+PEOPLE = {
+    "Ada": ("approver",),
+    "bea": ("approver", "data_scientist"),
+    "cas": ("approver",),
+    "olga": ("data_scientist", "approver"),
+    "viv": ("viewer",),
+    "bot": ("approver", "agent"),
+    "cron": ("approver", "service"),
+    "gone": ("disabled",),
+}
+RULE = Rule(1, {"bea": "wrote its hypothesis"}, "tier 2")
+
+
+# -- restore -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_moved_or_deleted_alias_is_put_back_and_told(bench: Any) -> None:
+    champion, other = bench.promote(), bench.candidate(3.0)
+    registry = bench.registry()
+    before = registry.moves(PROBLEM)
+    assert registry.restore(PROBLEM, by="ada", reason="nothing moved").status == "in_custody"
+    assert registry.events(kind=chain.RESTORED) == []
+    for harm in (lambda: bench.versions.set_alias(PROBLEM, "champion", other.version),
+                 lambda: bench.versions.delete_alias(PROBLEM, "champion")):  # fmt: skip
+        harm()
+        assert registry.custody(PROBLEM).status == "drifted"
+        assert registry.restore(PROBLEM, by="ada", reason="by mistake").status == "in_custody"
+        assert registry.aliases(PROBLEM)["champion"] == champion.version
+    told = registry.events(kind=chain.RESTORED)
+    assert [e.body["from"] and e.body["from"]["version"] for e in told] == [other.version, None]
+    assert {(e.subject, e.body["by"], e.body["reason"]) for e in told} == {(PROBLEM, "ada", "by mistake")}
+    assert registry.moves(PROBLEM) == before, "restoring decides nothing"
+    assert registry.verify().problems == []
+
+
+def test_an_alias_where_nobody_was_ever_champion_is_taken_away(light: Any) -> None:
+    light.versions.set_alias(PROBLEM, "champion", light.candidate().version)
+    assert light.registry().restore(PROBLEM, by="ada", reason="not decided").status == "none"
+    assert "champion" not in light.registry().aliases(PROBLEM)
+
+
+def test_what_is_broken_is_not_pointed_at(bench: Any) -> None:
+    champion = bench.promote()
+    registry = bench.registry()
+    files = sorted(bench.versions.model_path(champion).iterdir())
+    kept = files[0].read_bytes()
+    files[0].write_bytes(b"better, trust me")
+    with pytest.raises(OutOfCustody, match=r"digest .* restores nothing"):
+        registry.restore(PROBLEM, by="ada", reason="by mistake")
+    files[0].write_bytes(kept)
+    assert registry.custody(PROBLEM).status == "in_custody"
+    assert registry.events(kind=chain.RESTORED) == []
+
+
+@pytest.mark.parametrize("who", ["viv", "bot", "cron", "gone", "stranger"])
+def test_only_people_who_approve_restore(light: Any, who: str) -> None:
+    light.promote()
+    light.versions.delete_alias(PROBLEM, "champion")
+    with pytest.raises(NotEligible):
+        light.registry(people=PEOPLE).restore(PROBLEM, by=who, reason="mine now")
+    assert "champion" not in light.registry().aliases(PROBLEM)
+
+
+# -- adopt -------------------------------------------------------------------------------------------------------------
+
+
+def moved(bench: Any) -> Any:
+    """Version 2 stands under the alias though nobody decided it."""
+    bench.promote()
+    other = bench.candidate(3.0)
+    bench.versions.set_alias(PROBLEM, "champion", other.version)
+    return other
+
+
+def test_a_moved_champion_is_adopted_by_a_decision_of_its_own(bench: Any) -> None:
+    other = moved(bench)
+    registry = bench.registry()
+    assert registry.require_adoptable(PROBLEM) == other.ref
+    with pytest.raises(OutOfCustody):
+        bench.propose(other)
+    proposal = bench.propose(other, kind="adopt")
+    assert (proposal.kind, proposal.label) == ("adopt", "pending")
+    assert registry.custody(PROBLEM).status == "drifted", "a proposal is no decision"
+    adopted = bench.approve(proposal)
+    assert (adopted.label, registry.champion(PROBLEM)) == ("approved", other)
+    assert registry.custody(PROBLEM).status == "in_custody"
+    assert registry.moves(PROBLEM)[-1].proposal_id == proposal.id
+    assert registry.verify().problems == []
+    with pytest.raises(Conflict, match="nothing to adopt"):
+        registry.require_adoptable(PROBLEM)
+
+
+def test_an_adoption_ends_where_the_alias_is_put_back_or_moved_on(bench: Any) -> None:
+    other = moved(bench)
+    proposal = bench.propose(other, kind="adopt")
+    third = bench.candidate(4.0)
+    bench.versions.set_alias(PROBLEM, "champion", third.version)
+    with pytest.raises(OutOfCustody, match="on version 3"):
+        bench.approve(proposal)
+    bench.registry().restore(PROBLEM, by="ada", reason="back")
+    with pytest.raises(Conflict, match="nothing left to adopt"):
+        bench.approve(proposal)
+    assert bench.registry().proposal(proposal.id) == proposal
+
+
+def test_a_failed_trial_is_not_adopted(light: Any) -> None:
+    proposal = light.propose(moved(light), kind="adopt", verdict="fail")
+    with pytest.raises(NotPromotable):
+        light.approve(proposal)
+    with pytest.raises(Conflict, match="another version"):
+        light.propose(light.registry().versions(PROBLEM)[0], kind="adopt")
+
+
+def test_changed_bytes_and_a_lost_alias_are_not_adopted(light: Any) -> None:
+    champion = light.promote()
+    light.versions.delete_alias(PROBLEM, "champion")
+    with pytest.raises(Conflict, match="no moved alias"):
+        light.registry().require_adoptable(PROBLEM)
+    light.versions.set_alias(PROBLEM, "champion", champion.version)
+    next(light.versions.model_path(champion).iterdir()).write_bytes(b"x")
+    with pytest.raises(Conflict, match="decided one, changed"):
+        light.registry().require_adoptable(PROBLEM)
+
+
+# -- two people --------------------------------------------------------------------------------------------------------
+
+
+def test_owner_author_and_editor_do_not_decide_and_names_are_those_declared(light: Any) -> None:
+    registry = light.registry(people=PEOPLE)
+    proposal = light.propose(light.candidate(), registry)
+    for who, says in (("olga", "owns"), ("BEA", "wrote its hypothesis"), ("bot", "agent"), ("cron", "service"),
+                      ("viv", "role"), ("gone", "role"), ("Adam", "not declared")):  # fmt: skip
+        with pytest.raises(NotEligible, match=says):
+            light.approve(proposal, registry, by=who, rule=RULE)
+    done = light.approve(proposal, registry, by=" ada ", rule=RULE)
+    assert (done.decided_by, done.self_approved) == ("Ada", False)
+
+
+def test_a_rule_that_nobody_could_satisfy_is_refused_at_once(light: Any) -> None:
+    people = {"ada": ("approver",), "olga": ("approver",), "bot": ("approver", "service")}
+    registry = light.registry(people=people)
+    proposal = light.propose(light.candidate(), registry)
+    with pytest.raises(NotEligible, match=r"Nobody could decide this: it takes 2 approvers \(tier 1\).* only ada"):
+        light.approve(proposal, registry, by="ada", rule=Rule(2, {}, "tier 1"))
+    assert registry.approvals(proposal) == []
+
+
+def test_two_people_are_two_people(light: Any) -> None:
+    registry, two = light.registry(people=PEOPLE), Rule(2, {}, "tier 1")
+    proposal = light.propose(light.candidate(), registry)
+    first = light.approve(proposal, registry, by="ada", reason="sound", rule=two)
+    assert (first.disposition, first.effect) == ("open", "none")
+    assert light.approve(proposal, registry, by="ADA", reason="again", rule=two) == first, "one person counts once"
+    assert [(a.by, a.reason) for a in registry.approvals(proposal)] == [("Ada", "sound")]
+    with pytest.raises(NotEligible):
+        light.approve(proposal, registry, by="olga", rule=two)
+    shrunk = light.registry(people={**PEOPLE, "Ada": ("disabled",)})
+    assert light.approve(proposal, shrunk, by="bea", rule=two).disposition == "open", "who left counts no more"
+    done = light.approve(proposal, registry, by="cas", rule=two)
+    assert (done.label, done.decided_by) == ("approved", "cas")
+    assert registry.verify().problems == []
+
+
+def test_solo_mode_stamps_whoever_decides(light: Any) -> None:
+    assert light.approve(light.propose(light.candidate()), by="anybody", rule=RULE).self_approved
+
+
+# -- override ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", ["fail", "inconclusive"])
+def test_an_override_takes_a_reason_and_a_second_person(light: Any, verdict: str) -> None:
+    light.promote()
+    registry = light.registry(people=PEOPLE)
+    version = light.candidate(3.0)
+    proposal = light.propose(version, registry, verdict=verdict)
+    with pytest.raises(NotPromotable):
+        light.approve(proposal, registry, by="ada")
+    with pytest.raises(InvalidRecord, match="reason"):
+        registry.request_override(proposal.id, by="ada", reason=" ", rule=RULE)
+    asked = registry.request_override(proposal.id, by="ada", reason="recall decides", rule=RULE)
+    assert (asked.kind, asked.verdict, asked.owner, asked.label) == ("override", verdict, "Ada", "no_winner")
+    assert registry.request_override(proposal.id, by="cas", reason="me too", rule=RULE) == asked
+    with pytest.raises(NotPromotable, match="not approved like any other"):
+        light.approve(asked, registry, by="cas")
+    for who, says in (("ada", "owns"), ("olga", "owns"), ("bea", "wrote"), ("bot", "agent")):
+        with pytest.raises(NotEligible, match=says):
+            light.approve(asked, registry, by=who, rule=RULE, override=True)
+    done = light.approve(asked, registry, by="cas", reason="agreed", rule=RULE, override=True)
+    assert (done.label, registry.champion(PROBLEM)) == ("approved", version)
+    assert registry.proposal(proposal.id).disposition == "superseded"
+    assert registry.verify().problems == []
+
+
+def test_what_can_not_be_overridden(light: Any) -> None:
+    light.promote()
+    registry = light.registry(people=PEOPLE)
+    for slope, verdict, says in ((3.0, "pass", "needs no override"), (4.0, "invalid", "nothing was measured")):
+        proposal = light.propose(light.candidate(slope), registry, verdict=verdict)
+        with pytest.raises(NotPromotable, match=says):
+            registry.request_override(proposal.id, by="ada", reason="why not", rule=RULE)
+    failed = light.propose(light.candidate(5.0), registry, verdict="fail")
+    with pytest.raises(NotEligible, match="two people"):
+        light.registry().request_override(failed.id, by="ada", reason="alone", rule=RULE)
+    for who in ("bot", "viv", "stranger"):
+        with pytest.raises(NotEligible):
+            registry.request_override(failed.id, by=who, reason="why not", rule=RULE)
+    with pytest.raises(NotEligible, match="Nobody could decide"):
+        light.registry(people={"ada": ("approver",), "olga": ("approver",)}).request_override(
+            failed.id, by="ada", reason="with whom?", rule=RULE
+        )
+    registry.reject(failed.id, by="ada", reason="no")
+    with pytest.raises(ProposalClosed):
+        registry.request_override(failed.id, by="ada", reason="after all", rule=RULE)
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+def test_who_has_a_key_signs_and_nobody_signs_for_them(light: Any) -> None:
+    key, other = Signer.new(), Signer.new()
+    plain, with_key = light.registry(people=PEOPLE), light.registry(people=PEOPLE, signer=lambda: key)
+    plain.add_key("ada", signer=key)
+    proposal = light.propose(light.candidate(), plain)
+    for registry in (plain, light.registry(people=PEOPLE, signer=lambda: other)):
+        with pytest.raises(NotEligible, match="not at hand"):
+            light.approve(proposal, registry, by="ada")
+    assert plain.proposal(proposal.id) == proposal
+    assert light.approve(proposal, with_key, by="ada").label == "approved"
+    assert {s.actor for s in light.ledger.signatures()} == {"Ada"}
+    with pytest.raises(NotEligible, match="not at hand"):
+        plain.add_key("ada", signer=other)  # the next key is vouched for by the one before
+    with_key.add_key("ada", signer=other)
+    assert plain.verify().problems == []
+    plain.revoke_key("ada", by="bea", reason="lost")
+    with pytest.raises(InvalidRecord, match="no key"):
+        plain.revoke_key("ada", by="bea", reason="again")
+    with pytest.raises(NotEligible):
+        plain.revoke_key("bea", by="viv", reason="mine")
+    plain.reject(light.propose(light.candidate(3.0), plain).id, by="ada", reason="unsigned again")
+    assert plain.verify().problems == []
+
+
+def test_a_key_file_is_private_and_is_never_overwritten(tmp_path: Path) -> None:
+    key, path = Signer.new(), tmp_path / "keys" / "ada.pem"
+    key.write(path)
+    assert (path.stat().st_mode & 0o777, Signer.read(path).public) == (0o600, key.public)
+    with pytest.raises(InvalidRecord, match="never overwritten"):
+        key.write(path)
+    path.chmod(0o644)
+    with pytest.raises(InvalidRecord, match="read by others"):
+        Signer.read(path)
+    for content in (b"", b"nothing of the kind"):
+        broken = tmp_path / "broken.pem"
+        broken.write_bytes(content)
+        broken.chmod(0o600)
+        with pytest.raises(InvalidRecord, match="no private key"):
+            Signer.read(broken)
+    with pytest.raises(InvalidRecord, match="can't be read"):
+        Signer.read(tmp_path / "nowhere.pem")
