@@ -1,7 +1,7 @@
 """Gates on trial: comparisons broken on purpose, each of which a gate must catch.
 
 A gate that no mutant can fail is decoration. `escapes` runs the mutants of every gate of a trial against a healthy
-comparison and names those that were not caught; `healthy` makes such a comparison of numbers alone.
+comparison (see `healthy`) and names those that were not caught; `proving` runs them on a proposal's own rows.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ds_workflow.domain.classification import GROUP
-from ds_workflow.domain.comparison import Checks, Comparison, Servability
+from ds_workflow.domain.comparison import Comparison, Servability
 from ds_workflow.domain.drift import DriftReport, FeatureDrift
-from ds_workflow.domain.forecasting import BUSY, VOLUME
 from ds_workflow.domain.gates import build, evaluate
+from ds_workflow.domain.healthy import healthy
+from ds_workflow.domain.holdout_spending import Look
 from ds_workflow.domain.leakage import Finding, LeakageReport
 from ds_workflow.domain.metrics import Scored
-from ds_workflow.domain.policy import Policy, Trial
-from ds_workflow.domain.problem import Problem
-from ds_workflow.domain.stress import KINDS, Strain, StressReport
+from ds_workflow.domain.policy import Trial
 from ds_workflow.errors import InvalidInput
 from registry.records import GateStatus
 
+__all__ = ["GATE_MUTANTS", "REORDERED", "ROW_MUTANTS", "Mutant", "escapes", "healthy", "kinds_of", "ruined"]
+
 Change = Callable[[Comparison], Comparison]
 _SHUFFLE_SEED = 20_011
-_CLASS_SHARE = 0.3  # of class 1 in a healthy comparison; at one half, turning round would leave the mean as it is
+_NEVER = 1e-6  # times a probability: below every threshold
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,21 @@ class Mutant:
     change: Change
     expects: tuple[GateStatus, ...] = ("fail",)
 
+    def made(self, comparison: Comparison) -> Comparison | None:
+        """The broken comparison, or None where these rows can't be broken so (the only segment can't be missing)."""
+        try:
+            return self.change(comparison)
+        except (InvalidInput, IndexError):
+            return None
+
 
 def ruined(scored: Scored, rows: NDArray[np.int64]) -> Scored:
-    """The same table with useless answers in `rows`: shuffled among them and doubled (probabilities: turned round)."""
+    """The same table with useless answers in `rows`: shuffled among them and doubled (probabilities: turned round;
+    shares of tests passed, where all are to be: none)."""
     prediction = scored.prediction.copy()
+    if len(scored) and (scored.truth == 1.0).all():
+        prediction[rows] = 0.0
+        return replace(scored, prediction=prediction)
     if np.isin(scored.truth, (0.0, 1.0)).all():
         prediction[rows] = 1.0 - prediction[rows]
         return replace(scored, prediction=prediction)
@@ -81,6 +93,8 @@ def _segment(c: Comparison) -> str:
 
 def _without_segment(c: Comparison) -> Comparison:
     name = _segment(c)
+    if len(c.segments) == 1:
+        raise InvalidInput(f"{name} is the only segment; without it there are no rows.")
     return _everywhere(lambda s: _keep(s, s.groups["segment"] != name))(c)
 
 
@@ -149,17 +163,47 @@ def _segment_ruined(c: Comparison) -> Comparison:
 
 
 def _group_ruined(c: Comparison) -> Comparison:
-    """One group of the first fairness column is treated differently from all others."""
+    """One group of the first fairness column, large enough to be judged, is treated differently from all others.
+
+    Two classes: the group that is found least is ranked the wrong way round and never found. So both its own figures
+    and the gap to the others get worse, whatever they were; merely turning it round may close a gap.
+    """
     column = (c.problem.fairness_columns or c.problem.sensitive)[0]
     labels = c.challenger.groups[column].astype(str)
     names, counts = np.unique(labels, return_counts=True)
-    group = names[np.argsort(counts)[len(names) // 2]]
-    return c.changed(challenger=ruined(c.challenger, np.flatnonzero(labels == group)))
+    least = min((g.minimum_rows for g in c.policy.gates if g.kind == "no_new_fairness_alerts"), default=1)
+    names, counts = names[counts >= least], counts[counts >= least]
+    if len(names) < 2:
+        raise InvalidInput(f"Fewer than two groups of {column} are large enough to be judged.")
+    if c.problem.task != "binary":
+        group = names[np.argsort(counts, kind="stable")[len(names) // 2]]
+        return c.changed(challenger=ruined(c.challenger, np.flatnonzero(labels == group)))
+    scored = c.challenger
+    rows = labels == _found_least(scored, labels, names)
+    prediction = np.where(rows, _NEVER * (1.0 - scored.prediction), scored.prediction)
+    return c.changed(challenger=replace(scored, prediction=prediction))
 
 
 def _worse_in_every_way(c: Comparison) -> Comparison:
-    """A ruined model flags no group more than another, which one may call fair; one ruined for a group does not."""
-    return _group_ruined(c) if c.problem.groups and c.problem.task == "binary" else _all_ruined(c)
+    """Ranked the wrong way round; and where groups are compared, the one found least is never found and all others
+    always are, which is the widest gap there is. Merely turning round could close one, which one may call fair."""
+    if not c.problem.groups or c.problem.task != "binary":
+        return _all_ruined(c)
+    scored, found = c.challenger, c.challenger.truth == 1
+    labels = scored.groups[GROUP if GROUP in scored.groups else c.problem.groups[0]].astype(str)
+    rows = labels == _found_least(scored, labels, np.unique(labels[found]))
+    turned = 1.0 - scored.prediction
+    prediction = np.where(rows, _NEVER * turned, 1.0 - _NEVER * (1.0 - turned))
+    return c.changed(challenger=replace(scored, prediction=prediction))
+
+
+def _found_least(scored: Scored, labels: NDArray[np.str_], names: NDArray[np.str_]) -> str:
+    """Of groups that hold a row of class 1, the one whose rows of class 1 have the lowest probabilities."""
+    found = scored.truth == 1
+    held = [str(name) for name in names if (found & (labels == name)).any()]
+    if len(held) < 2:
+        raise InvalidInput("Fewer than two groups hold a row of class 1.")
+    return min(held, key=lambda name: float(scored.prediction[found & (labels == name)].mean()))
 
 
 def _without_fairness_column(c: Comparison) -> Comparison:
@@ -200,7 +244,10 @@ def _strained(place: int, **fields: object) -> Change:
     def change(c: Comparison) -> Comparison:
         report = c.challenger_checks.stress
         strains = () if report is None else report.strains
-        one = [s for s in strains if s.limited][place]
+        limited = [s for s in strains if s.limited]
+        if not limited:
+            raise InvalidInput("No stress was tried that a tolerance limits.")
+        one = limited[place]
         changed = tuple(replace(s, **fields) if s is one else s for s in strains)  # type: ignore[arg-type]
         return _checks(stress=None if report is None else replace(report, strains=changed))(c)
 
@@ -209,6 +256,8 @@ def _strained(place: int, **fields: object) -> Change:
 
 def _untried(c: Comparison) -> Comparison:
     report = c.challenger_checks.stress
+    if report is not None and not report.strains:
+        raise InvalidInput("No stress has a meaning here, so none can be left out.")
     return _checks(stress=None if report is None else replace(report, strains=()))(c)
 
 
@@ -220,8 +269,14 @@ def _naive_as_good(c: Comparison) -> Comparison:
     return c.changed(naive=c.challenger)
 
 
+def _spent(c: Comparison) -> Comparison:
+    look = c.look or Look(1, c.policy.alpha, c.policy.alpha, c.policy.looks)
+    return replace(c, look=replace(look, number=look.looks + 1, spent=True))
+
+
 # by the kind of the policy; each gate must be failed by all of its mutants
 GATE_MUTANTS: Mapping[str, tuple[Mutant, ...]] = {
+    "holdout_unspent": (Mutant("every look was taken", _spent, ("inconclusive",)),),
     "segments_complete": (
         Mutant("segment missing", _without_segment),
         Mutant("segment renamed", _renamed_segment),
@@ -286,6 +341,12 @@ GATE_MUTANTS: Mapping[str, tuple[Mutant, ...]] = {
 }
 
 
+def kinds_of(comparison: Comparison) -> dict[str, str]:
+    """The kind of every gate that a comparison may be asked, by the gate's name."""
+    always = {name: name for name in ("holdout_unspent", "segments_complete")}
+    return {spec.name: spec.kind for spec in comparison.policy.gates} | always
+
+
 def escapes(comparison: Comparison, *, kind: Trial = "promotion") -> dict[str, tuple[str, ...]]:
     """Mutants that were not caught, by gate; empty when every gate does its work.
 
@@ -301,92 +362,19 @@ def escapes(comparison: Comparison, *, kind: Trial = "promotion") -> dict[str, t
         comparison, trial = comparison.champions_trial(), "bootstrap"
     gates = build(comparison.policy, kind)
     found: dict[str, tuple[str, ...]] = {}
-    kinds = {spec.name: spec.kind for spec in comparison.policy.gates} | {"segments_complete": "segments_complete"}
+    kinds = kinds_of(comparison)
     for gate in gates:
         missed = []
-        for mutant in GATE_MUTANTS[kinds[gate.name]]:
-            results = evaluate(mutant.change(comparison), kind=trial, gates=[gate]).gates
+        tried = [(m, broken) for m in GATE_MUTANTS[kinds[gate.name]] if (broken := m.made(comparison)) is not None]
+        for mutant, broken in tried:
+            results = evaluate(broken, kind=trial, gates=[gate]).gates
             if not any(r.name == gate.name and r.status in mutant.expects for r in results):
                 missed.append(mutant.name)
+        if not tried:
+            missed.append("no mutant can be made of these rows")
         if missed:
             found[gate.name] = tuple(missed)
     for mutant in ROW_MUTANTS:
         if evaluate(mutant.change(comparison), kind=trial, gates=gates).verdict not in mutant.expects:
             found["alignment"] = (*found.get("alignment", ()), mutant.name)
     return found
-
-
-def _unstrained(policy: Policy) -> StressReport:
-    """Every kind of stress that the policy limits was tried and cost nothing."""
-    gate = policy.stress_gate
-    if gate is None:
-        return StressReport("", "", 1000, 0.1, ())
-    kinds = [kind for kind in KINDS if kind in (gate.tolerances or {})]
-    found = tuple(Strain(kind, f"one of {kind}", 1000, True, "", 0.1, 0.0, 0.001) for kind in kinds)
-    return StressReport(gate.metric, gate.unit, 1000, 0.1, found)
-
-
-def healthy(problem: Problem, policy: Policy, *, seed: int, champion: bool = True) -> Comparison:
-    """A comparison of seeded numbers that a sound policy lets pass: the challenger errs by 5 %, the champion by 8 %,
-    the naive baseline by 60 %; every segment is major; clusters of two rows; nothing drifts, leaks or fails to serve.
-
-    Two classes: three in ten are of class 1, all probabilities are calibrated, and the areas under the ROC curves are
-    0.9999996, 0.983 and (the naive one, constant) 0.5.
-    """
-    rng = np.random.default_rng(seed)
-    fairness_rows = max((g.minimum_rows for g in policy.gates), default=0)
-    each = 2 * max(policy.major_min_rows, policy.segment_min_rows, policy.minimum_clusters, 200)
-    n = each * len(policy.segments)
-    columns = tuple(problem.fairness_columns or problem.sensitive)
-    share = max(2, min(4, n // max(1, 2 * fairness_rows)))
-    groups: dict[str, NDArray[np.object_]] = {
-        "segment": np.repeat(np.array(policy.segments, dtype=object), each),
-        "cluster": np.array([f"c{i // 2:07d}" for i in range(n)], dtype=object),
-        **{c: np.array([f"g{i % share}" for i in range(n)], dtype=object) for c in columns},
-    }
-    if columns:
-        groups[GROUP] = groups[columns[0]]
-    if problem.series is not None:
-        groups[VOLUME] = np.full(n, BUSY, dtype=object)
-    binary = problem.task == "binary"
-    truth = (rng.random(n) < _CLASS_SHARE).astype(np.float64) if binary else np.exp(rng.normal(13.0, 0.8, n))
-    row_id = np.array([f"r{i:07d}" for i in range(n)], dtype=object)
-
-    def sure(distance: float) -> Scored:
-        """Probabilities by Bayes' rule from a normal signal whose class means lie `distance` deviations apart."""
-        signal = rng.normal(distance * (truth - 0.5))
-        odds = np.log(_CLASS_SHARE / (1 - _CLASS_SHARE)) + distance * signal
-        return Scored(row_id, truth, 1 / (1 + np.exp(-odds)), groups=groups)
-
-    def scored(noise: float) -> Scored:
-        prediction = truth * np.exp(rng.normal(0.0, noise, n))
-        half = 1.2816 * noise  # an 80 % interval
-        lower, upper = prediction * np.exp(-half), prediction * np.exp(half)
-        answers = Scored(row_id, truth, prediction, lower, upper, groups)
-        if problem.series is None:
-            return answers
-        wide = 1.96 * noise
-        ends = {"lower95": prediction * np.exp(-wide), "upper95": prediction * np.exp(wide)}
-        return replace(answers, scale=0.1 * truth, **ends)
-
-    still = FeatureDrift(psi=0.001, expected=0.001, p_value=0.5, p_adjusted=0.5, reference_rows=n, rows=n)
-    checks = Checks(
-        LeakageReport((), ("contract", "dependence")),
-        Servability(loaded=True, equal=True, finite=True, p95_ms=1.0, rows=10),
-        DriftReport({"a feature": still}),
-        _unstrained(policy),
-    )
-    if fairness_rows > n:
-        still = replace(still, rows=fairness_rows, reference_rows=fairness_rows)
-        checks = replace(checks, drift=DriftReport({"a feature": still}))
-    made = [sure(d) for d in (7.0, 3.0, 0.0)] if binary else [scored(noise) for noise in (0.05, 0.08, 0.6)]
-    return Comparison.align(
-        problem=problem,
-        policy=policy,
-        seed=seed,
-        challenger=made[0],
-        champion=made[1] if champion else None,
-        naive=made[2],
-        challenger_checks=checks,
-        champion_checks=checks,
-    )

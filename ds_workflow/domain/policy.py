@@ -7,12 +7,14 @@ error must not switch off a gate. No file is read here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, cast
 
+from ds_workflow.domain.holdout_spending import LOOKS, SCHEMES, Look, Scheme, Spending, resamples_for
 from ds_workflow.domain.metrics import metric
 from ds_workflow.domain.stress import KINDS as STRESSES
+from ds_workflow.domain.strict_mapping import Part
 from ds_workflow.errors import InvalidInput
 from registry.records import digest_of
 
@@ -91,6 +93,8 @@ class Policy:
     weights: Mapping[str, float]
     weights_source: str
     gates: tuple[GateSpec, ...]
+    spending_scheme: Scheme = "decaying"
+    looks: int = LOOKS
 
     @property
     def digest(self) -> str:
@@ -113,7 +117,28 @@ class Policy:
         for gate in gates:  # what a gate does not have is not part of its digest
             if not gate["alternatives"]:
                 del gate["alternatives"]
-        return {**asdict(self), "gates": gates}
+        content = {**asdict(self), "gates": gates}
+        if self.spending == Spending(self.alpha):  # nor what a policy leaves as it is by default
+            del content["spending_scheme"], content["looks"]
+        return content
+
+    @property
+    def spending(self) -> Spending:
+        """How a holdout's error rate is divided among the looks at it."""
+        return Spending(self.alpha, self.spending_scheme, self.looks)
+
+    def for_look(self, look: Look, trial: Trial) -> Policy:
+        """The policy with resamples enough to show something at the look's level; a spent one can show nothing."""
+        if look.spent:
+            return self
+        return replace(self, resamples=resamples_for(self.tests(trial), look.level, at_least=self.resamples))
+
+    def tests(self, trial: Trial) -> int:
+        """The most bootstrap tests that a trial may ask at once."""
+        many = {"overall": 1, "segments": len(self.weights), "major_segments": len(self.weights)}
+        tested = ("weighted_improvement", "max_drop", "floor", "ceiling", "beats_naive")
+        either = sum(len(g.alternatives) for g in self.applying(trial))
+        return either + sum(many[g.over] for g in self.applying(trial) if g.kind in tested)
 
     def applying(self, trial: Trial) -> tuple[GateSpec, ...]:
         """The gates of one trial, in the policy's order."""
@@ -143,7 +168,7 @@ class Policy:
         Raises InvalidInput naming the key: unknown, missing, of the wrong kind, out of range, in the wrong unit,
         unattainable or contradicting another.
         """
-        top = _Part("policy", mapping)
+        top = Part("policy", mapping)
         top.keys(
             "problem",
             "policy_version",
@@ -153,6 +178,7 @@ class Policy:
             "rows",
             "reference_population",
             "gates",
+            optional=("holdout",),
         )
         statistics, rows = top.part("statistics"), top.part("rows")
         statistics.keys("alpha", "resamples", "minimum_clusters")
@@ -160,6 +186,7 @@ class Policy:
         population = top.part("reference_population")
         population.keys("source", "weights")
         specs = top.part("gates")
+        scheme, looks = _holdout(top)
         policy = Policy(
             problem=top.text("problem"),
             policy_version=top.text("policy_version"),
@@ -173,68 +200,14 @@ class Policy:
             weights=_weights(population.part("weights"), segments),
             weights_source=population.text("source"),
             gates=tuple(_gate(specs.part(str(name)), str(name), metrics) for name in specs.content),
+            spending_scheme=scheme,
+            looks=looks,
         )
         _sound(policy)
         return policy
 
 
-class _Part:
-    """A mapping inside the policy that knows its own path, so that every refusal can name the key."""
-
-    def __init__(self, path: str, content: Any) -> None:
-        if not isinstance(content, Mapping):
-            raise InvalidInput(f"{path}: a mapping of keys to values is wanted here, not {content!r}.")
-        self.path, self.content = path, content
-
-    def keys(self, *known: str) -> None:
-        """Refuse what is unknown and what is missing."""
-        for key in self.content:
-            if key not in known:
-                raise InvalidInput(
-                    f"{self.path}: unknown key '{key}'. Allowed: {', '.join(sorted(known))}.",
-                    hint="Correct the key; an unknown one is refused, so that a typing error switches no gate off.",
-                )
-        for key in known:
-            if key not in self.content:
-                raise InvalidInput(f"{self.path}: the key '{key}' is missing. Wanted: {', '.join(sorted(known))}.")
-
-    def part(self, key: str) -> _Part:
-        return _Part(f"{self.path}.{key}", self.content[key])
-
-    def text(self, key: str) -> str:
-        value = self.content[key]
-        if not isinstance(value, str) or not value.strip():
-            raise InvalidInput(f"{self.path}.{key}: a text is wanted, not {value!r}.")
-        return value
-
-    def number(self, key: str, *, low: float, high: float) -> float:
-        value = self.content[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise InvalidInput(f"{self.path}.{key}: a number from {low:g} to {high:g} is wanted, not {value!r}.")
-        return float(value)
-
-    def integer(self, key: str, *, low: int, high: int) -> int:
-        value = self.content[key]
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise InvalidInput(f"{self.path}.{key}: a whole number from {low} to {high} is wanted, not {value!r}.")
-        return value
-
-    def choice(self, key: str, allowed: Sequence[str]) -> str:
-        value = self.content[key]
-        if value not in allowed:
-            raise InvalidInput(f"{self.path}.{key}: {value!r} is not known. Allowed: {', '.join(allowed)}.")
-        return str(value)
-
-    def per_trial(self, key: str, trials: Sequence[Trial], *, low: float, high: float) -> dict[str, float]:
-        """One number for all trials, or a mapping with exactly one for each."""
-        if not isinstance(self.content[key], Mapping):
-            return dict.fromkeys(trials, self.number(key, low=low, high=high))
-        each = self.part(key)
-        each.keys(*trials)
-        return {trial: each.number(trial, low=low, high=high) for trial in trials}
-
-
-def _weights(part: _Part, segments: Sequence[str]) -> dict[str, float]:
+def _weights(part: Part, segments: Sequence[str]) -> dict[str, float]:
     part.keys(*segments)
     weights = {name: part.number(name, low=0.0, high=1.0) for name in segments}
     total = sum(weights.values())
@@ -243,7 +216,16 @@ def _weights(part: _Part, segments: Sequence[str]) -> dict[str, float]:
     return weights
 
 
-def _trials(part: _Part) -> tuple[Trial, ...]:
+def _holdout(top: Part) -> tuple[Scheme, int]:
+    """How a holdout is spent, where the policy says so."""
+    if "holdout" not in top.content:
+        return "decaying", LOOKS
+    part = top.part("holdout")
+    part.keys("spending", "looks")
+    return cast(Scheme, part.choice("spending", SCHEMES)), part.integer("looks", low=1, high=50)
+
+
+def _trials(part: Part) -> tuple[Trial, ...]:
     given = part.content["applies_to"]
     if not isinstance(given, list | tuple) or not given or len(set(given)) != len(given):
         raise InvalidInput(f"{part.path}.applies_to: a list of trials is wanted, from: {', '.join(TRIALS)}.")
@@ -260,7 +242,7 @@ def _limits(kind: str, unit: str, metric_unit: str) -> tuple[float, float]:
     return (0.0, 1.0) if metric_unit in _BOUNDED else (0.0, 1e12)
 
 
-def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
+def _gate(part: Part, name: str, metrics: Sequence[str]) -> GateSpec:
     if "kind" not in part.content:
         raise InvalidInput(f"{part.path}: the key 'kind' is missing. Allowed kinds: {', '.join(KINDS)}.")
     kind = part.choice("kind", tuple(KINDS))
@@ -288,11 +270,11 @@ def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
             raise InvalidInput(f"{part.path}: '{named}' wants a {better}, not a {kind}.")
         low, high = _limits(kind, unit, metric(named).unit)
         bound = "minimum" if "minimum" in KINDS[kind] else "maximum"
-        thresholds = part.per_trial(bound, trials, low=low, high=high)
+        thresholds = part.per_name(bound, trials, low=low, high=high)
     if kind == "no_new_drift_alerts":
-        thresholds = part.per_trial("maximum_psi", trials, low=0.01, high=10.0)
+        thresholds = part.per_name("maximum_psi", trials, low=0.01, high=10.0)
     if kind == "servability":
-        thresholds = part.per_trial("maximum_p95_ms", trials, low=0.1, high=600_000.0)
+        thresholds = part.per_name("maximum_p95_ms", trials, low=0.1, high=600_000.0)
     if kind == "no_new_fairness_alerts":
         by_metric = part.part("tolerances")
         for key in by_metric.content:
@@ -300,7 +282,7 @@ def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
         if not by_metric.content:
             raise InvalidInput(f"{by_metric.path}: at least one metric is wanted, from: {', '.join(metrics)}.")
         tolerances = {
-            key: by_metric.per_trial(key, trials, low=0.0, high=1.0 if metric(key).unit in _BOUNDED else 1e12)
+            key: by_metric.per_name(key, trials, low=0.0, high=1.0 if metric(key).unit in _BOUNDED else 1e12)
             for key in by_metric.content
         }
     alternatives = _alternatives(part, metrics) if kind == "one_of" else ()
@@ -308,22 +290,22 @@ def _gate(part: _Part, name: str, metrics: Sequence[str]) -> GateSpec:
     return GateSpec(name, kind, trials, named, unit, cast(Over, over), thresholds, tolerances, minimum, alternatives)
 
 
-def _stresses(part: _Part, trials: Sequence[Trial], *, high: float) -> dict[str, Mapping[str, float]]:
+def _stresses(part: Part, trials: Sequence[Trial], *, high: float) -> dict[str, Mapping[str, float]]:
     """Tolerances by kind of stress; a kind that has a meaning and no tolerance fails the gate."""
     for key in part.content:
         _known(part, key, STRESSES)
     if not part.content:
         raise InvalidInput(f"{part.path}: at least one kind is wanted, from: {', '.join(STRESSES)}.")
-    return {key: part.per_trial(key, trials, low=0.0, high=high) for key in part.content}
+    return {key: part.per_name(key, trials, low=0.0, high=high) for key in part.content}
 
 
-def _alternatives(part: _Part, metrics: Sequence[str]) -> tuple[Alternative, ...]:
+def _alternatives(part: Part, metrics: Sequence[str]) -> tuple[Alternative, ...]:
     given = part.content["alternatives"]
     if not isinstance(given, list | tuple) or len(given) < 2:
         raise InvalidInput(f"{part.path}.alternatives: a list of at least two improvements is wanted.")
     found = []
     for number, content in enumerate(given, start=1):
-        one = _Part(f"{part.path}.alternatives.{number}", content)
+        one = Part(f"{part.path}.alternatives.{number}", content)
         one.keys("metric", "minimum", "unit", "over")
         named = one.choice("metric", tuple(metrics))
         unit = one.choice("unit", ("relative", "absolute"))
@@ -333,17 +315,9 @@ def _alternatives(part: _Part, metrics: Sequence[str]) -> tuple[Alternative, ...
     return tuple(found)
 
 
-def _known(part: _Part, key: str, names: Sequence[str]) -> None:
+def _known(part: Part, key: str, names: Sequence[str]) -> None:
     if key not in names:
         raise InvalidInput(f"{part.path}: unknown key '{key}'. Allowed: {', '.join(names)}.")
-
-
-def _family(policy: Policy, trial: Trial) -> int:
-    """The most bootstrap tests that a trial may ask at once."""
-    many = {"overall": 1, "segments": len(policy.weights), "major_segments": len(policy.weights)}
-    tested = ("weighted_improvement", "max_drop", "floor", "ceiling", "beats_naive")
-    either = sum(len(g.alternatives) for g in policy.applying(trial))
-    return either + sum(many[g.over] for g in policy.applying(trial) if g.kind in tested)
 
 
 def _sound(policy: Policy) -> None:
@@ -356,7 +330,7 @@ def _sound(policy: Policy) -> None:
     for trial in TRIALS:
         if not policy.applying(trial):
             raise InvalidInput(f"policy.gates: no gate applies to {trial}, so everything would pass it.")
-        tests = _family(policy, trial)
+        tests = policy.tests(trial)
         if tests / (policy.resamples + 1) > policy.alpha:
             wanted = int(tests / policy.alpha)
             raise InvalidInput(

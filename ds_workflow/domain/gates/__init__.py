@@ -7,7 +7,8 @@
     │   ├── Bound                   floors and ceilings
     │   └── BeatsNaive
     └── evidence gates      read a report
-        ├── SegmentsComplete  NoNewDriftAlerts  NoNewFairnessAlerts  Leakage  Servable  StressTolerance
+        ├── HoldoutUnspent  SegmentsComplete  NoNewDriftAlerts  NoNewFairnessAlerts  Leakage  Servable
+            StressTolerance
 
 `evaluate(comparison, kind=...)` asks all gates of a trial and gives one verdict.
 """
@@ -21,6 +22,7 @@ from ds_workflow.domain.gates.evidence import (
     SegmentsComplete,
     Servable,
 )
+from ds_workflow.domain.gates.holdout import HoldoutUnspent
 from ds_workflow.domain.gates.statistical import BeatsNaive, Bound, MaxDrop, WeightedImprovement
 from ds_workflow.domain.gates.stress import StressTolerance
 
@@ -29,6 +31,7 @@ __all__ = [
     "Bound",
     "Evaluation",
     "Gate",
+    "HoldoutUnspent",
     "Leakage",
     "MaxDrop",
     "NoNewDriftAlerts",

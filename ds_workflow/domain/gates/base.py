@@ -11,8 +11,9 @@
 * Correction: Holm over all requirements of the trial (gates x segments), for "holds" and for "is violated" apart.
   So the chance of even one wrong `pass` among the gates is at most alpha, and of even one wrong `fail`.
 * Status: adjusted p of "holds" <= alpha is pass; of "is violated" <= alpha is fail; else inconclusive.
-* Interval: both one-sided bounds at 1 - alpha, not corrected; p_value and p_adjusted belong to the status shown
-  ("is violated" for a fail, "holds" otherwise).
+* Alpha is the level of this look at the holdout (see `holdout_spending`), else the policy's.
+* Interval: both one-sided bounds at 1 - the policy's alpha, not corrected; p_value and p_adjusted belong to the
+  status shown ("is violated" for a fail, "holds" otherwise).
 * Rows needed, when inconclusive: n ((z(1 - alpha/m) + z(0.8)) se / |t - threshold|)^2, the rows at which a truth equal
   to what was observed would be proven (or disproven) in four of five tries, for m requirements, if clusters and
   segments keep their shares.
@@ -152,13 +153,14 @@ def settle(asked: Sequence[Requirement | GateResult], comparison: Comparison) ->
 def _result(r: Requirement, holds: float, violated: float, family: int, comparison: Comparison) -> GateResult:
     policy = comparison.policy
     interval = bounds(r.draws, alpha=policy.alpha)
-    status: GateStatus = "pass" if holds <= policy.alpha else ("fail" if violated <= policy.alpha else "inconclusive")
+    alpha = comparison.alpha
+    status: GateStatus = "pass" if holds <= alpha else ("fail" if violated <= alpha else "inconclusive")
     why = ""
     if r.clusters < policy.minimum_clusters or interval is None:
         status, why = "inconclusive", f"Only {r.clusters} clusters: too few for an interval."
     elif r.clusters < FEW_CLUSTERS:
         why = f"Only {r.clusters} clusters (fewer than {FEW_CLUSTERS}): the interval is rough."
-    needed = rows_needed(r, family=family, alpha=policy.alpha) if status == "inconclusive" else None
+    needed = rows_needed(r, family=family, alpha=alpha) if status == "inconclusive" else None
     shown = f"{r.observed:.4f}" if interval is None else f"{r.observed:.4f} [{interval[0]:.4f}, {interval[1]:.4f}]"
     said = {
         "pass": f"{shown}: shown to hold.",

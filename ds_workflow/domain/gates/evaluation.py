@@ -15,6 +15,7 @@ from ds_workflow.domain.gates.evidence import (
     SegmentsComplete,
     Servable,
 )
+from ds_workflow.domain.gates.holdout import HoldoutUnspent
 from ds_workflow.domain.gates.statistical import BeatsNaive, Bound, MaxDrop, OneOf, WeightedImprovement, improvement
 from ds_workflow.domain.gates.stress import StressTolerance
 from ds_workflow.domain.policy import GateSpec, Policy, Trial
@@ -95,7 +96,10 @@ def evaluate(comparison: Comparison, *, kind: Trial = "promotion", gates: Sequen
     elif kind == "bootstrap" and comparison.champion is not None:
         comparison = replace(comparison, champion=None)
     asked: list[Requirement | GateResult] = []
-    for gate in build(comparison.policy, kind) if gates is None else gates:
+    if gates is None:
+        counted = () if comparison.look is None else (HoldoutUnspent(),)
+        gates = (*counted, *build(comparison.policy, kind))
+    for gate in gates:
         asked.extend(gate.ask(comparison) if isinstance(gate, StatisticalGate) else gate.check(comparison))
     results = settle(asked, comparison)
     return Evaluation(kind, results, verdict_of(results))
@@ -107,10 +111,13 @@ def claim(
     """Does the claim of a hypothesis hold? One test by itself at alpha: pass supports it, fail refutes it.
 
     `segment` "" is all rows; `weighted` takes the policy's reference population instead. `min_effect` is in `unit`,
-    relative (share of the champion's figure) or absolute. An invalid comparison gives its first fault.
+    relative (share of the champion's figure) or absolute. An invalid comparison gives its first fault, and one on a
+    spent holdout says so.
     """
     if comparison.faults:
         return replace(comparison.faults[0], name="claim")
+    if comparison.look is not None and comparison.look.spent:
+        return replace(HoldoutUnspent().check(comparison)[0], name="claim")
     if weighted:
         asked = WeightedImprovement("claim", metric, min_effect, unit).ask(comparison)
     else:
