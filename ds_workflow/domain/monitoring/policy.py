@@ -1,0 +1,192 @@
+"""What is watched once a model is in office, and how far it may move: the monitoring policy of one problem.
+
+It stands in config/monitoring/<problem>.yaml and is read by `adapters.monitoring_policies.load`; a problem without a
+file is watched by the defaults below. Every limit is a number that people change under review; `contradictions` says
+where these limits and those of the problem's arena policy can't both be meant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+from ds_workflow.domain.policy import Policy
+from ds_workflow.errors import InvalidInput
+
+S = TypeVar("S")
+
+
+def _limit(default: float, low: float, high: float) -> Any:
+    """A number of a section, with what is allowed for it, both ends included."""
+    return field(default=default, metadata={"low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class Labels:
+    """When outcomes are known. A row's label counts when it came within `mature_after_days` of the answer; a window is
+    compared only when all of it is older than that, and `minimum_coverage` of its rows have labels."""
+
+    mature_after_days: int = _limit(30, 0, 3650)
+    minimum_coverage: float = _limit(0.5, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Relative worsening of the primary metric against the holdout that must be shown, not just seen. `window_days`
+    long is the window that is compared; `segment_rows` is the least of a segment."""
+
+    window_days: int = _limit(28, 1, 3650)
+    minimum_rows: int = _limit(200, 20, 10**9)
+    segment_rows: int = _limit(200, 20, 10**9)
+    warn: float = _limit(0.10, 0.0, 10.0)
+    critical: float = _limit(0.25, 0.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How much the calibration error of probabilities beyond chance may grow against the holdout's, in shares."""
+
+    ece_excess: float = _limit(0.02, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Fairness:
+    """How far a group may lie from all rows, absolute, and from how many rows of the group on it is judged."""
+
+    gap: float = _limit(0.10, 0.0, 10.0)
+    minimum_rows: int = _limit(200, 20, 10**9)
+
+
+@dataclass(frozen=True)
+class Service:
+    """The log of requests: the 95th percentile in milliseconds, the share of requests refused by the service itself
+    (status 500 and above), over so many hours and from so many requests on."""
+
+    p95_ms: float = _limit(400.0, 0.1, 600_000.0)
+    error_rate: float = _limit(0.01, 0.0, 1.0)
+    hours: int = _limit(24, 1, 24 * 90)
+    minimum_requests: int = _limit(20, 1, 10**9)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Rows that come in: the PSI above which a shift is large, the share of rows that the data contract refuses or that
+    lie outside what training saw, the rise of missing values, the age of the newest row; `in_a_row` looks must agree
+    before an alert stands."""
+
+    psi: float = _limit(0.2, 0.01, 10.0)
+    refused: float = _limit(0.02, 0.0, 1.0)
+    out_of_range: float = _limit(0.05, 0.0, 1.0)
+    missing_rise: float = _limit(0.05, 0.0, 1.0)
+    stale_after_days: int = _limit(30, 1, 3650)
+    in_a_row: int = _limit(2, 1, 10)
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """What asks for a new candidate: worsening shown, share of inputs that drift, calibration error beyond chance, age
+    of the champion (0: the arena policy's `retrain_after_days`). `override_days` is the longest that a person may hold
+    it back."""
+
+    worse: float = _limit(0.10, 0.0, 10.0)
+    drifted: float = _limit(0.3, 0.0, 1.0)
+    ece_excess: float = _limit(0.03, 0.0, 1.0)
+    age_days: int = _limit(0, 0, 3650)
+    override_days: int = _limit(60, 1, 365)
+
+
+@dataclass(frozen=True)
+class MonitoringPolicy:
+    """All limits of one problem."""
+
+    problem: str
+    version: str = "default"
+    labels: Labels = field(default_factory=Labels)
+    performance: Performance = field(default_factory=Performance)
+    calibration: Calibration = field(default_factory=Calibration)
+    fairness: Fairness = field(default_factory=Fairness)
+    service: Service = field(default_factory=Service)
+    inputs: Inputs = field(default_factory=Inputs)
+    retraining: Retraining = field(default_factory=Retraining)
+
+    @staticmethod
+    def parse(content: Any, *, problem: str) -> MonitoringPolicy:
+        """A policy from plain data. Raises InvalidInput that names the key and what is allowed."""
+        sections = {
+            "labels": Labels,
+            "performance": Performance,
+            "calibration": Calibration,
+            "fairness": Fairness,
+            "service": Service,
+            "inputs": Inputs,
+            "retraining": Retraining,
+        }
+        if not isinstance(content, Mapping):
+            raise InvalidInput("A monitoring policy is a mapping of sections.", hint=f"Allowed: {', '.join(sections)}.")
+        allowed = ("problem", "version", *sections)
+        if unknown := [str(key) for key in content if key not in allowed]:
+            raise InvalidInput(f"monitoring: unknown key '{unknown[0]}'.", hint=f"Allowed: {', '.join(allowed)}.")
+        if content.get("problem", problem) != problem:
+            raise InvalidInput(f"monitoring.problem: is '{content['problem']}', and this is the file of {problem}.")
+        made: dict[str, Any] = {
+            name: _section(kind, content[name], name) for name, kind in sections.items() if name in content
+        }
+        found = MonitoringPolicy(problem, str(content.get("version", "1")), **made)
+        if found.performance.critical < found.performance.warn:
+            raise InvalidInput("monitoring.performance: critical is below warn, so nothing would ever only warn.")
+        return found
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all limits: what a look was judged by."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def age_limit(self, policy: Policy) -> int:
+        """Days after which the champion is too old."""
+        return self.retraining.age_days or policy.retrain_after_days
+
+
+def _section(kind: type[S], content: Any, name: str) -> S:
+    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    if not isinstance(content, Mapping):
+        raise InvalidInput(f"monitoring.{name}: a mapping is wanted.", hint=f"Allowed: {', '.join(known)}.")
+    for key, value in content.items():
+        if key not in known:
+            raise InvalidInput(f"monitoring.{name}: unknown key '{key}'.", hint=f"Allowed: {', '.join(known)}.")
+        low, high = known[key].metadata["low"], known[key].metadata["high"]
+        whole = known[key].type == "int"
+        fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        if not fits or not math.isfinite(value) or not low <= value <= high:
+            what = "a whole number" if whole else "a number"
+            raise InvalidInput(f"monitoring.{name}.{key}: '{value}' is not {what} from {low:g} to {high:g}.")
+    return kind(**content)
+
+
+def contradictions(watched: MonitoringPolicy, policy: Policy) -> tuple[str, ...]:
+    """Where the limits of watching and those of the arena can't both be meant, each in a sentence."""
+    found = []
+    gate = policy.drift_gate
+    if gate is not None and watched.inputs.psi > gate.threshold(gate.applies_to[0]):
+        found.append(
+            f"monitoring.inputs.psi {watched.inputs.psi:g} is above the arena's "
+            f"{gate.threshold(gate.applies_to[0]):g}: inputs that no challenger may have would not be noticed."
+        )
+    for served in (g for g in policy.gates if g.kind == "servability" and g.thresholds):
+        slowest = max(served.thresholds.values())  # type: ignore[union-attr]
+        if watched.service.p95_ms < slowest:
+            found.append(
+                f"monitoring.service.p95_ms {watched.service.p95_ms:g} is below the {slowest:g} ms that the arena "
+                "allows: a model could be promoted and alarm at once."
+            )
+    if watched.retraining.age_days and watched.retraining.age_days > policy.retrain_after_days:
+        found.append(
+            f"monitoring.retraining.age_days {watched.retraining.age_days} is above the arena policy's "
+            f"retrain_after_days {policy.retrain_after_days}."
+        )
+    if watched.retraining.worse > watched.performance.critical:
+        found.append("monitoring.retraining.worse is above performance.critical: critical would ask for no retraining.")
+    return tuple(found)
