@@ -62,8 +62,8 @@ def html(found: TableDrift, *, reference: str, new: str) -> str:
             para(
                 f"A column drifts when its PSI is above {found.threshold:g} and Pearson's chi-square on the same bins, "
                 f"adjusted over the columns (Benjamini and Hochberg, level {found.alpha:g}), says that chance does not "
-                "explain it. 'Detectable' is the PSI that these rows show with a power of 0.8. Rows are taken as "
-                "independent."
+                "explain it; and, however few the rows, when half of its values lie outside what the reference has "
+                "seen. 'Detectable' is the PSI that these rows show with a power of 0.8. Rows are taken as independent."
             ),
         ),
         section("Distributions", *charts),
@@ -90,6 +90,8 @@ def _change(c: ColumnDrift) -> str:
         said.append(f"gone: {', '.join(c.vanished_categories[:3])}")
     if abs(c.missing_new - c.missing_reference) >= 0.01:
         said.append(f"missing {percent(c.missing_reference)} to {percent(c.missing_new)}")
+    if c.outside >= 0.01:
+        said.append(f"{percent(c.outside)} outside what the reference has seen")
     label, before, after = max(c.bins, key=lambda b: abs(b[2] - b[1]))
     if abs(after - before) >= 0.01:
         said.append(f"{label}: {percent(before)} to {percent(after)}")

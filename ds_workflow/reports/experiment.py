@@ -30,21 +30,45 @@ def text(found: Analysis) -> str:
             span(r.contrast.interval, unit_of(r), difference=True),
             f"{r.contrast.p_value:.2g}",
             "" if r.measure.guardrail else f"{r.corrected:.2g}",
+            r.practical,
+            measure(r.contrast.detectable, unit_of(r), difference=True).lstrip("+"),
         ]
         for r in found.rows
     ]
     level = f"{100 * found.primary.contrast.level:g} % interval"
-    heads = ["metric", "test", "control", "treatment", "difference", level, "p", f"p ({found.correction})"]
+    heads = [
+        "metric",
+        "test",
+        "control",
+        "treatment",
+        "difference",
+        level,
+        "p",
+        f"p ({found.correction})",
+        "practical",
+        "detectable",
+    ]
     arms = ", ".join(f"{arm} {count(n)}" for arm, n in found.units.items())
     lines = [
         f"{found.recommendation.verdict.upper()}: {found.recommendation.why}",
         *([f"About {count(found.recommendation.units_per_arm)} units per arm would tell."] if _wanted(found) else []),
+        f"What would change it: {found.recommendation.changes}",
         "",
         f"Units: {arms}; planned split p = {found.sample_ratio:.2g}",
         "",
-        *text_table(heads, rows, align="llrrrlrr"),
+        *text_table(heads, rows, align="llrrrlrrlr"),
+        *_below(found),
     ]
     return "\n".join([*lines, *(f"  ! {w}" for w in found.warnings)])
+
+
+def _below(found: Analysis) -> list[str]:
+    said = ["", "  detectable: the effect that as many units show with power 0.8; an observed power would only say the "
+            "p-value again."]  # fmt: skip
+    if found.together and len(found.units) > 2:
+        t = found.together
+        said.append(f"  all arms at once: chi-square {t.statistic:.4g}, df {t.df}, p = {t.p_value:.2g}")
+    return said
 
 
 def _wanted(found: Analysis) -> bool:
@@ -80,22 +104,28 @@ def html(found: Analysis, *, title: str) -> str:
             f"{r.contrast.p_value:.2g}",
             "" if r.measure.guardrail else f"{r.corrected:.2g}",
             number(r.contrast.effect_size) if r.contrast.effect_size is not None else "",
+            esc(r.practical),
+            esc(measure(r.contrast.detectable, unit_of(r), difference=True).lstrip("+")),
         ]
         for r in found.rows
     ]
-    heads = ["Metric", "Test", "Control", "Treatment", "Difference", "Interval", "p", "Corrected", "Effect size"]
+    heads = ["Metric", "Test", "Control", "Treatment", "Difference", "Interval", "p", "Corrected", "Effect size",
+             "Practical", "Detectable"]  # fmt: skip
     body = [
         f'<div class="head"><div class="eyebrow">Experiment</div><h1>{esc(title)}</h1>'
         f"<p>{pill(_TONE[verdict], verdict)} {esc(found.recommendation.why)}</p>"
+        f"{para(f'What would change it: {found.recommendation.changes}', css='small')}"
         f'<div class="tiles">{shown}</div></div>',
-        section("Contrasts", *_forests(found.rows), table(heads, rows, align="llrrrlrrr")),
+        section("Contrasts", *_forests(found.rows), table(heads, rows, align="llrrrlrrrlr")),
         section("Warnings", bullets(found.warnings)),
         section(
             "How to read it",
             para(
                 "Treatment minus control, two-sided. The effect size is Cohen's h for shares and d for means. p-values "
-                f"are corrected over metrics, arms and segments ({found.correction}). No observed power is given: it "
-                "only says the p-value again."
+                f"are corrected over metrics, arms and segments ({found.correction}). 'Practical' compares the "
+                "interval with the difference worth having, or with a guardrail's margin. 'Detectable' is the effect "
+                "that as many units show with power 0.8; no observed power is given, since it only says the p-value "
+                "again."
             ),
         ),
     ]

@@ -11,6 +11,9 @@ from typing import Any
 from ds_workflow.domain.problem import Problem, Split
 from ds_workflow.domain.scorecard import Intervals
 from ds_workflow.domain.snapshot import dates, held_out
+from ds_workflow.reports import spending
+from ds_workflow.reports.data_sources import FIELDS
+from ds_workflow.reports.pack_view import View, day, facts_table, head, metric_rows, segment_rows
 from ds_workflow.reports.run_card import interval_text, metric_text
 from ds_workflow.reports.tables import NOT_PROVIDED, code, count, md, md_table, metric_title
 from registry.records import Lineage, ModelVersion, Proposal, SnapshotRecord
@@ -90,6 +93,36 @@ def markdown(
     return "\n".join(out) + "\n"
 
 
+def of_pack(view: View) -> str:
+    """The card of a version as part of its pack: the same sections, every figure linked to its evidence."""
+    problem, shelf, known = view.known.problem, view.shelf, view.known
+    out = [*head(view, "Model card"), md(known.version.description) or NOT_PROVIDED, "", "## Model", ""]
+    line = ("owner", "strategy", "feature_set_version", "hypothesis_id", "change_type", "git_commit")
+    rows = [("Version", shelf.figure("version", "version")), ("Registered", shelf.word("version", "created_at"))]
+    rows += [(name.replace("_", " ").capitalize(), shelf.word("version", "lineage", name)) for name in line]
+    rows += [("Change", shelf.text("version", "lineage", "change_summary")), ("Run", shelf.word("version", "run_id"))]
+    out += [*facts_table([*rows, ("Seed", shelf.figure("version", "lineage", "seed"))]), "", shelf.below("version")]
+    out += ["", "## Intended use", "", md(problem.intended_use) or NOT_PROVIDED]
+    out += ["", "## Limits", "", md(problem.limits) or NOT_PROVIDED, "", "## Data", ""]
+    fields = ("dataset_version", "digest", "holdout_digest", "source", "licence")
+    rows = [(name.replace("_", " ").capitalize(), shelf.text("snapshot", name)) for name in fields]
+    rows += [("From", day(view, "first")), ("To", day(view, "last"))]
+    rows += [("Rows", shelf.figure("snapshot", "rows")), ("Rows held out", shelf.figure("snapshot", "holdout_rows"))]
+    told = {"address": "Real rows at", "cadence": "Published", "retention": "Kept", "personal": "Said of persons"}
+    rows += [(told[name], shelf.text("data_sources", name)) for name in FIELDS]
+    out += [*facts_table(rows), "", shelf.below("snapshot", "data_sources"), "", "## Metrics on the holdout", ""]
+    out += [*md_table(["Metric", "Figure", "Interval"], metric_rows(view), align="lrr"), "", shelf.below("scorecard")]
+    out += ["", f"## By segment ({code(problem.segment_column)})", ""]
+    heads = ["Segment", "Rows", *map(code, problem.metrics)]
+    out += [*md_table(heads, segment_rows(view), align="l" + "r" * len(heads)), "", shelf.below("scorecard")]
+    out += ["", "## Fairness", "", _fairness(problem, known.judged), "", "## Under stress", "", _stress(known.judged)]
+    out += ["", "## Decision", "", _decision(known.decision or known.judged), "", "## Caveats", ""]
+    missing = shelf.get("scorecard", "missing") or {}
+    none = "Every declared metric was measured." if shelf.has("scorecard") else NOT_PROVIDED
+    out += [f"- {md(name)} was not measured: {md(why)}" for name, why in missing.items()] or [none]
+    return "\n".join(out) + "\n"
+
+
 def _or_missing(value: Any) -> str:
     return NOT_PROVIDED if value is None or value == "" else str(value)
 
@@ -134,4 +167,7 @@ def _decision(proposal: Proposal | None) -> str:
     own = " **SELF-APPROVED.**" if proposal.self_approved else ""
     reason = f" Reason: {md(proposal.reason)}" if proposal.reason else ""
     label = proposal.label.replace("_", " ")
-    return f"Proposal {code(proposal.id)}: verdict {proposal.verdict}, {label}{who}.{own}{reason}"
+    proof, look = spending.proof_words(proposal), spending.look_words(proposal)
+    proven = f" Gates {proof}." if proof else ""
+    spent = f" {look}" if look else ""
+    return f"Proposal {code(proposal.id)}: verdict {proposal.verdict}, {label}{who}.{own}{reason}{proven}{spent}"

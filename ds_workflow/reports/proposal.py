@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ds_workflow.reports import proposal_view as view
+from ds_workflow.reports import spending
 from ds_workflow.reports.proposal_view import Cell, Context
 from ds_workflow.reports.tables import (
     code,
@@ -115,7 +116,7 @@ def text(proposal: Proposal, context: Context | None = None, *, width: int = 100
     out += paragraph(view.headline(p) + ". " + view.standing_words(p, context), width=width)
     out += [f"*** {stamp} ***" for stamp in view.stamps(p)]
     out += ["", *_facts(p, context, old, new, width)]
-    out += ["", f"Gates: {view.tally(p.gates)}"]
+    out += ["", "; ".join(filter(None, (f"Gates: {view.tally(p.gates)}", spending.proof_words(p))))]
     for gate in view.worst_first(p.gates):
         mark = f"{view.STATUS_SIGN[gate.status]} {gate.status if gate.status == 'pass' else gate.status.upper()}"
         seen = f"observed {view.gate_figure(gate.observed, gate.required)}"
@@ -171,7 +172,7 @@ def _facts(p: Proposal, context: Context, old: str, new: str, width: int) -> lis
         "challenger": new,
         "compared with": f"{old} ({view.reference(p)})",
         "hypothesis": _hypothesis(p, context),
-        "holdout": view.holdout_words(p) or "n/a",
+        "holdout": f"{spending.holdout_words(p) or 'n/a'} {spending.look_words(p)}".strip(),
         "evidence": p.digest,
         "owner": p.owner,
     }
@@ -179,6 +180,10 @@ def _facts(p: Proposal, context: Context, old: str, new: str, width: int) -> lis
         lines["reason"] = p.reason
     if context.traffic:
         lines["in traffic"] = context.traffic
+    if context.delivery:
+        lines["delivery"] = context.delivery
+    if context.cited:
+        lines["experiments"] = "; ".join(context.cited)
     out: list[str] = []
     for name, said in lines.items():
         first, *rest = paragraph(said, width=width - 15) or [""]
@@ -233,11 +238,17 @@ def markdown(proposal: Proposal, context: Context | None = None) -> str:
         out += ["", f"Reason given: {md(p.reason)}"]
     if context.traffic:
         out += ["", f"In traffic: {md(context.traffic)}"]
+    if context.delivery:
+        out += ["", f"Promise against delivery: {md(context.delivery)}"]
+    for cited in context.cited:
+        out += ["", f"Experiment {md(cited)}"]
     if changes := view.would_change(p):
         out += ["", "## What would decide it", "", *(f"- {md(c)}" for c in changes)]
     out += ["", "## What an approval binds", ""]
     out += md_table(["What", "Name", "SHA-256"], [[a, md(b), code(c)] for a, b, c in view.bound(p)])
     out += ["", f"## Gates: {view.tally(p.gates)}", ""]
+    if proof := spending.proof_words(p):
+        out += [f"{proof[0].upper()}{proof[1:]}.", ""]
     rows = [
         [
             g.status if g.status == "pass" else f"**{g.status.upper()}**",
@@ -303,7 +314,10 @@ def _rest_md(p: Proposal, context: Context) -> list[str]:
             for c in trial.get("checks") or []
         ]
         out += ["", *md_table(["Status", "Check", "In words"], checks)] if checks else []
-    out += ["", "## Holdout", "", md(view.holdout_words(p) or "n/a"), "", "## History", ""]
+    out += ["", "## Holdout", "", md(spending.holdout_words(p) or "n/a")]
+    if looked := spending.look_words(p):
+        out += ["", md(looked)]
+    out += ["", "## History", ""]
     out += [f"- {md(line)}" for line in view.history(p, context)]
     if notes := p.summary.get("notes"):
         out += ["", "## Notes", "", *(f"- {md(note)}" for note in notes)]

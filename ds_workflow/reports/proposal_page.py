@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ds_workflow.reports import proposal_view as view
+from ds_workflow.reports import spending
 from ds_workflow.reports.charts import (
     Bar,
     BarGroup,
@@ -43,8 +44,15 @@ def body(proposal: Proposal, context: Context | None = None) -> str:
         section("Error by group", *_errors(p), id="errors"),
         section("Residuals over time", _residuals(p), id="residuals"),
         section("Hypothesis", _hypothesis(p, context), id="hypothesis"),
+        section("Promise against delivery", para(context.delivery), id="delivery"),
         section("Champion on trial", _trial(p), id="trial"),
-        section("Holdout", para(view.holdout_words(p)), id="holdout"),
+        section(
+            "Holdout",
+            para(spending.holdout_words(p)),
+            para(spending.look_words(p)),
+            spending.bar(spending.of(p)),
+            id="holdout",
+        ),
         section("History", bullets(view.history(p, context)), id="history"),
         section("Notes", bullets(str(note) for note in p.summary.get("notes") or ()), id="notes"),
         f"<footer>Proposal {esc(p.id)}, evidence {esc(p.digest)}. pp: percentage points.</footer>",
@@ -65,12 +73,13 @@ def _head(p: Proposal, context: Context) -> str:
     )
     reason = para(f"Reason given: {p.reason}") if p.reason else ""
     reason += para(f"In traffic: {context.traffic}") if context.traffic else ""
+    reason += "".join(para(f"Experiment {cited}") for cited in context.cited)
     return "\n".join(
         [
             f'<div class="head {tone(p.verdict)}">',
             f'<div class="eyebrow">{esc(context.problem_title or p.problem)}{esc(kind)} · {esc(p.id)}</div>',
             f"<h1>{esc(view.headline(p))}</h1>",
-            f"<div>{pill(p.verdict, f'verdict {p.verdict}')} {pill(view.label(p, context))} "
+            f"<div>{pill(p.verdict, f'verdict {p.verdict}')} {pill(view.label(p, context))} {_proof(p)}"
             f'<span class="soft small">{esc(view.standing_words(p, context))}</span></div>',
             *(f'<p class="stamp" role="note">{esc(stamp)}</p>' for stamp in view.stamps(p)),
             reason,
@@ -80,6 +89,11 @@ def _head(p: Proposal, context: Context) -> str:
             "</div>",
         ]
     )
+
+
+def _proof(p: Proposal) -> str:
+    said = spending.proof_words(p)
+    return f"{pill('invalid' if said.startswith('NOT') else 'pass', said)} " if said else ""
 
 
 def _tiles(p: Proposal) -> str:
@@ -128,7 +142,11 @@ def _binds(p: Proposal) -> str:
 def _gates(p: Proposal) -> str:
     rows = [_gate(g) for g in view.worst_first(p.gates)]
     heads = ["Gate", "Status", "Observed", "Required", "Rows"]
-    return table(heads, rows, align="llrlr", caption="Gates") if rows else para("No gate was evaluated.")
+    if not rows:
+        return para("No gate was evaluated.")
+    lost = any("Above 0 is worse" in g.note for g in p.gates)
+    sign = para("Where above 0 is worse, a minus is a gain. The plots below show challenger minus champion.")
+    return (sign if lost else "") + table(heads, rows, align="llrlr", caption="Gates")
 
 
 def _gate(g: GateResult) -> list[str]:

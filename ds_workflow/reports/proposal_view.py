@@ -55,7 +55,9 @@ class Context:
 
     `now` (UTC text as in records) lets an open proposal whose time is over read as expired. `decisions` are those of
     this proposal, oldest first. `command` is how a reader starts the workflow; empty on a page with
-    forms of its own. `traffic` says what the challenger showed beside the champion in live traffic.
+    forms of its own. `traffic` says what the challenger showed beside the champion in live traffic,
+    `cited` one sentence each of the kept experiments that somebody bound to the proposal, `delivery` what became live
+    of its claim.
     """
 
     problem_title: str = ""
@@ -65,6 +67,8 @@ class Context:
     now: str = ""
     command: str = "./scripts/ds_workflow.sh"
     traffic: str = ""
+    cited: tuple[str, ...] = ()
+    delivery: str = ""
 
 
 @dataclass(frozen=True)
@@ -288,7 +292,7 @@ def stamps(proposal: Proposal) -> list[str]:
     """Marks that every view shows in red: what was not the usual way."""
     found = []
     if proposal.self_approved:
-        found.append("SELF-APPROVED: the owner of the challenger approved it; nobody else has looked")
+        found.append("SELF-APPROVED: decided in solo mode; no second person who is known here has looked")
     if proposal.kind == "override":
         found.append("OVERRIDE: decided against the verdict of the gates")
     if proposal.kind == "adopt":
@@ -328,6 +332,10 @@ def next_commands(proposal: Proposal, context: Context) -> list[tuple[str, str]]
     again = ("write a fresh proposal", f"{start} arena-propose")
     release = ("see whether it may be released", f"{start} release-check --explain")
     status = ("finish or inspect the step", f"{start} arena-status")
+    if proposal.kind == "bootstrap" and label(proposal, context) == "no_winner":
+        begin = f"{start} bootstrap-champion --dataset-version NEW --owner NAME --approved-by NAME"
+        more = ("freeze more rows: with few, no gate can tell", f"{start} data-snapshot --dataset-version NEW")
+        return [more, ("and judge a first champion on them", begin), reject]
     return {
         "pending": [("promote the challenger", f"{start} arena-approve {which} --approved-by NAME"), reject],
         "no_winner": [reject, ("try another candidate", f"{start} train-candidate --help")],
@@ -354,19 +362,6 @@ def bound(proposal: Proposal) -> list[tuple[str, str, str]]:
         ("Evidence bundle", f"verdict {e.verdict}", e.bundle_digest),
         ("All of it", "the proposal's digest", proposal.digest),
     ]
-
-
-def holdout_words(proposal: Proposal) -> str:
-    """The holdout in a sentence, with the number of looks it has had; empty when unknown."""
-    part: Mapping[str, Any] = proposal.summary.get("holdout") or {}
-    if not part:
-        return ""
-    dates = f", {part['from']} to {part['to']}" if part.get("from") and part.get("to") else ""
-    uses = finite(part.get("uses"))
-    looks = (
-        "an unknown number of comparisons" if uses is None else f"{count(uses)} comparison{'' if uses == 1 else 's'}"
-    )
-    return f"{count(part.get('rows'))} rows{dates}; {looks} counted on this holdout, this one included."
 
 
 def value(cell: Cell, which: str) -> str:

@@ -1,7 +1,7 @@
 """The release check as terminal text, Markdown and JSON. Unknown and skipped are never green.
 
-The report is a plain mapping: `{problem, champion: {version, digest} | None, ready, at, gates: [{name, checks: [{name,
-status: pass | fail | unknown | skipped, detail, fix}]}]}`.
+The report is a mapping: `{problem, champion: {version, digest} | None, ready, at, gates: [{name, checks: [{name,
+status: pass | fail | unknown | skipped, detail, fix}]}], tier, not_required: [{check, why}]}`; the last two may lack.
 """
 
 from __future__ import annotations
@@ -124,6 +124,10 @@ def text(report: Report, *, explained: bool = False, width: int = 100) -> str:
                 out += paragraph(f"to mend: {check['fix']}", width=width, indent=" " * 16)
         if not gate.get("checks"):
             out.append("    no check was run")
+    if report.get("not_required"):
+        out += ["", *paragraph(f"Not asked in {report.get('tier')}:", width=width)]
+        for one in report["not_required"]:
+            out += paragraph(f"{one['check']}: {one['why']}", width=width, indent="    ")
     if explained:
         out += ["", *explain_text(report, width=width).splitlines()]
     return "\n".join(line.rstrip() for line in out) + "\n"
@@ -161,6 +165,9 @@ def markdown(report: Report) -> str:
             for c in gate.get("checks") or []
         ]
         out += md_table(["Status", "Check", "Detail", "How to mend"], rows) if rows else ["No check was run."]
+    if report.get("not_required"):
+        out += ["", f"## Not asked in {md(report.get('tier'))}", ""]
+        out += md_table(["Check", "Why"], [[md(one["check"]), md(one["why"])] for one in report["not_required"]])
     if steps := explain(report):
         out += ["", "## What would turn it green", ""]
         out += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ds_workflow.domain.ab_test.analysis import Measure
+from ds_workflow.domain.ab_test.forms import Measure
 from ds_workflow.domain.ab_test.timeline import Timeline
 from ds_workflow.reports.charts_curves import BandPoint, band_curve
 from ds_workflow.reports.page import bullets, figure, page, para, section, table
@@ -56,6 +56,14 @@ def sentence(line: Timeline) -> str:
         said += "none of them decides."
     else:
         said += f"it may be stopped from {first.until} on."
+    planned = [look for look in line.looks if look.spending_z is not None]
+    if planned:
+        crossed = line.first_crossed
+        said += (
+            f" By the planned looks it stops at {crossed.until}."
+            if crossed
+            else f" None of its {len(planned)} planned looks is beyond its bound."
+        )
     if line.naive and first is None:
         said += f" A test without correction would have called {line.naive} of them significant."
     return said
