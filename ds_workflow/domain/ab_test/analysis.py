@@ -15,46 +15,15 @@ import numpy as np
 import pandas as pd
 
 from ds_workflow.domain.ab_test import contrasts
-from ds_workflow.domain.ab_test.contrasts import CALLED_OFF, Contrast
+from ds_workflow.domain.ab_test.contrasts import CALLED_OFF, Association, Contrast
+from ds_workflow.domain.ab_test.forms import Form, Layout, Measure, Sample, form_of, sample_of, tested
 from ds_workflow.domain.ab_test.recommendation import Recommendation, recommend
-from ds_workflow.domain.ab_test.samples import Mean, Pair, Proportion
+from ds_workflow.domain.ab_test.samples import Proportion
 from ds_workflow.domain.multiplicity import ADJUSTMENTS
 from ds_workflow.errors import InvalidInput
 
-Kind = Literal["auto", "proportion", "mean", "ratio"]
 OVERALL = "all"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One metric of an experiment. `denominator` makes it a ratio of sums; `covariate` (known before the experiment)
-    adjusts a mean. `practical` is the least difference worth having, in the metric's unit; for a guardrail the most
-    that may be lost."""
-
-    outcome: str
-    kind: Kind = "auto"
-    denominator: str = ""
-    covariate: str = ""
-    greater_is_better: bool = True
-    practical: float = 0.0
-    guardrail: bool = False
-
-    @property
-    def name(self) -> str:
-        """outcome, or outcome over denominator."""
-        return f"{self.outcome} / {self.denominator}" if self.denominator else self.outcome
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which column says what. `unit` is the randomised unit (empty: every row is one); `shares` are the planned shares
-    of the arms in the order control, then the others by name (empty: equal)."""
-
-    arm: str
-    control: str
-    unit: str = ""
-    segment: str = ""
-    shares: tuple[float, ...] = ()
+Practical = Literal["worth having", "gain", "too small", "harm", "unclear", "holds", "hurt"]
 
 
 @dataclass(frozen=True)
@@ -68,11 +37,26 @@ class Row:
     contrast: Contrast
     corrected: float
 
+    @property
+    def practical(self) -> Practical:
+        """What the interval says of the difference worth having (for a guardrail: of the loss that is allowed), which
+        is another question than whether it is 0."""
+        sign = 1.0 if self.measure.greater_is_better else -1.0
+        low, high = sorted(sign * bound for bound in self.contrast.interval)
+        edge = self.measure.practical
+        if self.measure.guardrail:
+            return "holds" if low >= -edge else "hurt" if high < -edge else "unclear"
+        if self.corrected >= 1 - self.contrast.level and not low <= 0 <= high:
+            return "unclear"  # one of many looked at, and not beyond what that many show by chance
+        if low > 0 and low >= edge:
+            return "worth having" if edge > 0 else "gain"
+        return "harm" if high < 0 else "too small" if high < edge else "unclear"
+
 
 @dataclass(frozen=True)
 class Analysis:
     """The whole experiment. `sample_ratio` is the p-value of the split; `mixed` counts units seen in two arms, which
-    were left out."""
+    were left out. `together` asks all arms at once whether a share differs (chi-square); None for another metric."""
 
     rows: tuple[Row, ...]
     units: Mapping[str, int]
@@ -81,6 +65,7 @@ class Analysis:
     correction: str
     recommendation: Recommendation
     warnings: tuple[str, ...] = field(default=())
+    together: Association | None = None
 
     @property
     def primary(self) -> Row:
@@ -95,47 +80,106 @@ def analyse(
     *,
     level: float = 0.95,
     correction: str = "holm",
+    assigned: Mapping[str, int] | None = None,
 ) -> Analysis:
     """Contrast every treatment arm with control for each of `measures`, the first of which decides.
 
-    Correction covers the metrics that are no guardrails, arms and segments together. Raises InvalidInput for a column
+    Correction covers the metrics that are no guardrails, arms and segments together. `assigned` counts the units of
+    every arm where more were assigned than have values; the split is checked on them. Raises InvalidInput for a column
     that is not there, an arm without units, a unit's segment that changes, values that are no numbers.
     """
+    require_askable(measures, correction)
+    require(table, layout, measures)
+    rows, mixed = settled(table, layout)
+    arms = arms_of(set(rows[layout.arm].unique()), layout)
+    units = {arm: _units(rows[rows[layout.arm] == arm], layout) for arm in arms}
+    if assigned is not None:
+        units = {arm: assigned.get(arm, n) for arm, n in units.items()}
+    places = [OVERALL]
+    if layout.segment:
+        places += sorted(map(str, rows[layout.segment].dropna().unique()))
+    samples: dict[Place, tuple[Form, Sample, Sample]] = {}
+    for k, measure in enumerate(measures):
+        for place in places if not measure.guardrail else [OVERALL]:
+            part = rows if place == OVERALL else rows[rows[layout.segment].astype(str) == place]
+            for arm in arms[1:]:
+                pair = samples_of([part[part[layout.arm] == a] for a in (layout.control, arm)], measure, layout)
+                if pair is not None:
+                    samples[k, place, arm] = pair
+    return conclude(samples, measures, units, shares=layout.shares, mixed=mixed, level=level, correction=correction)
+
+
+Place = tuple[int, str, str]  # position of the metric, segment, treatment arm
+
+
+def conclude(
+    samples: Mapping[Place, tuple[Form, Sample, Sample]],
+    measures: Sequence[Measure],
+    units: Mapping[str, int],
+    *,
+    shares: tuple[float, ...] = (),
+    mixed: int = 0,
+    level: float = 0.95,
+    correction: str = "holm",
+) -> Analysis:
+    """The analysis of statistics, wherever they were added up: every pair of samples tested (control, treatment), the
+    p-values corrected together, the recommendation. `units` counts the units of the arms, control first.
+
+    Raises InvalidInput when the deciding metric can't be compared.
+    """
+    require_askable(measures, correction)
+    if shares and len(shares) != len(units):
+        raise InvalidInput(
+            f"{len(shares)} planned shares were given for {len(units)} arms: {', '.join(units)}.",
+            hint="One share per arm, control first.",
+        )
+    split = contrasts.sample_ratio(list(units.values()), shares or None)
+    found = []
+    for (k, place, arm), (form, control, treatment) in samples.items():
+        contrast = tested(form, control, treatment, level=level)
+        if contrast is not None:
+            found.append(Row(measures[k], arm, place, contrast, contrast.p_value))
+    compared = {row.measure for row in found if row.arm == next(iter(list(units)[1:]), "")}
+    untested = [m.name for m in measures if m.guardrail and m not in compared]
+    rows = _corrected(found, correction)
+    if not rows or rows[0].segment != OVERALL or rows[0].measure != measures[0]:
+        raise InvalidInput(
+            "No metric has enough units in both arms to be compared.", hint="Two units in each at least."
+        )
+    warnings = _warnings(split, mixed, rows) + tuple(
+        f"{name} does not vary, so it could not be tested." for name in untested
+    )
+    said = recommend(rows[0].contrast, rows, split=split, level=level, untested=untested)
+    return Analysis(tuple(rows), units, split, mixed, correction, said, warnings, _together(samples))
+
+
+def _together(samples: Mapping[Place, tuple[Form, Sample, Sample]]) -> Association | None:
+    """Chi-square over all arms of the deciding metric, where it is a share that occurs and does not always occur."""
+    pairs = [pair for (k, place, _), pair in samples.items() if k == 0 and place == OVERALL]
+    shares = [pairs[0][1], *(pair[2] for pair in pairs)] if pairs else []
+    counts = [[s.successes, s.n - s.successes] for s in shares if isinstance(s, Proportion)]
+    if len(counts) < 2 or len(counts) != len(shares) or not all(sum(column) for column in zip(*counts, strict=True)):
+        return None
+    return contrasts.chi_square(counts)
+
+
+def require_askable(measures: Sequence[Measure], correction: str) -> None:
+    """Refuse an analysis without a metric that decides, or with a correction that there is not."""
     if not measures or measures[0].guardrail:
         raise InvalidInput("An experiment needs a metric that decides.", hint="Name one that is no guardrail first.")
     if correction not in ADJUSTMENTS:
         raise InvalidInput(f"There is no correction '{correction}'.", hint=f"One of {', '.join(ADJUSTMENTS)}.")
-    require(table, layout, measures)
-    rows, mixed = settled(table, layout)
-    arms = [layout.control, *sorted(set(rows[layout.arm].unique()) - {layout.control})]
-    seen = ", ".join(arms)
-    if layout.control not in set(rows[layout.arm]) or len(arms) < 2:
+
+
+def arms_of(seen: set[str], layout: Layout) -> list[str]:
+    """The arms, control first, the others by name. InvalidInput without the control or without one beside it."""
+    if layout.control not in seen or len(seen) < 2:
         raise InvalidInput(
-            f"Column '{layout.arm}' holds {seen}; there must be the control '{layout.control}' and one arm beside it.",
+            f"Column '{layout.arm}' holds {', '.join(sorted(seen)[:10])}; there must be the control "
+            f"'{layout.control}' and one arm beside it.",
             hint="Name the control as the column spells it.",
         )
-    units = {arm: _units(rows[rows[layout.arm] == arm], layout) for arm in arms}
-    split = contrasts.sample_ratio(list(units.values()), layout.shares or None)
-    places = [OVERALL]
-    if layout.segment:
-        places += sorted(map(str, rows[layout.segment].dropna().unique()))
-    found = []
-    for measure in measures:
-        for place in places if not measure.guardrail else [OVERALL]:
-            part = rows if place == OVERALL else rows[rows[layout.segment].astype(str) == place]
-            for arm in arms[1:]:
-                sides = [part[part[layout.arm] == a] for a in (layout.control, arm)]
-                contrast = contrast_of(sides, measure, layout, level=level)
-                if contrast is not None:
-                    found.append(Row(measure, arm, place, contrast, contrast.p_value))
-    rows_found = _corrected(found, correction)
-    if not rows_found or rows_found[0].segment != OVERALL:
-        raise InvalidInput(
-            "No metric has enough units in both arms to be compared.", hint="Two units in each at least."
-        )
-    warnings = _warnings(split, mixed, rows_found)
-    said = recommend(rows_found[0].contrast, rows_found, split=split, level=level)
-    return Analysis(tuple(rows_found), units, split, mixed, correction, said, warnings)
+    return [layout.control, *sorted(seen - {layout.control})]
 
 
 def require(table: pd.DataFrame, layout: Layout, measures: Sequence[Measure]) -> None:
@@ -146,6 +190,8 @@ def require(table: pd.DataFrame, layout: Layout, measures: Sequence[Measure]) ->
     if lost:
         known = ", ".join(map(str, table.columns))
         raise InvalidInput(f"The table has no column {', '.join(lost)}.", hint=f"It has {known}.")
+    if layout.unit:
+        require_units(layout.unit, int(table[layout.unit].isna().sum()))
     for m in measures:
         for name in filter(None, (m.outcome, m.denominator, m.covariate)):
             if not (pd.api.types.is_numeric_dtype(table[name]) or pd.api.types.is_bool_dtype(table[name])):
@@ -155,6 +201,15 @@ def require(table: pd.DataFrame, layout: Layout, measures: Sequence[Measure]) ->
                     f"Column '{name}' misses {int(table[name].isna().sum())} values.",
                     hint="Say what a missing one means (0, or the unit left out) before the analysis.",
                 )
+
+
+def require_units(column: str, missing: int) -> None:
+    """Refuse rows of nobody: they can be added up to no unit."""
+    if missing:
+        raise InvalidInput(
+            f"Column '{column}' misses {missing} values, so {missing} rows belong to no unit.",
+            hint="Leave them out, or name who they belong to.",
+        )
 
 
 def settled(table: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, int]:
@@ -171,46 +226,21 @@ def _units(rows: pd.DataFrame, layout: Layout) -> int:
     return int(rows[layout.unit].nunique()) if layout.unit else len(rows)
 
 
-def contrast_of(sides: Sequence[pd.DataFrame], m: Measure, layout: Layout, *, level: float) -> Contrast | None:
-    """The right test for what the columns hold; None where an arm has fewer than two units."""
+def samples_of(sides: Sequence[pd.DataFrame], measure: Measure, layout: Layout) -> tuple[Form, Sample, Sample] | None:
+    """Control's and treatment's rows as statistics of one form; None where an arm has fewer than two units."""
     if min(_units(side, layout) for side in sides) < 2:
         return None
     events = bool(layout.unit) and any(side[layout.unit].duplicated().any() for side in sides)
-    values = [side[m.outcome].to_numpy(dtype=np.float64) for side in sides]
-    if m.denominator:
-        if events:
-            summed = [s.groupby(layout.unit, observed=True)[[m.outcome, m.denominator]].sum() for s in sides]
-            pairs = [Pair.of(t[m.outcome].to_numpy(float), t[m.denominator].to_numpy(float)) for t in summed]
-        else:
-            pairs = [Pair.of(v, s[m.denominator].to_numpy(float)) for v, s in zip(values, sides, strict=True)]
-        return contrasts.ratios(*pairs, level=level)
-    if m.covariate:
-        if events:
-            means = [s.groupby(layout.unit, observed=True)[[m.outcome, m.covariate]].mean() for s in sides]
-            pairs = [Pair.of(t[m.outcome].to_numpy(float), t[m.covariate].to_numpy(float)) for t in means]
-        else:
-            pairs = [Pair.of(v, s[m.covariate].to_numpy(float)) for v, s in zip(values, sides, strict=True)]
-        return contrasts.cuped(*pairs, level=level)
-    if events:
-        pairs = [Pair.of_clusters(v, s[layout.unit].to_numpy()) for v, s in zip(values, sides, strict=True)]
-        return _or_none(contrasts.ratios, *pairs, level=level, clustered=True)
-    shares = all(np.isin(v, (0.0, 1.0)).all() for v in values)
-    if m.kind == "proportion" and not shares:
-        raise InvalidInput(f"Column '{m.outcome}' is no share: it holds more than 0 and 1.", hint="Choose 'mean'.")
-    if shares and m.kind != "mean":
-        return contrasts.two_proportions(*(Proportion(len(v), int(v.sum())) for v in values), level=level)
-    return _or_none(contrasts.welch, *(Mean.of(v) for v in values), level=level)
+    shares = all(np.isin(side[measure.outcome].to_numpy(dtype=np.float64), (0.0, 1.0)).all() for side in sides)
+    form = form_of(measure, events=events, shares=shares)
+    control, treatment = (sample_of(side, measure, layout, form, events=events) for side in sides)
+    return form, control, treatment
 
 
-def _or_none(test: Any, *sides: Any, **options: Any) -> Contrast | None:
-    """The test's answer; None where neither arm varies (a segment in which nothing happened)."""
-    try:
-        found: Contrast = test(*sides, **options)
-    except InvalidInput as error:
-        if "varies" in str(error):
-            return None
-        raise
-    return found
+def contrast_of(sides: Sequence[pd.DataFrame], m: Measure, layout: Layout, *, level: float) -> Contrast | None:
+    """The right test for what the columns hold; None where an arm has fewer than two units, or neither varies."""
+    pair = samples_of(sides, m, layout)
+    return None if pair is None else tested(*pair, level=level)
 
 
 def _corrected(found: Sequence[Row], correction: str) -> list[Row]:

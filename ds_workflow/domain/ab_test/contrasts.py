@@ -19,6 +19,7 @@ from ds_workflow.errors import InvalidInput
 
 Interval = Literal["newcombe", "wald", "agresti_caffo"]
 FEW_CLUSTERS, FEW_EVENTS = 30, 5
+POWER = 0.8  # of which a detectable effect is told
 CALLED_OFF = 0.001  # a p-value below which the split itself is doubted
 
 
@@ -45,7 +46,15 @@ class Contrast:
     effect_size: float | None = None
     relative: float | None = None
     relative_interval: tuple[float, float] | None = None
+    relative_error: float | None = None
+    relative_p_value: float | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def detectable(self) -> float:
+        """The effect that units such as these show with power 0.8, in the measure's unit: what to ask instead of an
+        observed power."""
+        return float(stats.norm.ppf(0.5 + self.level / 2) + stats.norm.ppf(POWER)) * self.standard_error
 
 
 def two_proportions(
@@ -161,6 +170,11 @@ def ratios(control: Pair, treatment: Pair, *, level: float = 0.95, clustered: bo
     return found
 
 
+def clustered(control: Pair, treatment: Pair, *, level: float = 0.95) -> Contrast:
+    """`ratios` of `Pair.of_clusters`: the mean over events, cluster-robust."""
+    return ratios(control, treatment, level=level, clustered=True)
+
+
 def cuped(control: Pair, treatment: Pair, *, level: float = 0.95) -> Contrast:
     """The difference of means, adjusted by a covariate from before the experiment (Deng, Xu, Kohavi and Walker 2013).
 
@@ -207,14 +221,26 @@ def _normal_contrast(
 
 
 def _with_relative(found: Contrast, v0: float, v1: float) -> Contrast:
-    """With the lift over control, its interval by the delta method for independent arms."""
+    """With the lift over control and its test, by the delta method for independent arms and Student's quantiles with
+    Satterthwaite's degrees of freedom."""
     a, b = found.control, found.treatment
     if a == 0:
         return found
     lift = found.estimate / a
     error = math.sqrt(v1 / a**2 + v0 * b**2 / a**4)
-    half = _normal(found.level) * error
-    return replace(found, relative=lift, relative_interval=(lift - half, lift + half))
+    if error == 0:
+        return replace(found, relative=lift)
+    n0, n1 = found.units
+    df = (v0 + v1) ** 2 / (v0**2 / max(n0 - 1, 1) + v1**2 / max(n1 - 1, 1))
+    half = float(stats.t.ppf(0.5 + found.level / 2, df)) * error
+    p = float(2 * stats.t.sf(abs(lift) / error, df))
+    return replace(
+        found,
+        relative=lift,
+        relative_interval=(lift - half, lift + half),
+        relative_error=error,
+        relative_p_value=p,
+    )
 
 
 @dataclass(frozen=True)
@@ -228,13 +254,13 @@ class Association:
     smallest_expected: float
 
 
-def chi_square(table: Sequence[Sequence[int]]) -> Association:
-    """Pearson's chi-square of an r x c table of counts, no continuity correction, with Cramer's V."""
+def chi_square(table: Sequence[Sequence[int]], *, yates: bool = False) -> Association:
+    """Pearson's chi-square of an r x c table of counts with Cramer's V; `yates` corrects a 2 x 2 one for continuity."""
     counts = np.asarray(table, dtype=np.float64)
     shaped = counts.ndim == 2 and min(counts.shape) >= 2
     if not shaped or (counts < 0).any() or not (counts.sum(0).all() and counts.sum(1).all()):
         raise InvalidInput("A table of counts needs two rows and two columns at least, none of them empty.")
-    statistic, p, df, expected = stats.chi2_contingency(counts, correction=False)
+    statistic, p, df, expected = stats.chi2_contingency(counts, correction=yates)
     v = math.sqrt(float(statistic) / (float(counts.sum()) * (min(counts.shape) - 1)))
     return Association(float(statistic), int(df), float(p), v, float(expected.min()))
 

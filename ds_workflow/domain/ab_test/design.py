@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from scipy import optimize, stats
 
+from ds_workflow.domain.ab_test.contrasts import cohens_h
 from ds_workflow.domain.ab_test.samples import Pair
 from ds_workflow.errors import InvalidInput
 
@@ -54,6 +55,22 @@ def units_for_proportions(base: float, changed: float, plan: Plan = STANDARD) ->
     middle = (base + changed) / 2
     root = a * math.sqrt(2 * middle * (1 - middle)) + b * math.sqrt(base * (1 - base) + changed * (1 - changed))
     return float((root / (changed - base)) ** 2)
+
+
+def units_by_arcsine(base: float, changed: float, plan: Plan = STANDARD) -> float:
+    """Units per arm by Cohen's h, as statsmodels and G*Power plan: the variance of the arcsine-transformed shares is
+    the same at every level, which differs a little from `units_for_proportions`."""
+    _shares(base, changed)
+    if base == changed:
+        raise InvalidInput("An effect of 0 needs no experiment and can't be shown by one.", hint="Name another effect.")
+    edge = float(stats.norm.isf(plan.alpha / 2))
+    near = edge + float(stats.norm.isf(1 - plan.power))  # the answer without the far tail, a little too large
+
+    def gap(shift: float) -> float:
+        return float(stats.norm.sf(edge - shift) + stats.norm.cdf(-edge - shift)) - plan.power
+
+    shift = float(optimize.brentq(gap, 0.0, near + 1, xtol=1e-12))
+    return 2 * (shift / cohens_h(base, changed)) ** 2
 
 
 def detectable_proportion(n: float, base: float, plan: Plan = STANDARD) -> float:

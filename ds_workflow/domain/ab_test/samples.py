@@ -95,6 +95,14 @@ class Pair:
         return cls(len(a), float(a.mean()), float(b.mean()), float(c[0, 0]), float(c[1, 1]), float(c[0, 1]))
 
     @classmethod
+    def of_sums(cls, n: int, *, y: float, x: float, yy: float, xx: float, xy: float) -> Pair:
+        """From a count, the sums of both values, of their squares and of their product, as SQL adds them up."""
+        _needs(f"of {n} units", n >= 2, "at least 2 units, so that there is a variance")
+        moments = ((a - b / n) / (n - 1) for a, b in ((yy, y * y), (xx, x * x), (xy, x * y)))
+        vy, vx, c = moments
+        return cls(n, y / n, x / n, max(0.0, vy), max(0.0, vx), c)
+
+    @classmethod
     def of_clusters(cls, values: Sequence[float] | Floats, clusters: NDArray[Any]) -> Pair:
         """Events of shape (m,) added up to their cluster: y is the sum of a cluster's values, x its number of events.
         The ratio of the two means is then the mean over events, with the error of independent clusters."""

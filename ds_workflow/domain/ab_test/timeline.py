@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from ds_workflow.domain import sequential
-from ds_workflow.domain.ab_test.analysis import Layout, Measure, contrast_of, require, settled
+from ds_workflow.domain.ab_test.analysis import contrast_of, require, settled
 from ds_workflow.domain.ab_test.contrasts import CALLED_OFF, Contrast, sample_ratio
+from ds_workflow.domain.ab_test.forms import Layout, Measure
 from ds_workflow.errors import InvalidInput
 
 MOST_LOOKS = 366
@@ -25,11 +27,17 @@ class Look:
     always_valid: tuple[float, float]
     p_value: float  # always valid, the smallest so far
     sample_ratio: float
+    spending_z: float | None = None  # the planned bound of |z| here; None without a plan or beyond it
 
     @property
     def decided(self) -> bool:
         """Whether the always-valid interval excludes 0."""
         return not self.always_valid[0] <= 0 <= self.always_valid[1]
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the statistic is beyond the planned bound."""
+        return self.spending_z is not None and abs(self.contrast.statistic) > self.spending_z
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,11 @@ class Timeline:
         return next((look for look in self.looks if look.decided), None)
 
     @property
+    def first_crossed(self) -> Look | None:
+        """The look at which a plan of spending may stop."""
+        return next((look for look in self.looks if look.crossed), None)
+
+    @property
     def naive(self) -> int:
         """Looks with an uncorrected p-value below the level."""
         return sum(look.contrast.p_value < 1 - look.contrast.level for look in self.looks)
@@ -59,6 +72,12 @@ class Timeline:
         off = [look.until for look in self.looks if look.sample_ratio < CALLED_OFF]
         if off:
             said.append(f"Sample ratio mismatch from {off[0]} on: nothing after it can be trusted.")
+        stale = sum(sum(a.contrast.units) == sum(b.contrast.units) for a, b in pairwise(self.looks))
+        if stale:
+            said.append(
+                f"{stale} looks brought no new unit, only more of the same. What holds at every look is said of new "
+                "units: decide by those that had come when the last one did."
+            )
         if self.mixed:
             said.append(f"{self.mixed} units were seen in more than one arm and are left out.")
         return tuple(said)
@@ -72,11 +91,14 @@ def timeline(
     time: str,
     level: float = 0.95,
     best_at: float | None = None,
+    planned: float | None = None,
+    spending: sequential.Spending = "obrien_fleming",
 ) -> Mapping[str, Timeline]:
     """One look per day of column `time` (per hour within two days), for every arm against control.
 
     `best_at` is the number of units in both arms at which the interval is tightest; it must be chosen before the first
-    look (default: all units, which only an experiment of planned size may use).
+    look (default: all units, which only an experiment of planned size may use). `planned` units in both arms, also
+    chosen beforehand, add the bounds of alpha spending at every look up to them.
     """
     require(table, layout, [measure])
     if time not in table.columns:
@@ -116,5 +138,25 @@ def timeline(
             looks.append(Look(until, contrast, bounds, p, sample_ratio(sizes, shares)))
         if not looks:
             raise InvalidInput(f"Arm '{arm}' never has two units beside control's two.", hint="Wait for more rows.")
+        if planned is not None:
+            looks = _bounded(looks, planned, level=level, spending=spending)
         found[arm] = Timeline(arm, tuple(looks), tuned, mixed)
     return found
+
+
+def _bounded(looks: Sequence[Look], planned: float, *, level: float, spending: sequential.Spending) -> list[Look]:
+    """The looks with the bounds of alpha spending; a look that brought no unit, or is beyond the plan, has none."""
+    if not planned > 0:
+        raise InvalidInput(f"{planned:g} planned units are no plan.", hint="Units in both arms, fixed beforehand.")
+    times: list[float] = []
+    places: list[int] = []
+    for k, look in enumerate(looks):
+        share = sum(look.contrast.units) / planned
+        if (not times or share > times[-1]) and share <= 1:
+            times.append(share)
+            places.append(k)
+    bounds = sequential.looks(times, alpha=1 - level, kind=spending) if times else ()
+    made = list(looks)
+    for k, bound in zip(places, bounds, strict=True):
+        made[k] = replace(looks[k], spending_z=bound.z)
+    return made

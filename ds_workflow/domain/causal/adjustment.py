@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from ds_workflow.domain.causal.propensity import Propensity, balance, strained, 
 from ds_workflow.domain.causal.study import Estimand, Estimate, Floats, Study, of_influence, solve
 from ds_workflow.errors import InvalidInput
 
+Errors = Literal["HC0", "HC1", "classical"]
 IGNORABLE = "no hidden confounder given the covariates, and overlap"
 
 
@@ -37,13 +39,21 @@ def naive(study: Study) -> Estimate:
     )
 
 
-def ols(study: Study) -> Estimate:
-    """The treatment's coefficient in a linear regression on the covariates, heteroscedasticity-robust (HC0, clustered
-    where the study is): a variance-weighted effect, equal to the ATE where effects do not differ."""
+def ols(study: Study, *, errors: Errors = "HC0") -> Estimate:
+    """The treatment's coefficient in a linear regression on the covariates: a variance-weighted effect, equal to the
+    ATE where effects do not differ. Heteroscedasticity-robust (HC0 or HC1; clustered where the study is), or
+    `classical`, which old tables print and which assumes one spread for all."""
     x = np.column_stack([study.treated, study.design])
     bread = solve(x.T @ x, np.eye(x.shape[1]))
     beta = bread @ (x.T @ study.outcome)
-    influence = len(study) * (x @ bread[0]) * (study.outcome - x @ beta)
+    residual = study.outcome - x @ beta
+    influence = len(study) * (x @ bread[0]) * residual
+    n, p = x.shape
+    if errors == "HC1":
+        influence = influence * np.sqrt(n / (n - p))
+    elif errors == "classical" and study.cluster is None:
+        spread = float(residual @ residual) / (n - p)
+        influence = np.full(n, np.sqrt(n * spread * bread[0, 0]))  # whose sum of squares is the classical variance
     return _made(
         "linear regression", "ATE", float(beta[0]), influence, study=study, assumption=f"{IGNORABLE}; one linear effect"
     )
@@ -165,9 +175,8 @@ def bootstrap(
 
 
 def _made(name: str, estimand: str, value: float, influence: Floats, *, study: Study, assumption: str) -> Estimate:
-    t = int(study.mask.sum())
     error = of_influence(influence, study.cluster)
-    return Estimate(name, estimand, value, error, t, len(study) - t, assumption)  # type: ignore[arg-type]
+    return Estimate(name, estimand, value, error, *study.sizes, assumption)  # type: ignore[arg-type]
 
 
 def _warned(made: Estimate, warnings: tuple[str, ...]) -> Estimate:

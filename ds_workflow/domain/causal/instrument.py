@@ -43,7 +43,7 @@ def two_stage(study: Study, instruments: Floats) -> Instrumented:
     influence = n * (fitted @ bread[0]) * (study.outcome - second @ beta)
     strength = _wald(wide, study.treated, z.shape[1], study)
     reduced = _wald(wide, study.outcome, z.shape[1], study)
-    t = int(study.mask.sum())
+    t, rest = study.sizes
     warnings = []
     if strength < WEAK:
         warnings.append(f"The instruments are weak (F = {strength:.1f}, below {WEAK:g}): read the Anderson-Rubin test.")
@@ -53,7 +53,7 @@ def two_stage(study: Study, instruments: Floats) -> Instrumented:
         float(beta[0]),
         of_influence(influence, study.cluster),
         t,
-        n - t,
+        rest,
         "the instrument moves the treatment, is as good as random given the covariates, acts through nothing else, and "
         "moves nobody the other way",
         tuple(warnings),

@@ -45,6 +45,7 @@ class Propensity:
     @classmethod
     def of(cls, study: Study) -> Propensity:
         """The logistic score of a study's covariates."""
+        study.mask  # noqa: B018 - refuses a graded treatment
         beta = logit(study.design, study.treated)
         return cls(1 / (1 + np.exp(-(study.design @ beta))), beta)
 

@@ -22,12 +22,14 @@ LEVEL = 0.95
 @dataclass(frozen=True)
 class Study:
     """n rows. `outcome` and `treated` (0/1) have shape (n,); `covariates` maps a name to (n,), all known before the
-    treatment; `cluster` names whose rows hang together (None: every row stands alone)."""
+    treatment; `cluster` names whose rows hang together (None: every row stands alone). A `graded` treatment is a dose
+    (years, euros) instead of 0 and 1, and only regression and instruments know what to do with one."""
 
     outcome: Floats
     treated: Floats
     covariates: Mapping[str, Floats] = field(default_factory=dict)
     cluster: NDArray[Any] | None = None
+    graded: bool = False
 
     def __post_init__(self) -> None:
         arrays = {"the outcome": self.outcome, "the treatment": self.treated, **self.covariates}
@@ -39,6 +41,10 @@ class Study:
             raise InvalidInput(
                 f"A study's columns differ in length: {sorted(lengths)}.", hint="One value per row each."
             )
+        if self.graded and np.ptp(self.treated) == 0:
+            raise InvalidInput("The treatment does not vary.", hint="Rows with more and with less of it.")
+        if self.graded:
+            return
         if not np.isin(self.treated, (0.0, 1.0)).all() or self.treated.min() == self.treated.max():
             raise InvalidInput("The treatment must be 0 or 1, and both must occur.", hint="1 is treated, 0 is not.")
 
@@ -46,8 +52,18 @@ class Study:
         return len(self.outcome)
 
     @property
+    def sizes(self) -> tuple[int, int]:
+        """Treated rows and others; of a graded treatment, rows with any and rows with none."""
+        some = int((self.treated > 0).sum())
+        return some, len(self) - some
+
+    @property
     def mask(self) -> NDArray[np.bool_]:
-        """Who was treated, (n,)."""
+        """Who was treated, (n,). InvalidInput for a graded treatment, of which everybody had some."""
+        if self.graded:
+            raise InvalidInput(
+                "A graded treatment has no treated and untreated rows.", hint="Use 'ols' or 'iv', or make it 0 and 1."
+            )
         return np.asarray(self.treated == 1.0)
 
     @cached_property

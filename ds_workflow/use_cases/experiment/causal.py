@@ -98,6 +98,8 @@ class Estimated:
                 for line in self.lines
             ],
             "balance": [{**asdict(b), "balanced": b.balanced} for b in self.balance],
+            "overlap": _overlap(self.overlap) if self.overlap else None,
+            "trends": [{"period": p, "treated": t, "controls": c} for p, t, c in self.trends],
             "e_value": asdict(self.e_value) if self.e_value else None,
             "warnings": list(dict.fromkeys(w for line in self.lines for w in line.estimate.warnings)),
         }
@@ -132,8 +134,14 @@ def estimate(work: Workspace, source: Path, ask: Ask, *, save: str = "") -> Esti
     if not save:
         return found
     page = report.html(found.lines, found.balance, found.overlap, found.e_value, found.trends, title=save)
-    kept = record.keep(work, save, kind="causal", source=source, result=found.to_dict(), page=page)
+    kept = record.keep(
+        work, save, kind="causal", source=record.of_file(source), ask=asdict(ask), result=found.to_dict(), page=page
+    )
     return Estimated(ask, found.rows, found.lines, found.balance, found.overlap, found.trends, found.e_value, kept)
+
+
+def _overlap(meeting: Overlap) -> dict[str, Any]:
+    return asdict(meeting) | {"bins": [float(edge) for edge in meeting.bins]}
 
 
 def _possible(ask: Ask) -> tuple[str, ...]:

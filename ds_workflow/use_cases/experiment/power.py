@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ds_workflow.adapters import hypotheses
+from ds_workflow.adapters import hypotheses, tables
+from ds_workflow.domain import sequential
 from ds_workflow.domain.ab_test import design
+from ds_workflow.domain.ab_test.analysis import require, samples_of
+from ds_workflow.domain.ab_test.forms import Layout
+from ds_workflow.domain.ab_test.forms import Measure as Column
+from ds_workflow.domain.ab_test.samples import Mean, Proportion
 from ds_workflow.errors import InvalidInput
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
 
-Measure = Literal["proportion", "mean"]
+Measure = Literal["proportion", "mean", "ratio"]
+WEEKS = (1, 2, 3, 4, 6, 8)
+MOST_LOOKS = 60
+TESTS = {"proportion": "two-proportion z", "mean": "two-sample t", "ratio": "ratio by the delta method, as a mean"}
 
 
 @dataclass(frozen=True)
@@ -30,11 +39,13 @@ class Ask:
     arms: int = 2
     alpha: float = 0.05
     power: float = 0.8
+    looks: int = 0
 
 
 @dataclass(frozen=True)
 class Designed:
-    """The plan with its answer: `units_per_arm` for the effect, or the `detectable` effect of the units."""
+    """The plan with its answer: `units_per_arm` for the effect, or the `detectable` effect of the units. `weeks` are
+    (weeks, units per arm, effect that they show); `looks` the bounds of planned looks."""
 
     ask: Ask
     test: str
@@ -42,6 +53,8 @@ class Designed:
     detectable: float
     days: int | None
     warnings: tuple[str, ...]
+    weeks: tuple[tuple[int, int, float], ...] = ()
+    looks: tuple[sequential.Look, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `experiment-power --json`."""
@@ -55,6 +68,8 @@ class Designed:
             "days": self.days,
             "alpha": self.ask.alpha,
             "power": self.ask.power,
+            "detectable_by_week": [{"weeks": w, "units_per_arm": n, "detectable": e} for w, n, e in self.weeks],
+            "looks": [{"share": k.share, "z": k.z, "p_value": k.p_value, "spent": k.spent} for k in self.looks],
             "warnings": list(self.warnings),
         }
 
@@ -70,6 +85,12 @@ class Designed:
         ]
         if self.days is not None:
             lines.append(f"  days               {self.days:,} at {a.daily_units:,.0f} new units a day")
+        if self.weeks:
+            lines += ["", "  weeks   units per arm   effect they show"]
+            lines += [f"  {w:>5}   {n:>13,}   {e:+.4g}" for w, n, e in self.weeks]
+        if self.looks:
+            lines += ["", "  planned look at   stop for p below   alpha spent so far"]
+            lines += [f"  {k.share:>13.0%}   {k.p_value:>16.3g}   {k.spent:>18.3g}" for k in self.looks]
         return "\n".join([*lines, *(f"  ! {w}" for w in self.warnings)])
 
 
@@ -81,19 +102,11 @@ def plan(ask: Ask) -> Designed:
         )
     if ask.arms < 2:
         raise InvalidInput(f"{ask.arms} arm is no experiment.", hint="--arms 2 or more.")
+    if not 0 <= ask.looks <= MOST_LOOKS:
+        raise InvalidInput(f"{ask.looks} looks can't be planned.", hint=f"--looks 1 to {MOST_LOOKS}.")
     asked = design.Plan(ask.alpha, ask.power)
-    if ask.measure == "proportion":
-        name = "two-proportion z"
-        wanted = None if ask.effect is None else design.units_for_proportions(ask.base, ask.base + ask.effect, asked)
-        n = ask.units or _whole(wanted)
-        seen = ask.effect if ask.effect is not None else design.detectable_proportion(n, ask.base, asked)
-    else:
-        name = "two-sample t"
-        if ask.deviation is None:
-            raise InvalidInput("A mean needs the standard deviation per unit.", hint="--sd, from past data.")
-        wanted = None if ask.effect is None else design.units_for_means(ask.effect, ask.deviation, asked)
-        n = ask.units or _whole(wanted)
-        seen = ask.effect if ask.effect is not None else design.detectable_mean(n, ask.deviation, asked)
+    n = ask.units or _whole(_wanted(ask, asked))
+    seen = ask.effect if ask.effect is not None else _shown(ask, n, asked)
     if math.isnan(seen):
         raise InvalidInput(f"{n:,} units per arm show no effect that is possible.", hint="More units, or less power.")
     warnings = []
@@ -101,14 +114,71 @@ def plan(ask: Ask) -> Designed:
         warnings.append(
             f"{ask.arms - 1} arms share the error rate: plan at alpha {ask.alpha / (ask.arms - 1):.3g} each."
         )
-    days = None
+    days, weeks = None, []
     if ask.daily_units is not None:
         days = design.days(n, daily_units=ask.daily_units, arms=ask.arms)
         if days % 7:
             warnings.append(f"Run whole weeks: {7 * math.ceil(days / 7)} days, since weekdays differ.")
         if days > 60:
             warnings.append("Longer than two months: cookies, seasons and the product will change meanwhile.")
-    return Designed(ask, name, n, seen, days, tuple(warnings))
+        for week in WEEKS:
+            there = math.floor(7 * week * ask.daily_units / ask.arms)
+            effect = _shown(ask, there, asked) if there >= 2 else math.nan
+            if not math.isnan(effect):
+                weeks.append((week, there, effect))
+    bounds: tuple[sequential.Look, ...] = ()
+    if ask.looks:
+        bounds = sequential.looks([(k + 1) / ask.looks for k in range(ask.looks)], alpha=ask.alpha)
+    return Designed(ask, TESTS[ask.measure], n, seen, days, tuple(warnings), tuple(weeks), bounds)
+
+
+def _wanted(ask: Ask, asked: design.Plan) -> float | None:
+    if ask.effect is None:
+        return None
+    if ask.measure == "proportion":
+        return design.units_for_proportions(ask.base, ask.base + ask.effect, asked)
+    return design.units_for_means(ask.effect, _deviation(ask), asked)
+
+
+def _shown(ask: Ask, units: int, asked: design.Plan) -> float:
+    if ask.measure == "proportion":
+        return design.detectable_proportion(units, ask.base, asked)
+    return design.detectable_mean(units, _deviation(ask), asked)
+
+
+def _deviation(ask: Ask) -> float:
+    if ask.deviation is None:
+        raise InvalidInput(
+            f"A {ask.measure} needs the standard deviation per unit.", hint="--sd, or --input with past data."
+        )
+    return ask.deviation
+
+
+@dataclass(frozen=True)
+class Past:
+    """What past data say of a metric: its kind, its level, and the deviation per unit (None for a share)."""
+
+    measure: Measure
+    base: float
+    deviation: float | None
+    units: int
+
+
+def of_past(source: Path, *, outcome: str, denominator: str = "", unit: str = "") -> Past:
+    """Base and spread of a metric from a table of past data. Rows of one unit are added up to it, so that what hangs
+    together is not counted as many observations."""
+    table = tables.read(source).assign(_arm="past")
+    layout, column = Layout("_arm", "past", unit=unit), Column(outcome, denominator=denominator)
+    require(table, layout, [column])
+    found = samples_of([table, table], column, layout)
+    if found is None:
+        raise InvalidInput(f"{source.name} holds one unit, which has no spread.", hint="Two units at least.")
+    sample = found[1]
+    if isinstance(sample, Proportion):
+        return Past("proportion", sample.rate, None, sample.n)
+    if isinstance(sample, Mean):
+        return Past("mean", sample.mean, math.sqrt(sample.variance), sample.n)
+    return Past("ratio", sample.ratio, design.ratio_deviation(sample), sample.n)
 
 
 def of_hypothesis(work: Workspace, hypothesis_id: str, *, base: float) -> float:

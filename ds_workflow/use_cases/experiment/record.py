@@ -1,58 +1,52 @@
-"""Results that an arena proposal can cite: written once under a name, named by their digest."""
+"""Results that an arena proposal can cite, kept in the workspace and read back whole."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.adapters import run_files
-from ds_workflow.errors import InvalidInput, StateConflict
-from registry.records import utc_text
+from ds_workflow.adapters import experiment_records
+from ds_workflow.adapters.experiment_records import Kept, of_file
+from ds_workflow.errors import StateConflict
+from registry.records import digest_of, utc_text
+
+__all__ = ["Kept", "intact", "keep", "load", "of_file"]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from ds_workflow.workspace import Workspace
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
-
-@dataclass(frozen=True)
-class Kept:
-    """A stored result: its files and the digest of its document."""
-
-    name: str
-    digest: str
-    document: Path
-    page: Path
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def keep(work: Workspace, name: str, *, kind: str, source: Path, result: Mapping[str, Any], page: str) -> Kept:
+def keep(
+    work: Workspace,
+    name: str,
+    *,
+    kind: str,
+    source: Mapping[str, Any],
+    result: Mapping[str, Any],
+    page: str,
+    ask: Mapping[str, Any] | None = None,
+) -> Kept:
     """Write the result and its page under experiments/. The same name with another result is refused; the same result
-    again is a no-op."""
-    if not NAME.fullmatch(name):
-        raise InvalidInput(f"'{name}' can't name a result.", hint="Letters, digits, dots, dashes; at most 64.")
-    folder = work.settings.root / "experiments"
-    document, html = folder / f"{name}.json", folder / f"{name}.html"
-    body = {"kind": kind, "source": {"file": source.name, "digest": file_digest(source)}, "result": dict(result)}
-    digest = hashlib.sha256(run_files.json_text(body).encode()).hexdigest()
-    if document.exists():
-        known = run_files.read_json(document).get("digest")
-        if known != digest:
-            raise StateConflict(
-                f"There is another result named '{name}' (digest {str(known)[:8]}).", hint="Choose another --save name."
-            )
-        return Kept(name, digest, document, html)
-    folder.mkdir(parents=True, exist_ok=True)
-    html.write_text(page, "utf-8")
-    run_files.write_json(document, {**body, "digest": digest, "at": utc_text(work.clock()), "commit": work.commit})
-    return Kept(name, digest, document, html)
+    again is a no-op. `ask` is what was asked of the source, so that it can be asked again."""
+    body = {"kind": kind, "source": dict(source), "ask": dict(ask or {}), "result": dict(result)}
+    at = utc_text(work.clock())
+    return experiment_records.keep(work.settings.root, name, body, page=page, at=at, commit=work.commit)
+
+
+def load(work: Workspace, name: str) -> dict[str, Any]:
+    """A kept result whose digest still is that of its content. Raises UnknownName with the known ones, StateConflict
+    for a file that was changed after it was kept."""
+    body = experiment_records.read(work.settings.root, name)
+    if not intact(body):
+        raise StateConflict(
+            f"{name}.json was changed after it was kept: its digest is another.",
+            hint="Analyse again and keep it under a new name.",
+        )
+    return body
+
+
+def intact(body: Mapping[str, Any]) -> bool:
+    """Whether a record is as it was kept, by this command or by `traffic-result`."""
+    trial = digest_of({key: body[key] for key in ("kind", "trial", "result") if key in body})
+    return body.get("digest") in {experiment_records.digest_of(body), trial}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import tables
-from ds_workflow.domain.ab_test.analysis import Layout, Measure
+from ds_workflow.domain import traffic
+from ds_workflow.domain.ab_test.forms import Layout, Measure
 from ds_workflow.domain.ab_test.timeline import Timeline, timeline
 from ds_workflow.reports import sequential as report
-from ds_workflow.use_cases.experiment import record
+from ds_workflow.use_cases.experiment import live, record
 
 if TYPE_CHECKING:
+    from ds_workflow.domain.sequential import Spending
     from ds_workflow.use_cases.experiment.record import Kept
     from ds_workflow.workspace import Workspace
 
@@ -50,17 +52,63 @@ def watch(
     time: str,
     level: float,
     best_at: float | None,
+    planned: float | None = None,
+    spending: Spending = "obrien_fleming",
     save: str = "",
 ) -> Watched:
     """Look at the experiment in a file, day by day; with `save`, keep the result under that name."""
     table = tables.read(source)
     work.say(f"{len(table):,} rows of {source.name}")
-    arms = timeline(table, layout, measure, time=time, level=level, best_at=best_at)
-    kept = None
-    if save:
-        page = report.html(measure, arms, title=save)
-        kept = record.keep(work, save, kind="sequential", source=source, result=document(measure, arms), page=page)
-    return Watched(measure, arms, kept)
+    arms = timeline(table, layout, measure, time=time, level=level, best_at=best_at, planned=planned, spending=spending)
+    return _kept(work, measure, arms, save, record.of_file(source), time=time, layout=layout)
+
+
+def watch_trial(
+    work: Workspace,
+    trial: str,
+    measure: Measure,
+    *,
+    level: float,
+    best_at: float | None,
+    planned: float | None = None,
+    spending: Spending = "obrien_fleming",
+    save: str = "",
+) -> Watched:
+    """Look at a challenger's A/B test in live traffic, day by day, from the request log."""
+    measure = live.measured([measure])[0]
+    rows = live.read(work, trial, [measure])
+    work.say(f"{len(rows.table):,} answers of {rows.origin['trial']}")
+    arms = timeline(
+        rows.table,
+        rows.layout,
+        measure,
+        time="at",
+        level=level,
+        best_at=best_at or traffic.BEST_AT,
+        planned=planned,
+        spending=spending,
+    )
+    return _kept(work, measure, arms, save, rows.origin, time="at", layout=rows.layout)
+
+
+def _kept(
+    work: Workspace,
+    measure: Measure,
+    arms: Mapping[str, Timeline],
+    save: str,
+    origin: Mapping[str, Any],
+    *,
+    time: str,
+    layout: Layout,
+) -> Watched:
+    if not save:
+        return Watched(measure, arms, None)
+    page = report.html(measure, arms, title=save)
+    ask = {"layout": asdict(layout), "measures": [asdict(measure)], "time": time}
+    result = document(measure, arms)
+    return Watched(
+        measure, arms, record.keep(work, save, kind="sequential", source=origin, ask=ask, result=result, page=page)
+    )
 
 
 def document(measure: Measure, arms: Mapping[str, Timeline]) -> dict[str, Any]:
@@ -76,10 +124,14 @@ def document(measure: Measure, arms: Mapping[str, Timeline]) -> dict[str, Any]:
         "corrected": last.p_value,
         "effect_size": last.contrast.effect_size,
         "recommendation": report.verdict(first, measure),
+        "why": report.sentence(first),
+        "unit": "share" if last.contrast.test == "two-proportion z" else "",
+        "sample_ratio_p_value": last.sample_ratio,
         "tightest_at_units": first.best_at,
         "arms": {
             arm: {
                 "first_decided": line.first_decided.until if line.first_decided else None,
+                "first_crossed": line.first_crossed.until if line.first_crossed else None,
                 "uncorrected_alarms": line.naive,
                 "looks": [
                     {
@@ -90,6 +142,8 @@ def document(measure: Measure, arms: Mapping[str, Timeline]) -> dict[str, Any]:
                         "fixed_interval": list(look.contrast.interval),
                         "p_value": look.p_value,
                         "sample_ratio_p_value": look.sample_ratio,
+                        "statistic": look.contrast.statistic,
+                        "spending_z": look.spending_z,
                     }
                     for look in line.looks
                 ],

@@ -150,6 +150,8 @@ def test_cuped_is_the_regression_on_the_covariate() -> None:
 
 
 def test_tables_and_splits() -> None:
+    corrected = chi_square([[1_080, 8_920], [1_000, 9_000]], yates=True)
+    assert (corrected.statistic, corrected.p_value) == approx((3.34875085852, 0.067256032441), abs=1e-10)
     found = chi_square([[30, 20, 50], [45, 15, 40]])
     assert (found.statistic, found.df) == (approx(4.8253968254, abs=1e-9), 2)
     assert (found.p_value, found.cramers_v) == approx((0.0895732625389, 0.15532863267), abs=1e-10)
@@ -162,11 +164,14 @@ def test_tables_and_splits() -> None:
 def test_relative_effects_are_those_of_growthbook() -> None:
     found = welch(Mean.of_sums(3407, 1396.87, 52377.9767), Mean.of_sums(3461, 2422.7, 134698.29))
     assert found.relative == approx(0.70732, abs=1e-5)
-    assert found.relative_interval == approx((-0.03526, 1.44989), abs=2e-4)
+    assert found.relative_interval == approx((-0.03526, 1.44989), abs=5e-6)
+    assert found.relative_p_value == approx(0.06191, abs=5e-6)
     assert (found.estimate, *found.interval) == approx((0.29, 0.04538, 0.53462), abs=5e-5)
     assert found.p_value == approx(0.02016, abs=1e-5)
     shares = two_proportions(Proportion(28, 14), Proportion(30, 16))
     assert shares.relative == approx(0.06667, abs=1e-5)
+    assert shares.relative_interval == approx((-0.47767, 0.61101), abs=5e-6)
+    assert shares.relative_p_value == approx(0.80707, abs=5e-6)
 
 
 def test_what_can_not_be_compared_is_refused_in_words() -> None:

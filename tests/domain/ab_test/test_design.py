@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 from pytest import approx
-from statsmodels.stats.power import TTestIndPower
+from statsmodels.stats.power import NormalIndPower, TTestIndPower
 
+from ds_workflow.domain.ab_test.contrasts import cohens_h
 from ds_workflow.domain.ab_test.design import (
     Plan,
     days,
@@ -17,6 +18,7 @@ from ds_workflow.domain.ab_test.design import (
     power_of_means,
     power_of_proportions,
     ratio_deviation,
+    units_by_arcsine,
     units_for_means,
     units_for_proportions,
 )
@@ -32,8 +34,16 @@ def test_proportions_are_those_of_power_prop_test() -> None:
     assert power_of_proportions(1_000, 0.10, 0.12) == approx(0.297732131248, abs=1e-9)
 
 
+def test_the_arcsine_plan_is_that_of_statsmodels() -> None:
+    assert cohens_h(0.10, 0.12) == approx(0.063982102986, abs=1e-12)
+    assert units_by_arcsine(0.10, 0.12) == approx(3834.59573988, abs=1e-6)
+    oracle = NormalIndPower().solve_power(cohens_h(0.3, 0.35), alpha=0.01, power=0.9)
+    assert units_by_arcsine(0.3, 0.35, Plan(0.01, 0.9)) == approx(oracle, rel=1e-6)
+
+
 def test_means_are_those_of_power_t_test_and_statsmodels() -> None:
     assert units_for_means(0.5, 1.0) == approx(63.7656106, abs=1e-4)
+    assert units_for_means(0.5, 1.0) == approx(63.7657637, abs=2e-4)  # R
     assert units_for_means(0.2, 1.0) == approx(393.4056930, abs=1e-3)
     # R leaves the far tail out (strict = FALSE), statsmodels has it
     assert power_of_means(20, 1.0, 1.0) == approx(0.868952801692, abs=1e-6)

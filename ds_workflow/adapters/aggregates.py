@@ -1,0 +1,273 @@
+"""An experiment's statistics added up by DuckDB inside a Parquet file, so that millions of rows never become a table.
+
+The answer is that of `domain.ab_test.analysis` on the same rows: the same units, the same samples, the same refusals.
+"""
+# ruff: noqa: S608 - columns are quoted by `_name`, and no other text of a stranger gets into a query
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ds_workflow.domain.ab_test.analysis import (
+    OVERALL,
+    Analysis,
+    Place,
+    arms_of,
+    conclude,
+    require_askable,
+    require_units,
+)
+from ds_workflow.domain.ab_test.forms import Form, Layout, Measure, Sample, form_of
+from ds_workflow.domain.ab_test.samples import Mean, Pair, Proportion
+from ds_workflow.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
+REAL = frozenset({"FLOAT", "DOUBLE"})
+THREADS = 2
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one arm of one segment holds of one metric: `n` units in `rows` rows, whether every value is 0 or 1, and
+    the moments over units of the value y and of x: what stands beside it, or the unit's number of rows."""
+
+    n: int
+    rows: int
+    binary: bool
+    mean_y: float
+    variance_y: float
+    mean_x: float
+    variance_x: float
+    covariance: float
+
+    def sample(self, form: Form) -> Sample:
+        """The statistics that this form of test asks for."""
+        if form == "proportion":
+            return Proportion(self.n, round(self.mean_y * self.n))
+        if form == "mean":
+            return Mean(self.n, self.mean_y, self.variance_y)
+        return Pair(self.n, self.mean_y, self.mean_x, self.variance_y, self.variance_x, self.covariance)
+
+
+def suits(path: Path, layout: Layout) -> bool:
+    """Whether the file can be added up where it lies: Parquet whose arm, unit and segment are texts or whole numbers
+    (other kinds are spelled differently in SQL)."""
+    if not (path.is_file() and path.name.lower().endswith((".parquet", ".pq"))):
+        return False
+    import duckdb
+
+    try:
+        with _opened(path) as connection:
+            kinds = _kinds(connection)
+    except duckdb.Error:
+        return False
+    named = [c for c in (layout.arm, layout.unit, layout.segment) if c in kinds]
+    return all(kinds[c] == "VARCHAR" or kinds[c] in WHOLE or kinds[c].startswith("ENUM") for c in named)
+
+
+def analyse(
+    path: Path, layout: Layout, measures: Sequence[Measure], *, level: float, correction: str
+) -> tuple[Analysis, int]:
+    """The analysis of a Parquet file and its rows. Raises InvalidInput as the analysis of a table does."""
+    require_askable(measures, correction)
+    import duckdb
+
+    try:
+        with _opened(path) as db:
+            total = _require(db, layout, measures)
+            cells, mixed, faults = _cells(db, layout, measures)
+            if faults:  # seen in the same pass; which and how many is asked only now
+                _explain(db, layout, measures)
+    except duckdb.Error as error:
+        raise InvalidInput(f"{path.name} can't be added up: {error}", hint="Is the file whole?") from error
+    units = {arm: cell.n for (k, place, arm), cell in cells.items() if (k, place) == (0, OVERALL)}
+    arms = arms_of(set(units), layout)
+    samples: dict[Place, tuple[Form, Sample, Sample]] = {}
+    places = [OVERALL, *sorted({place for _, place, _ in cells} - {OVERALL})]
+    for k, measure in enumerate(measures):
+        for place in places if not measure.guardrail else [OVERALL]:
+            for treatment in arms[1:]:
+                sides = [cells.get((k, place, a)) for a in (layout.control, treatment)]
+                found = _pair(measure, [side for side in sides if side])
+                if found is not None:
+                    samples[k, place, treatment] = found
+    counted = {arm: units[arm] for arm in arms}
+    made = conclude(samples, measures, counted, shares=layout.shares, mixed=mixed, level=level, correction=correction)
+    return made, total
+
+
+def _pair(measure: Measure, sides: Sequence[Cell]) -> tuple[Form, Sample, Sample] | None:
+    if len(sides) < 2 or min(side.n for side in sides) < 2:
+        return None
+    events = any(side.rows > side.n for side in sides)
+    form = form_of(measure, events=events, shares=all(side.binary for side in sides))
+    return form, sides[0].sample(form), sides[1].sample(form)
+
+
+Cells = dict[tuple[int, str, str], Cell]
+
+
+def _cells(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]) -> tuple[Cells, int, int]:
+    """Every arm's figures by metric and segment, each segment added up over its own units; how many units were seen in
+    two arms, which are in none; and how many values are missing or no finite numbers."""
+    asked = list(enumerate(measures))
+    inside = [(k, m) for k, m in asked if not m.guardrail]
+    if not layout.unit:
+        found, faults = _added(db, _rows(layout, asked, segment=""), asked, events=False)
+        if layout.segment:
+            found |= _added(db, _rows(layout, inside, segment=layout.segment), inside, events=False)[0]
+        return found, 0, faults
+    db.execute(f"CREATE TEMP TABLE units AS {_by_unit(layout, asked, segment='')}")
+    db.execute(
+        "CREATE TEMP TABLE mixed AS SELECT who FROM units WHERE arm IS NOT NULL GROUP BY who HAVING count(*) > 1"
+    )
+    mixed = int(_one(db, "SELECT count(*) FROM mixed")[0])
+    drop = " WHERE who NOT IN (SELECT who FROM mixed)" if mixed else ""
+    faults = int(_one(db, "SELECT sum(f) + count_if(who IS NULL) FROM units")[0] or 0)
+    found, _ = _added(db, f"SELECT * FROM units{drop}", asked, events=True)
+    if layout.segment:
+        parts = _by_unit(layout, inside, segment=layout.segment)
+        found |= _added(db, f"SELECT * FROM ({parts}){drop}", inside, events=True)[0]
+    return found, mixed, faults
+
+
+def _rows(layout: Layout, measures: Sequence[tuple[int, Measure]], *, segment: str) -> str:
+    """Every row as a unit: arm, place and the values."""
+    columns = []
+    for k, m in measures:
+        y = _finite(m.outcome)
+        columns += [f"{y} AS s{k}", f"({y} = 0 OR {y} = 1) AS b{k}"]
+        columns += [f"{_finite(beside)} AS x{k}" for beside in filter(None, (m.denominator or m.covariate,))]
+    faulty = f"CAST({_faulty(measures)} AS INTEGER) AS f"
+    return f"SELECT {_places(layout, segment)}, {faulty}, {', '.join(columns)} FROM file{_there(segment)}"
+
+
+def _by_unit(layout: Layout, measures: Sequence[tuple[int, Measure]], *, segment: str) -> str:
+    """Rows added up to their unit (averaged beside a covariate), so that what hangs together is one observation."""
+    columns = []
+    for k, m in measures:
+        y, whole = _finite(m.outcome), "avg" if m.covariate else "sum"
+        columns += [f"{whole}({y}) AS s{k}", f"bool_and({y} = 0 OR {y} = 1) AS b{k}"]
+        columns += [f"{whole}({_finite(beside)}) AS x{k}" for beside in filter(None, (m.denominator or m.covariate,))]
+    group = ", ".join(filter(None, (_name(layout.unit), _name(layout.arm), _name(segment) if segment else "")))
+    return (
+        f"SELECT {_name(layout.unit)} AS who, {_places(layout, segment)}, count(*) AS c, "
+        f"count_if({_faulty(measures)}) AS f, {', '.join(columns)} FROM file{_there(segment)} GROUP BY {group}"
+    )
+
+
+def _places(layout: Layout, segment: str) -> str:
+    place = _name(segment) if segment else f"'{OVERALL}'"
+    return f"{_name(layout.arm)} AS arm, {place} AS place"
+
+
+def _there(segment: str) -> str:
+    return f" WHERE {_name(segment)} IS NOT NULL" if segment else ""
+
+
+def _faulty(measures: Sequence[tuple[int, Measure]]) -> str:
+    """Whether a row misses a value or holds one that is no finite number."""
+    names = dict.fromkeys(c for _, m in measures for c in (m.outcome, m.denominator, m.covariate) if c)
+    return "NOT (" + " AND ".join(f"coalesce(isfinite({_number(c)}), false)" for c in names) + ")"
+
+
+def _added(
+    db: DuckDBPyConnection, units: str, measures: Sequence[tuple[int, Measure]], *, events: bool
+) -> tuple[Cells, int]:
+    """Statistics over units, by arm and place, and the faulty rows among them. Beside a second value its moments are
+    taken, else those of the number of rows."""
+    figures = []
+    for k, m in measures:
+        x = f"x{k}" if m.denominator or m.covariate else "c" if events else ""
+        figures += [f"bool_and(b{k})", f"avg(s{k})", f"var_samp(s{k})"]
+        figures += [f"avg({x})", f"var_samp({x})", f"covar_samp(s{k}, {x})"] if x else ["0", "0", "0"]
+    rows = "sum(c)" if events else "count(*)"
+    query = f"SELECT arm, place, count(*), {rows}, sum(f), {', '.join(figures)} FROM ({units}) GROUP BY arm, place"
+    found: Cells = {}
+    faults = 0
+    for arm, place, n, seen, faulty, *rest in db.execute(query).fetchall():
+        faults += int(faulty)
+        if arm is None:
+            continue
+        for j, (k, _) in enumerate(measures):
+            binary, *moments = rest[6 * j : 6 * j + 6]
+            found[k, str(place), str(arm)] = Cell(int(n), int(seen), bool(binary), *(v or 0.0 for v in moments))
+    return found, faults
+
+
+def _require(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]) -> int:
+    """The rows of the file. Refuses columns that are not there or that hold no numbers."""
+    kinds = _kinds(db)
+    values = list(dict.fromkeys(c for m in measures for c in (m.outcome, m.denominator, m.covariate) if c))
+    named = [layout.arm, layout.unit, layout.segment, *values]
+    lost = [c for c in dict.fromkeys(named) if c and c not in kinds]
+    if lost:
+        raise InvalidInput(f"The table has no column {', '.join(lost)}.", hint=f"It has {', '.join(kinds)}.")
+    for name in values:
+        if kinds[name] not in WHOLE | REAL | {"BOOLEAN", "HUGEINT"} and not kinds[name].startswith("DECIMAL"):
+            raise InvalidInput(f"Column '{name}' holds no numbers.", hint="0 and 1 for a share, numbers otherwise.")
+    return int(_one(db, "SELECT count(*) FROM file")[0])
+
+
+def _explain(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]) -> None:
+    """Say which values are missing, or no finite numbers."""
+    values = list(dict.fromkeys(c for m in measures for c in (m.outcome, m.denominator, m.covariate) if c))
+    counts = [f"count(*) - count({_name(layout.unit)})" if layout.unit else "0"]
+    for name in values:
+        counts += [f"count_if({_number(name)} IS NULL OR isnan({_number(name)}))", f"count_if(isinf({_number(name)}))"]
+    homeless, *faults = (int(v) for v in _one(db, f"SELECT {', '.join(counts)} FROM file"))
+    require_units(layout.unit, homeless)
+    for name, gaps, wild in zip(values, faults[::2], faults[1::2], strict=True):
+        if gaps:
+            raise InvalidInput(
+                f"Column '{name}' misses {gaps} values.",
+                hint="Say what a missing one means (0, or the unit left out) before the analysis.",
+            )
+        if wild:
+            raise InvalidInput(
+                "An experiment's values must be one finite number per unit.", hint="Drop or mend them first."
+            )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[DuckDBPyConnection]:
+    """A database in memory with the file as a view; it reads nothing else and fetches nothing."""
+    import duckdb
+
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": THREADS,
+        "autoinstall_known_extensions": "false",
+    }
+    with duckdb.connect(":memory:", config=config) as connection:
+        name = str(path).replace("'", "''")
+        connection.execute(f"CREATE TEMP VIEW file AS SELECT * FROM read_parquet('{name}')")
+        yield connection
+
+
+def _kinds(db: DuckDBPyConnection) -> dict[str, str]:
+    return {str(row[0]): str(row[1]) for row in db.execute("DESCRIBE file").fetchall()}
+
+
+def _one(db: DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    found = db.execute(query).fetchone()
+    return found if found is not None else ()
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def _number(column: str) -> str:
+    return f"CAST({_name(column)} AS DOUBLE)"
+
+
+def _finite(column: str) -> str:
+    """A value, or nothing where it is no finite number: those are counted, and refused after the pass."""
+    return f"CASE WHEN isfinite({_number(column)}) THEN {_number(column)} END"
