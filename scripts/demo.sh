@@ -78,6 +78,7 @@ Done in $((SECONDS - began)) s. The workspace is $home. Look at next:
   the winning proposal    $home/reports/arena/$winner.html
   the one that lost       $home/reports/arena/$loser.html
   the release report      $home/reports/releases/
+  all documents           ./scripts/ds_workflow.sh --workspace $home docs-build
   runs side by side       ./scripts/ds_workflow.sh --workspace $home mlflow-ui --port 5001
   predictions             ./scripts/ds_workflow.sh --workspace $home serve --port 8000
   today's health          ./scripts/ds_workflow.sh --workspace $home daily
