@@ -9,18 +9,30 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from ds_workflow.errors import WorkflowError
 from ds_workflow.use_cases.requests import Refused
 from ds_workflow.workspace import Workspace
 from registry.errors import RegistryError
-from serving.api import explain, feedback, forecast, health, monitor, named, predict, score
+from serving import elsewhere
+from serving.api import explain, feedback, forecast, health, hooks, monitor, named, predict, score
 from serving.errors import body_of, status_of
 from serving.hub import Hub
 from serving.web import console
 
-ROOMS = (predict, explain, score, forecast, feedback, monitor, health, named)  # the busiest first, what is left last
+ROOMS = (
+    predict,
+    explain,
+    score,
+    forecast,
+    feedback,
+    monitor,
+    hooks,
+    health,
+    named,
+)  # the busiest first, what is left last
 ABOUT = """Answers of the champions of one workspace.
 
 A champion changes only by an applied decision, and then without a restart. Every answer names the version that gave it
@@ -68,6 +80,18 @@ def create_app(work: Workspace | None = None) -> FastAPI:
             for found in error.errors()
         ]
         return refused(request, 400, {"errors": told}, told[0]["message"] or "")
+
+    @app.exception_handler(HTTPException)
+    async def nothing_there(request: Request, error: HTTPException) -> Response:
+        answer = await run_in_threadpool(console.page_of, request, error)
+        if answer is None:
+            try:
+                answer = JSONResponse(elsewhere.told(request, hub, error), error.status_code)
+            except WorkflowError as unknown:
+                return refused(request, status_of(unknown), body_of(unknown), str(unknown))
+            hub.metrics.requests.labels("refused", str(error.status_code)).inc()
+        answer.headers.update(elsewhere.headers_of(request, error))
+        return answer
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -40,33 +40,52 @@ class Batcher:
     async def ask(self, rows: Sequence[Any]) -> Answers:
         """The answers to the rows of one request. Raises Overloaded, and what the scorer raises."""
         loop = asyncio.get_running_loop()
-        if self._quick and len(rows) >= ALONE_FROM:
-            return await loop.run_in_executor(self._thread, self._score, rows)
         line = self._lines.get(loop)
         if line is None:
-            line = self._lines[loop] = _Line(loop, self._score, None if self._quick else self._thread)
+            line = self._lines[loop] = _Line(loop, self._score, self._thread, quick=self._quick)
+        if self._quick and len(rows) >= ALONE_FROM:
+            return await line.alone(rows)
         return await line.ask(rows)
 
 
 class _Line:
     """The queue of one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, score: Score, thread: ThreadPoolExecutor | None) -> None:
-        self._loop, self._score, self._thread = loop, score, thread
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, score: Score, thread: ThreadPoolExecutor, *, quick: bool
+    ) -> None:
+        self._loop, self._score, self._thread, self._quick = loop, score, thread, quick
         self._waiting: deque[Waiting] = deque()
-        self._rows = 0
+        self._rows = 0  # that were asked and are not answered yet, in the queue or on the thread
         self._due = False
 
     def ask(self, rows: Sequence[Any]) -> asyncio.Future[Answers]:
-        if self._rows and self._rows + len(rows) > MOST_WAITING:
-            raise Overloaded(f"{self._rows:,} rows wait to be answered.", hint="Try again in a second.")
+        self._take(len(rows))
         answer: asyncio.Future[Answers] = self._loop.create_future()
         self._waiting.append((rows, answer))
-        self._rows += len(rows)
         if not self._due:
             self._due = True
             self._loop.call_soon(self._drain)
         return answer
+
+    async def alone(self, rows: Sequence[Any]) -> Answers:
+        """On the thread, past the queue; its rows wait like all others. They count until the thread is through, also
+        when the caller left before."""
+        self._take(len(rows))
+        done = self._loop.run_in_executor(self._thread, _alone, self._score, rows)
+        done.add_done_callback(lambda _: self._give(len(rows)))
+        found = await asyncio.shield(done)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _take(self, rows: int) -> None:
+        if self._rows and self._rows + rows > MOST_WAITING:
+            raise Overloaded(f"{self._rows:,} rows wait to be answered.", hint="Try again in a second.")
+        self._rows += rows
+
+    def _give(self, rows: int) -> None:
+        self._rows -= rows
 
     def _drain(self) -> None:
         batch: list[Waiting] = []
@@ -75,14 +94,14 @@ class _Line:
             one = self._waiting.popleft()
             taken += len(one[0])
             batch.append(one)
-        if self._thread is None:
+        if self._quick:
             self._finish(batch, taken, _answered(self._score, batch))
             return
         done = self._loop.run_in_executor(self._thread, _answered, self._score, batch)
         done.add_done_callback(lambda found: self._finish(batch, taken, found.result()))
 
     def _finish(self, batch: list[Waiting], taken: int, results: list[Answers | Exception]) -> None:
-        self._rows -= taken
+        self._give(taken)
         for (_, answer), result in zip(batch, results, strict=True):
             if answer.done():
                 continue  # whoever asked is gone

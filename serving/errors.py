@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ds_workflow.errors import InvalidInput, StateConflict, UnknownName
+from ds_workflow.use_cases.custody import Forged
 from ds_workflow.use_cases.predict import BadRows, TooMany
 from registry.errors import Conflict, NoChampion, NotFound, Unavailable
 from serving.batcher import Overloaded
@@ -20,6 +21,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotFound, 404),
     (UnknownName, 404),
     (Conflict, 409),
+    (Forged, 403),
     (InvalidInput, 400),
 )
 MOST_TOLD = 1_000  # bad fields that one answer spells out; the numbers of all bad rows come with them

@@ -116,6 +116,7 @@ class Hub:
                 except Exception:  # the watch goes on whatever happens; what was served is still served
                     _LOG.exception("looking after %s", slot.work.settings.problem)
                 self._count_swap(slot, before)
+                slot.watch_custody()
                 try:
                     self._follow_trial(slot)
                 except (WorkflowError, RegistryError, OSError) as error:
@@ -139,8 +140,10 @@ class Hub:
             return
         if there is None:
             slot.beside = Beside(self, slot.work, trial)
-        elif there.trial != trial:
+            return
+        if there.trial != trial:
             there.trial = trial  # a larger share
+        there.look()
 
     def _count_swap(self, slot: Slot, before: VersionRef | None) -> None:
         name = slot.work.settings.problem

@@ -154,6 +154,13 @@ class AgentPlan(BaseModel):
     rationale: str
 
 
+class Looked(BaseModel):
+    """Which problem a webhook was about, and its custody now; null for a model that is not served here."""
+
+    problem: str | None
+    custody: str | None
+
+
 class Feedback(BaseModel):
     """What became of the labels."""
 

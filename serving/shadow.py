@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import pickle
 import queue
 import time
 from dataclasses import dataclass
-from threading import Event, Thread
+from multiprocessing.reduction import ForkingPickler
+from threading import Event, Thread, Timer
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.use_cases import predict
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 START_SECONDS = 120.0
 ANSWER_SECONDS = 1.0
 MOST_WAITING = 64
+SURELY_HELD = 32 * 1024  # bytes that an empty line takes in at once, whether anybody reads or not
 LONGEST_PAUSE = 60.0  # seconds; each time that the process had to be ended in a row doubles the pause from one on
 _LOG = logging.getLogger(__name__)
 
@@ -139,17 +142,26 @@ class Shadow:
         if line is None:
             return
         started = time.perf_counter()
+        sent = ForkingPickler.dumps(shown.rows)
+        # One that stands still takes in no more than the line holds; whoever writes or reads more would stand with it.
+        limit = Timer(self._seconds, self._child.kill) if len(sent) > SURELY_HELD else None
         try:
-            line.send(shown.rows)
+            if limit is not None:
+                limit.start()
+            line.send_bytes(sent)
             if not line.poll(self._seconds):
                 self._count("timeout")
                 self._end()
                 return
             values = line.recv()
-        except (EOFError, OSError, ValueError):
-            self._count("crashed")
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+            late = time.perf_counter() - started >= self._seconds
+            self._count("timeout" if late else "crashed")
             self._end()
             return
+        finally:
+            if limit is not None:
+                limit.cancel()
         if isinstance(values, str):
             self._count("failed")
             return

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from ds_workflow.errors import WorkflowError
-from ds_workflow.use_cases import incidents, predict
+from ds_workflow.use_cases import custody, incidents, predict
 from registry.errors import NoChampion, RegistryError
 from serving.batcher import Batcher
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = 20.0  # after a version could not be loaded
 REFUSE_SECONDS = 3.0  # so long a failed first load is told again without being tried again
+WATCH_SECONDS = 60.0  # between two looks at custody that open or close an incident
 CUSTODY_SECONDS = 2.0  # so old may be what /health says of custody
 BY = "serving"
 _LOG = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Slot:
     _retry_at: float = 0.0
     _lock: Lock = field(default_factory=Lock)
     _custody: tuple[float, Custody] | None = None
+    _watched_at: float = float("-inf")
 
     @property
     def ready(self) -> bool:
@@ -130,6 +132,17 @@ class Slot:
         if self._custody is None or now - self._custody[0] > CUSTODY_SECONDS:
             self._custody = (now, self.work.registry.custody(self.work.problem.name))
         return self._custody[1]
+
+    def watch_custody(self) -> None:
+        """Once a minute compare alias and bytes with the pointer log; what is out of custody is an incident."""
+        now = time.monotonic()
+        if now - self._watched_at < WATCH_SECONDS:
+            return
+        self._watched_at = now
+        try:
+            custody.look(self.work, by=BY)
+        except (WorkflowError, RegistryError, OSError) as error:
+            _LOG.warning("the custody of %s can't be watched: %s", self.work.settings.problem, error)
 
     def _first(self) -> Live:
         found = predict.known_quick(self.work, predict.champion(self.work))

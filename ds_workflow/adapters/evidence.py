@@ -19,10 +19,12 @@ import numpy as np
 import pandas as pd
 
 from ds_workflow.adapters import models
+from ds_workflow.domain import proving
 from ds_workflow.domain.alignment import Frozen
 from ds_workflow.domain.comparison import Checks, Comparison, Servability
 from ds_workflow.domain.drift import DriftReport, FeatureDrift
 from ds_workflow.domain.gates import Evaluation, evaluate
+from ds_workflow.domain.holdout_spending import Look
 from ds_workflow.domain.leakage import Finding, LeakageReport
 from ds_workflow.domain.policy import Policy, Trial
 from ds_workflow.domain.problem import Problem
@@ -73,6 +75,8 @@ def write(
         "trial": evaluation.kind,
         "seed": comparison.seed,
         "alpha": comparison.policy.alpha,
+        "resamples": comparison.policy.resamples,
+        "look": asdict(comparison.look) if comparison.look else None,
         "checks": {
             "challenger": _checks(comparison.challenger_checks),
             "champion": _checks(comparison.champion_checks),
@@ -130,7 +134,8 @@ def read(root: Path, digest: str, problem: Problem) -> Bundle:
     folder = root / digest
     content = yaml.safe_load((folder / POLICY).read_text("utf-8"))
     policy = Policy.parse(content, segments=problem.segments, metrics=problem.metrics)
-    policy = replace(policy, alpha=manifest["alpha"])
+    # a look that needed more resamples than the policy asks for says how many; earlier bundles say nothing
+    policy = replace(policy, alpha=manifest["alpha"], resamples=manifest.get("resamples", policy.resamples))
     frozen = None
     if (folder / FROZEN).exists():
         table = pd.read_parquet(folder / FROZEN)
@@ -149,6 +154,7 @@ def read(root: Path, digest: str, problem: Problem) -> Bundle:
         frozen=frozen,
         challenger_checks=_read_checks(manifest["checks"]["challenger"]),
         champion_checks=_read_checks(manifest["checks"]["champion"]),
+        look=Look(**manifest["look"]) if manifest.get("look") else None,
         **roles,
     )
     gates = tuple(manifest["gates"])
@@ -158,6 +164,8 @@ def read(root: Path, digest: str, problem: Problem) -> Bundle:
 def replay(bundle: Bundle) -> tuple[str, ...]:
     """Compute the verdict again from the stored rows, seed and policy; one sentence for every difference."""
     again = evaluate(bundle.comparison, kind=bundle.trial)
+    if any(gate["name"] == proving.NAME for gate in bundle.gates):
+        again = proving.proven(bundle.comparison, again)
     found = []
     if again.verdict != bundle.verdict:
         found.append(f"The verdict was {bundle.verdict} and comes out as {again.verdict}.")

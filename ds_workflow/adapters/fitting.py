@@ -13,22 +13,25 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from ds_workflow import plugins
+from ds_workflow.adapters import engine as engines
 from ds_workflow.adapters import models
 from ds_workflow.domain.metrics import Floats, Scored
 from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.scorecard import Scorecard, scorecard
-from ds_workflow.domain.strategy import StrategyOptions
+from ds_workflow.domain.strategy import StrategyOptions, spread_by
 from ds_workflow.errors import InvalidInput, UnknownName
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is made: its features, its strategy with options, and the trials of a search for hyperparameters."""
+    """How a model is made: its features, its strategy with options, and the trials of a search for hyperparameters,
+    which the `engine` of that name works on (see adapters.engine)."""
 
     feature_set_version: str
     strategy: str
     options: StrategyOptions = field(default_factory=StrategyOptions)
     trials: int = 0
+    engine: str = engines.LOCAL
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,11 @@ def check(problem: Problem, recipe: Recipe) -> None:
         raise UnknownName(f"strategy for {problem.name}", recipe.strategy, problem.strategies)
     if recipe.trials < 0:
         raise InvalidInput(f"--optuna-trials must be 0 or more, not {recipe.trials}.")
+    if engines.require(recipe.engine) != engines.LOCAL and not recipe.trials:
+        raise InvalidInput(
+            f"--engine {recipe.engine} works on the trials of a search, and there is none.",
+            hint="Give --optuna-trials.",
+        )
     plugins.load("strategies", recipe.strategy).build(problem, recipe.options, names)
 
 
@@ -82,7 +90,8 @@ def fit(
     beside = {} if weights is None else {"sample_weight": weights}
     if recipe.trials:
         told = beside if hasattr(strategy, "weights") else {}
-        found = strategy.tune(problem, options, names, features, truth, trials=recipe.trials, say=say, **told)
+        with engines.start(recipe.engine) as engine, spread_by(engine.map):
+            found = strategy.tune(problem, options, names, features, truth, trials=recipe.trials, say=say, **told)
         options = replace(options, params=found)
         estimator = strategy.build(problem, options, names)
     if getattr(strategy, "BY_CLUSTER", False):

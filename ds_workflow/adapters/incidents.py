@@ -1,6 +1,7 @@
-"""Incidents: what went wrong while serving or watching, opened once per cause, and closed by whoever mended it.
+"""Incidents: what went wrong while serving or watching, opened once per cause, acknowledged by who takes it on, worked
+through step by step, and closed by whoever mended it.
 
-`happenings` is append-only; an incident is what the happenings of one number say together.
+`happenings` and `notes` are append-only; an incident is what those of one number say together.
 """
 
 from __future__ import annotations
@@ -31,7 +32,27 @@ _happenings = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
 )
+_notes = sa.Table(
+    "notes",
+    _schema,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("incident", sa.Integer, nullable=False, index=True),
+    sa.Column("step", sa.Integer, nullable=False),  # of the playbook, from 1; 0: it was acknowledged
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+)
 _AGAIN_MOST = 50  # repeats of one incident that are kept; an incident that repeats each second must not fill the disk
+
+
+@dataclass(frozen=True)
+class Note:
+    """What somebody did: step 0 is the acknowledgement, others are those of the playbook."""
+
+    step: int
+    at: str
+    by: str
+    said: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,17 @@ class Incident:
     closed_at: str | None = None
     closed_by: str | None = None
     resolution: str | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def acknowledged_by(self) -> str | None:
+        """Who took it on first, or None."""
+        return next((note.by for note in self.notes if note.step == 0), None)
+
+    @property
+    def steps_done(self) -> frozenset[int]:
+        """The steps of the playbook that were done."""
+        return frozenset(note.step for note in self.notes if note.step)
 
 
 class Incidents:
@@ -100,6 +132,26 @@ class Incidents:
                 connection.execute(_happenings.insert().values(row))
             return next(one for one in _read(connection) if one.id == ident)
 
+    def remark(self, ident: str, step: int, *, at: str, by: str, said: str) -> Incident:
+        """Note that somebody acknowledged it (step 0) or did a step of its playbook; the same again changes nothing.
+
+        Raises UnknownName, InvalidInput without a name or when it is closed.
+        """
+        if not by.strip():
+            raise InvalidInput("Whoever works on an incident gives a name.")
+        with self._file.writing() as connection:
+            found = {one.id: one for one in _read(connection)}
+            if ident not in found:
+                raise UnknownName("incident", ident, (i for i, one in found.items() if one.closed_at is None))
+            one = found[ident]
+            if one.closed_at is not None:
+                raise InvalidInput(f"{ident} was closed by {one.closed_by}: {one.resolution}.")
+            known = {note.step for note in one.notes}
+            if step not in known:
+                row = {"incident": _number(ident), "step": step, "at": at, "by": by.strip(), "said": said.strip()}
+                connection.execute(_notes.insert().values(row))
+            return next(one for one in _read(connection) if one.id == ident)
+
     def settle(self, problem: str, cause: str, *, at: str, by: str, resolution: str) -> None:
         """Close the open incident of a cause that is gone, if there is one."""
         for found in self.listed(problem, only_open=True):
@@ -131,6 +183,9 @@ def _read(connection: sa.Connection) -> list[Incident]:
     by_number: dict[int, list[sa.Row[tuple[int, ...]]]] = {}
     for row in connection.execute(_happenings.select().order_by(_happenings.c.seq)):
         by_number.setdefault(row.incident, []).append(row)
+    notes: dict[int, list[Note]] = {}
+    for row in connection.execute(_notes.select().order_by(_notes.c.seq)):
+        notes.setdefault(row.incident, []).append(Note(row.step, row.at, row.by, row.said))
     found = []
     for number, rows in by_number.items():
         first, seen = rows[0], [row for row in rows if row.kind != "closed"]
@@ -149,6 +204,7 @@ def _read(connection: sa.Connection) -> list[Incident]:
                 closed_at=closed.at if closed else None,
                 closed_by=closed.by if closed else None,
                 resolution=closed.detail if closed else None,
+                notes=tuple(notes.get(number, ())),
             )
         )
     return found

@@ -42,6 +42,21 @@ class Part:
             ]
         return [{n: _plain(v, missing) for n, v in row.items()} for row in some]
 
+    def __reduce__(self) -> tuple[Any, tuple[int, bytes]]:
+        """On its way to a worker: a slice by itself would take along all of the table that it was cut from."""
+        import pyarrow as pa
+
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self.table.schema) as stream:
+            stream.write_table(self.table)
+        return _received, (self.first, sink.getvalue().to_pybytes())
+
+
+def _received(first: int, content: bytes) -> Part:
+    import pyarrow as pa
+
+    return Part(first, pa.ipc.open_stream(content).read_all())
+
 
 def _plain(value: Any, missing: Collection[str]) -> Any:
     """A typed file's value as JSON would have brought it."""

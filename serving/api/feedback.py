@@ -23,15 +23,19 @@ def mount(app: FastAPI, hub: Hub) -> None:
     """Add the route."""
 
     async def feedback(request: Request) -> Any:
+        body = await body_of(request)
+        return JSONResponse(await run_in_threadpool(kept, body))
+
+    def kept(body: bytes) -> dict[str, int]:
         try:
-            given = json.loads(await body_of(request))
+            given = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"The body is not valid JSON: {error}", hint="A JSON list of labels.") from error
         if not isinstance(given, list) or not given:
             raise InvalidInput("The body must be a JSON list of labels.", hint="See the example in /docs.")
         if len(given) > MAX_ROWS:
             raise predict.TooMany(len(given), MAX_ROWS)
-        return JSONResponse(await run_in_threadpool(requests.feedback, hub.work(), hub.log, given))
+        return requests.feedback(hub.work(), hub.log, given)
 
     label = {
         "type": "object",

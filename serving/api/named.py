@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 
 from serving import schemas
 from serving.api import forecast, predict, score
@@ -36,8 +36,3 @@ def mount(app: FastAPI, hub: Hub) -> None:
                 openapi_extra={"requestBody": schemas.rows_body(problem), "parameters": [schemas.UNIT]},
                 tags=["predict"],
             )
-
-    @app.api_route("/problems/{name}/{verb}", methods=["GET", "POST"], include_in_schema=False)
-    async def unknown(name: str, verb: str) -> Response:
-        hub.slot(name)  # raises UnknownName: a problem that is known has its routes above
-        return Response(f'{{"detail":"{name} has no route of that name"}}', 404, media_type="application/json")

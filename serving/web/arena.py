@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -11,14 +10,13 @@ from pydantic import BaseModel
 
 from ds_workflow.use_cases.arena import apply, page
 from registry.errors import NotFound
-from serving.web.frame import Console, PageRoute, Reader, console_of, render
+from serving.web.frame import PROPOSAL_ID, Console, PageRoute, Reader, console_of, render
 from serving.web.security import Refused, Visitor, same
 
 if TYPE_CHECKING:
     from registry.records import Proposal
 
 router = APIRouter(route_class=PageRoute)
-ID = re.compile(r"P-\d{8}T\d{12}-[0-9a-f]{8}")
 LONGEST_REASON = 2_000  # characters
 DECIDERS = {"approve": ("approver",), "reject": ("approver", "data_scientist")}
 
@@ -104,7 +102,7 @@ def decide(request: Request, who: Reader, proposal_id: str, action: str, form: A
 
 def _problem_of(console: Console, proposal_id: str) -> str:
     """Which problem a proposal is about. What is no id at all is refused before any store is asked."""
-    if not ID.fullmatch(proposal_id):
+    if not PROPOSAL_ID.fullmatch(proposal_id):
         raise Refused(404, "request", f"'{proposal_id[:80]}' is not a proposal's id.", hint="The arena lists them.")
     work = console.any  # all problems share one ledger
     name = work.registry.proposal(proposal_id).problem

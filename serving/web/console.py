@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import os
 
-from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.exception_handlers import http_exception_handler
+from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from ds_workflow.errors import InvalidInput
-from serving.web import arena, documents, frame, hypotheses, login, models, monitoring, overview, security, try_it
+from serving.web import (
+    arena,
+    code,
+    documents,
+    experiments,
+    frame,
+    hypotheses,
+    login,
+    models,
+    monitoring,
+    overview,
+    security,
+    telemetry,
+    try_it,
+)
 from serving.web.frame import HERE, Console, Hub
 
 MLFLOW_URL = "http://127.0.0.1:5001"  # where 'mlflow-ui' starts it
@@ -41,21 +54,32 @@ def mount(app: FastAPI, hub: Hub, *, reading: str | None = None, mlflow_url: str
         )
     url = (mlflow_url or os.environ.get("DS_WORKFLOW_MLFLOW_URL") or MLFLOW_URL).rstrip("/")
     app.state.console = Console(hub, reading, url, frame.environment())
-    for room in (overview, arena, models, hypotheses, monitoring, try_it, documents, login):
+    for room in (
+        overview,
+        arena,
+        models,
+        hypotheses,
+        experiments,
+        code,
+        monitoring,
+        telemetry,
+        try_it,
+        documents,
+        login,
+    ):
         app.include_router(room.router, include_in_schema=False)
     app.mount("/static", Static(directory=HERE / "static"), name="static")
-    app.add_exception_handler(404, _not_found)
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
-    """A page for a person, JSON for a program; a path that tries to climb stands in the access log."""
-    if not isinstance(error, HTTPException):
-        error = HTTPException(404, "There is no such page.")
+def page_of(request: Request, error: HTTPException) -> Response | None:
+    """The page for a person who asks where nothing is, or in a way that is not taken; None for a program.
+
+    A path that tries to climb stands in the access log, whoever asks.
+    """
     wants_page = "text/html" in request.headers.get("accept", "")
     climbs = ".." in request.url.path or "\\" in request.url.path or "\x00" in request.url.path
     if not wants_page and not climbs:
-        return await http_exception_handler(request, error)
-    refused = security.Refused(
-        404, "request" if climbs else "", "There is no such page.", hint="Start at the overview."
-    )
-    return frame.with_headers(await run_in_threadpool(frame.failed, request, refused))
+        return None
+    said = "There is no such page." if error.status_code == 404 else str(error.detail)
+    refused = security.Refused(error.status_code, "request" if climbs else "", said, hint="Start at the overview.")
+    return frame.with_headers(frame.failed(request, refused))

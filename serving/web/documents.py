@@ -26,6 +26,8 @@ def document(request: Request, who: Reader, kind: str, name: str) -> Response:
     """One document. Only listed names are opened; a name that tries to climb is refused and logged."""
     console = console_of(request)
     try:
+        if kind == documents.PACKS and name.endswith(".pdf"):
+            return Response(documents.printed(console.any, name), media_type="application/pdf")
         found, text = documents.read(console.any, kind, name)
     except NotFound as error:
         climbs = "/" in name or "\\" in name or ".." in name or not name.isprintable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,12 +28,16 @@ from serving.web.security import NeedsLogin, Refused, Visitor
 LARGEST_FORM, LARGEST_FILE = 1 << 20, 21 << 20  # bytes
 HERE = Path(__file__).parent
 LOG = logging.getLogger("serving.web")
+PROPOSAL_ID = re.compile(r"P-\d{8}T\d{12}-[0-9a-f]{8}")
 SECTIONS = (
     ("Overview", "/"),
     ("Arena", "/arena"),
     ("Models", "/models"),
     ("Hypotheses", "/hypotheses"),
+    ("Experiments", "/experiments"),
+    ("Code", "/code"),
     ("Monitoring", "/monitoring"),
+    ("Telemetry", "/telemetry"),
     ("Try it", "/try"),
     ("Documents", "/documents"),
 )
@@ -105,9 +110,17 @@ def environment() -> Environment:
     )
     made.globals["sections"] = SECTIONS
     made.filters["moment"] = moment
+    made.filters["with_proposals"] = with_proposals
     made.filters["words"] = lambda text: str(text).replace("_", " ")
     made.globals["m"] = made.get_template("macros.html").module
     return made
+
+
+def with_proposals(text: str) -> list[tuple[str, bool]]:
+    """The text in pieces, each with whether it is the id of a proposal."""
+    return [
+        (piece, bool(PROPOSAL_ID.fullmatch(piece))) for piece in re.split(f"({PROPOSAL_ID.pattern})", text) if piece
+    ]
 
 
 def moment(text: str | None) -> str:

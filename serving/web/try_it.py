@@ -124,9 +124,12 @@ def _explored(request: Request, problem: str, counts: threshold.Counts, slider: 
     if slider is not None:
         at, missed, alarm = slider.at, slider.missed, slider.false_alarm
     explored = threshold.explore(counts, costs, at, missed=missed, false_alarm=alarm)
-    part = "threshold_part.html" if slider is not None and _by_htmx(request) else "threshold.html"
+    part = slider is not None and _by_htmx(request)
     shown: dict[str, Any] = {"explored": explored, "counts": counts, "span": threshold.span_of(costs), "message": ""}
-    return render(request, part, title="Threshold", problem=problem, **shown)
+    shown |= {"part": part}
+    return render(
+        request, "threshold_part.html" if part else "threshold.html", title="Threshold", problem=problem, **shown
+    )
 
 
 def _by_htmx(request: Request) -> bool:

@@ -95,6 +95,33 @@ def test_too_much_is_turned_away_at_once() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("size", [ALONE_FROM, 10_000])
+def test_large_requests_wait_within_the_same_bound(size: int) -> None:
+    free = threading.Event()
+
+    def score(rows: Sequence[Any]) -> Answers:
+        free.wait(30)
+        return Answers([0.0] * len(rows))
+
+    async def main() -> None:
+        batcher = Batcher(score, quick=True)
+        waiting = [asyncio.ensure_future(batcher.ask([1] * size)) for _ in range(MOST_WAITING // size)]
+        await asyncio.sleep(0)
+        for rows in (size, 1):
+            with pytest.raises(Overloaded, match="20,000 rows wait"):
+                await batcher.ask([1] * rows)
+        waiting[-1].cancel()  # whose rows the thread has still to go through
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await batcher.ask([1] * size)
+        free.set()
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(one, Answers) for one in found[:-1])
+        assert len((await batcher.ask([1] * size)).values) == size
+
+    asyncio.run(main())
+
+
 def test_a_caller_that_left_stops_nobody() -> None:
     async def main() -> None:
         batcher = Batcher(Scorer(0.05), quick=False)

@@ -50,6 +50,43 @@ def test_other_problems_say_what_they_lack(client: TestClient) -> None:
     assert client.post("/problems/adult_income/nope").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/predict", "POST"),
+        ("GET", "/problems/adult_income/predict", "POST"),
+        ("DELETE", "/problems/taxi_demand/forecast", "GET, POST"),
+        ("PUT", "/api/taxi/forecast", "GET, POST"),
+        ("PATCH", "/feedback", "POST"),
+        ("POST", "/health", "GET"),
+        ("BREW", "/monitor", "POST"),
+        ("DELETE", "/", "GET"),
+        ("PUT", "/login", "GET, POST"),
+        ("POST", "/static/icon.svg", "GET, HEAD"),
+    ],
+)
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_another_method_is_405_and_says_which(
+    client: TestClient, method: str, path: str, allowed: str, accept: str
+) -> None:
+    answer = client.request(method, path, headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    if accept == "text/html":
+        assert answer.headers["content-type"].startswith("text/html")
+        return
+    (error,) = answer.json()["errors"]
+    assert path in error["message"] and error["allowed"] == f"Use {allowed}."
+
+
+@pytest.mark.parametrize("path", ["/nope", "/problems/adult_income/nope", "/api/nope", "/static/nope.css"])
+def test_what_is_not_there_has_the_shape_of_every_refusal(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    (error,) = answer.json()["errors"]
+    assert set(error) == {"row", "field", "sent", "allowed", "message"}
+    assert path in error["message"]
+
+
 def test_every_named_path_leads_to_an_installed_problem(client: TestClient) -> None:
     for path, name in {**named.SCORED, **named.PREDICTED, **named.FORECAST}.items():
         assert name in plugins.names("problems")

@@ -143,10 +143,12 @@ def test_asking_and_the_slider_change_the_page_in_place(page: Any, address: str)
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     page.locator("#explored h2", has_text="At 0.503").wait_for()
+    assert page.inner_text("#v-at") == "0.503"  # beside the slider
     before = page.inner_text("#explored")
     page.get_by_label("Cost of a miss").focus()
     page.keyboard.press("ArrowRight")
     page.locator("#explored h2", has_text="a miss at 1.05").wait_for()
+    assert page.inner_text("#v-missed") == "1.05 errors"
     assert page.inner_text("#explored") != before
     assert page.evaluate("window.stayed") is True
     assert page.said == []

@@ -1,0 +1,38 @@
+"""Monitoring policies on disk: one optional YAML per problem, beside the arena's policies.
+
+`load` is what everybody asks: the workspace's config/monitoring/<problem>.yaml, else the checkout's, else the defaults
+of `domain.monitoring.policy.MonitoringPolicy`. `domain.monitoring.policy.contradictions` compares it with the arena's
+policy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ds_workflow.domain.monitoring.policy import MonitoringPolicy
+from ds_workflow.errors import InvalidInput
+from ds_workflow.settings import CHECKOUT, Settings
+
+
+def path_of(settings: Settings, problem: str) -> Path | None:
+    """The file that holds the problem's limits, or None where the defaults do."""
+    places = (settings.root, CHECKOUT)
+    found = (place / "config" / "monitoring" / f"{problem}.yaml" for place in places)
+    return next((path for path in found if path.exists()), None)
+
+
+def load(settings: Settings, problem: str) -> MonitoringPolicy:
+    """The limits by which the problem is watched. Raises InvalidInput naming file and key."""
+    import yaml
+
+    path = path_of(settings, problem)
+    if path is None:
+        return MonitoringPolicy(problem)
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not valid YAML: {error}") from error
+    try:
+        return MonitoringPolicy.parse(content, problem=problem)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}", hint=error.hint) from error
