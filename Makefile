@@ -26,7 +26,7 @@ RUN := ./scripts/ds_workflow.sh
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test train serve lint format bench docs notebooks constraints clean
+.PHONY: help install demo test train serve lint format bench docs notebooks replay image sbom audit wheel constraints clean
 
 help: ## list what can be typed
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -69,15 +69,32 @@ format: install ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+replay: install ## compute every verdict of WORKSPACE again, and fail when one comes out otherwise
+	$(RUN) --workspace '$(WORKSPACE)' arena-audit --all
+
 bench: install ## every figure that README quotes, measured again
 	for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 notebooks: install ## execute the notebooks again, on simulated rows, from the scripts beside them
 	$(BIN)/python notebooks/make.py
 
-docs: install ## write docs/reference/cli.md and docs/data_dictionary from what they describe
+image: ## build the images train and serve with what this machine has: docker, podman or buildah
+	./scripts/build_image.sh all
+
+sbom: install ## list every component with version and licence (CycloneDX) in dist, and hold them against what they should be
+	$(RUN) sbom --check --out dist/champion-challenger-workflow.cdx.json
+
+audit: install ## ask the index for known faults of every pinned version (needs the network)
+	$(BIN)/python -m pip install --quiet -e '.[audit]' -c constraints.txt
+	$(BIN)/pip-audit --strict --disable-pip --no-deps -r constraints.txt
+
+wheel: install ## build the wheel into dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+docs: install ## write docs/reference/cli.md, docs/data_dictionary and docs/DATA_SOURCES.md from what they describe
 	$(BIN)/python -m ds_workflow.cli.reference docs/reference/cli.md
 	$(RUN) data-dictionary --all --out docs/data_dictionary
+	$(RUN) docs-sources --out docs/DATA_SOURCES.md
 
 constraints: ## resolve setup.cfg anew into constraints.txt (needs the registry)
 	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \

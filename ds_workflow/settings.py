@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_PROBLEM = "nyc_sales"
@@ -21,6 +21,8 @@ class Settings:
 
     root: Path
     problem: str = DEFAULT_PROBLEM
+    ledger_url: str = field(default="", repr=False)
+    tracking_url: str = field(default="", repr=False)
 
     @staticmethod
     def resolve(
@@ -29,15 +31,29 @@ class Settings:
         *,
         environ: Mapping[str, str] | None = None,
     ) -> Settings:
-        """Options win over DS_WORKFLOW_HOME and DS_WORKFLOW_PROBLEM, which win over here and nyc_sales."""
+        """Options win over DS_WORKFLOW_HOME and DS_WORKFLOW_PROBLEM, which win over here and nyc_sales.
+
+        DS_WORKFLOW_LEDGER_URL names another database than the workspace's file for decisions and users (PostgreSQL),
+        DS_WORKFLOW_TRACKING_URL another one than the workspace's file for MLflow's tables.
+        """
         env = os.environ if environ is None else environ
         root = Path(workspace or env.get("DS_WORKFLOW_HOME") or ".").expanduser().resolve()
-        return Settings(root, problem or env.get("DS_WORKFLOW_PROBLEM") or DEFAULT_PROBLEM)
+        problem = problem or env.get("DS_WORKFLOW_PROBLEM") or DEFAULT_PROBLEM
+        tracking = env.get("DS_WORKFLOW_TRACKING_URL", "")
+        if tracking.startswith(("postgres://", "postgresql://")):  # MLflow would look for a driver that is not there
+            tracking = f"postgresql+psycopg://{tracking.partition('://')[2]}"
+        urls = (env.get("DS_WORKFLOW_LEDGER_URL", ""), tracking)
+        return Settings(root, problem, *urls)
 
     @property
     def store(self) -> Path:
         """MLflow's database, the arena's ledger and the artifacts."""
         return self.root / "mlruns"
+
+    @property
+    def ledger(self) -> str:
+        """SQLAlchemy's URL of the database of decisions and users; a file in `store` unless another is named."""
+        return self.ledger_url or f"sqlite:///{self.store / 'arena.db'}"
 
     @property
     def data(self) -> Path:

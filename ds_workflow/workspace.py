@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ds_workflow.domain.problem import Problem
     from registry.accounts_store import Accounts
     from registry.service import Registry
+    from registry.signing import Signer
 
 # Read when an OpenMP library loads: threads that wait sleep instead of spinning. On two busy cores, spinning made the
 # same fit take four times the processor time.
@@ -81,11 +82,20 @@ class Workspace:
 
         self.settings.store.mkdir(parents=True, exist_ok=True)
         return Registry(
-            versions=MlflowStore(self.settings.store),
-            ledger=SqlLedger.at(self.settings.store / "arena.db"),
+            versions=MlflowStore(self.settings.store, url=self.settings.tracking_url),
+            ledger=SqlLedger(self.settings.ledger),
             clock=self.clock,
             people=Declared(lambda: self.people),
+            signer=lambda: self.signer,
         )
+
+    @property
+    def signer(self) -> Signer | None:
+        """The key of whoever decides here, from the file that DS_WORKFLOW_SIGNING_KEY names."""
+        from registry.signing import Signer
+
+        named = os.environ.get("DS_WORKFLOW_SIGNING_KEY", "")
+        return Signer.read(Path(named).expanduser()) if named else None
 
     @cached_property
     def plugin(self) -> ModuleType:
@@ -111,7 +121,7 @@ class Workspace:
         from registry.accounts_store import Accounts
 
         self.settings.store.mkdir(parents=True, exist_ok=True)
-        return Accounts(self.settings.store / "arena.db", clock=self.clock)
+        return Accounts(self.settings.ledger, clock=self.clock)
 
     def _written_people(self) -> Mapping[str, Sequence[str]]:
         path = self.settings.people
@@ -133,7 +143,12 @@ class Workspace:
 
     @cached_property
     def commit(self) -> str:
-        """The commit of the code, with `+changes` when the checkout differs from it; `unknown` outside git."""
+        """The commit of the code, with `+changes` when the checkout differs from it; `unknown` outside git.
+
+        DS_WORKFLOW_COMMIT states it where no git came along, as in an image.
+        """
+        if stated := os.environ.get("DS_WORKFLOW_COMMIT"):
+            return stated
 
         def git(*words: str) -> str:
             done = subprocess.run(

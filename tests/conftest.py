@@ -9,12 +9,13 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from postgres import postgres, postgres_url  # noqa: F401  fixtures that every folder of tests may ask for
 
 HOUSE = Path(__file__).resolve().parent.parent
 
 # A test names its workspace and its problem itself, and the shell script runs the Python that runs the tests.
-for _name in ("DS_WORKFLOW_HOME", "DS_WORKFLOW_PROBLEM"):
-    os.environ.pop(_name, None)
+for _name in ("HOME", "PROBLEM", "LEDGER_URL", "TRACKING_URL", "SIGNING_KEY", "WEBHOOK_SECRET"):
+    os.environ.pop(f"DS_WORKFLOW_{_name}", None)
 os.environ["DS_WORKFLOW_PYTHON"] = sys.executable
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -98,6 +99,9 @@ def champion_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = train.baseline(
         work, owner="ana", dataset_version="sim-v1", feature_set_version="v1.0", strategy="global", seed=42
     )
-    view = propose.bootstrap(work, made.version, owner="ana", approved_by="ana", reason="first")
+    declared = work.path("config", "people.yaml")  # so that somebody else than the owner decides; afterwards nobody is
+    declared.write_text("people: {ana: [data_scientist], paul: [approver]}\n", "utf-8")
+    view = propose.bootstrap(work, made.version, owner="ana", approved_by="paul", reason="first")
+    declared.unlink()
     assert view.proposal.effect == "applied", view.text()
     return work.settings.root

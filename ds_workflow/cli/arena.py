@@ -1,4 +1,4 @@
-"""Arena commands: propose, read, decide, roll back, verify."""
+"""Arena commands: propose, read, decide, roll back, replay."""
 
 from __future__ import annotations
 
@@ -94,15 +94,6 @@ arena-rollback --to 1 --reason "Valuations of co-ops jumped" --by ben""",
 
         view = apply.roll_back(workspace(), to=to, reason=reason, by=by)
         show(view.to_dict(), view.brief)
-
-    @command(main, "arena-verify", section="Arena", examples="arena-verify")
-    def arena_verify() -> None:
-        """Check the hash chain of events, its external head and the pointer log."""
-        from ds_workflow.use_cases.arena import status
-
-        result = status.verify(workspace())
-        show(result.to_dict(), result.text)
-        finish(result.ok)
 
     @command(main, "arena-replay", section="Arena", examples="arena-replay P-20260131T120000123456-1a2b3c4d")
     @click.argument("proposal_id", metavar="ID")

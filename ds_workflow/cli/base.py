@@ -35,7 +35,18 @@ EXIT: tuple[tuple[type[Exception], int], ...] = (
     (PermissionError, UNAVAILABLE),
     (OSError, UNAVAILABLE),
 )
-SECTIONS = ("Every day", "Data", "Hypothesis", "Train", "Arena", "Release", "Serve and look", "Experiments", "People")
+SECTIONS = (
+    "Every day",
+    "Data",
+    "Hypothesis",
+    "Train",
+    "Arena",
+    "Release",
+    "Serve and look",
+    "Experiments",
+    "Telemetry",
+    "People",
+)
 F = TypeVar("F", bound=Callable[..., Any])
 
 

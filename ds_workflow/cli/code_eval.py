@@ -45,7 +45,7 @@ def register(main: click.Group) -> None:
         "codeeval-run",
         section=SECTION,
         examples="""codeeval-run --completions answers.jsonl
-codeeval-run --tasks HumanEval.jsonl.gz --completions answers.jsonl --k 1,10 --out results.jsonl --html results.html""",
+codeeval-run --tasks HumanEval.jsonl.gz --completions answers.jsonl --k 1,10 --save my-model""",
     )
     @TASKS
     @click.option("--completions", required=True, type=FILE, help="{task_id, completion, model, sample}, one a line.")
@@ -53,11 +53,12 @@ codeeval-run --tasks HumanEval.jsonl.gz --completions answers.jsonl --k 1,10 --o
     @_run_options
     @click.option("--out", type=FILE, help="Write one line a completion: outcome and figures.")
     @click.option("--html", "page", type=FILE, help="Write the page with failures beside their references.")
-    def codeeval_run(ks: str, out: Path | None, page: Path | None, **given: Any) -> None:
+    @click.option("--save", default="", metavar="NAME", help="Keep the result under experiments/NAME, for the console.")
+    def codeeval_run(ks: str, out: Path | None, page: Path | None, save: str, **given: Any) -> None:
         """Run a model's completions in the sandbox: pass@k, failures, likeness, complexity, style."""
         from ds_workflow.use_cases.code_eval import run
 
-        found = run.run(workspace(), run.Ask(ks=_ks(ks), **given), out=out, page=page)
+        found = run.run(workspace(), run.Ask(ks=_ks(ks), **given), out=out, page=page, save=save)
         show(found.to_dict(), found.text)
 
     @command(

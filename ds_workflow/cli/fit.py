@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ds_workflow.cli.base import command, show, workspace
+from ds_workflow.cli.engine import ENGINE
 
 
 def register(main: click.Group) -> None:
@@ -35,6 +36,7 @@ train --problem nyc_sales --simulate --strategy segmented_router --outdir sales-
     @click.option("--optuna-trials", default=0, show_default=True, help="Hyperparameter trials on training rows.")
     @click.option("--seed", default=42, show_default=True)
     @click.option("--force", is_flag=True, help="Replace what an earlier 'train' left in the folder.")
+    @ENGINE
     def train(
         outdir: Path,
         data: Path | None,
@@ -46,6 +48,7 @@ train --problem nyc_sales --simulate --strategy segmented_router --outdir sales-
         optuna_trials: int,
         seed: int,
         force: bool,
+        engine: str,
     ) -> None:
         """Train in one go, without a registry: metrics.json, the model, its feature pipeline, feature importances."""
         from ds_workflow.use_cases import fit
@@ -63,6 +66,7 @@ train --problem nyc_sales --simulate --strategy segmented_router --outdir sales-
                 optuna_trials=optuna_trials,
                 seed=seed,
                 force=force,
+                engine=engine,
             ),
         )
         show(result.to_dict(), result.text)

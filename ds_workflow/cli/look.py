@@ -29,8 +29,8 @@ def register(main: click.Group) -> None:
     @click.option("--host", default="127.0.0.1", show_default=True)
     def mlflow_ui(port: int, host: str) -> None:
         """Open the MLflow UI on this workspace's store, for comparing runs and versions."""
-        store = workspace().settings.store
-        if not (store / "mlflow.db").exists():
+        store, elsewhere = workspace().settings.store, workspace().settings.tracking_url
+        if not elsewhere and not (store / "mlflow.db").exists():
             raise click.UsageError(
                 f"There is no MLflow store in {store} yet. Run 'bootstrap-champion' first, or name the workspace."
             )
@@ -38,9 +38,9 @@ def register(main: click.Group) -> None:
         _become(
             [
                 sys.executable, "-m", "mlflow", "ui",
-                "--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}",
                 "--host", host, "--port", str(port), "--workers", "1",
             ],
+            MLFLOW_BACKEND_STORE_URI=elsewhere or f"sqlite:///{store / 'mlflow.db'}",  # not for `ps` to see
             MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ds_workflow.cli.base import command, finish, show, workspace
+from ds_workflow.cli.engine import ENGINE
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -30,10 +31,11 @@ def register(main: click.Group) -> None:
     )
     @click.option("--output", "target", required=True, type=FILE, help="csv or parquet; appears when it is whole.")
     @click.option("--rejects", type=FILE, help="Where bad rows are listed (default: OUTPUT.rejects.csv).")
-    def predict(source: Path, target: Path, rejects: Path | None) -> None:
+    @ENGINE
+    def predict(source: Path, target: Path, rejects: Path | None, engine: str) -> None:
         """Answer a file of rows with the champion. Exit 1 when rows had to be left out."""
         from ds_workflow.use_cases.predict import predict_file
 
-        done = predict_file(workspace(), source, target, rejects=rejects)
+        done = predict_file(workspace(), source, target, rejects=rejects, engine=engine)
         show(done.to_dict(), done.text)
         finish(not done.rejected)

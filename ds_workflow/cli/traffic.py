@@ -83,14 +83,18 @@ def register(main: click.Group) -> None:
 
     @command(main, "traffic-status", section=SECTION, examples="traffic-status --json")
     def traffic_status() -> None:
-        """The trials of challengers in traffic, and whether the switch is thrown."""
-        from ds_workflow.use_cases import traffic
+        """The trials of challengers in traffic: arms, failures, latency, labels, the switch, and what to do next."""
+        from ds_workflow.use_cases import traffic, traffic_status
 
         work = workspace()
-        found, switch = traffic.listed(work), traffic.switch_path(work)
-        document = {"killed": switch.exists(), "trials": [trial.to_dict() for trial in found]}
-        none = f"No challenger of {work.settings.problem} was ever in traffic."
-        show(document, lambda: "\n".join(_told(trial, switch) for trial in found) or none)
+        found, switch = traffic_status.read(work), traffic.switch_path(work)
+        document = {"killed": switch.exists(), "trials": [status.to_dict() for status in found]}
+        none = (
+            f"No challenger of {work.settings.problem} was ever in traffic. One of an open proposal can be: "
+            "traffic-start --mode shadow --share 0.2 --by NAME"
+        )
+        lines = [f"The switch is thrown ({switch}): champions alone answer."] if switch.exists() else []
+        show(document, lambda: "\n".join([*lines, *(status.text() for status in found)] if found else [*lines, none]))
 
     @command(main, "traffic-result", section=SECTION, examples="traffic-result")
     @click.argument("trial", required=False)

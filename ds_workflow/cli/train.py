@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ds_workflow.cli.base import command, finish, show, workspace
+from ds_workflow.cli.engine import ENGINE
+from ds_workflow.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from ds_workflow.workspace import Workspace
 
 CHANGE_TYPES = ("feature", "objective", "data", "architecture", "tuning")
 
@@ -40,6 +46,7 @@ def register(main: click.Group) -> None:
     @click.option("--optuna-trials", default=0, show_default=True, help="Hyperparameter trials on training rows.")
     @click.option("--run-name", default="", help="Name of the MLflow run (default: made from the options).")
     @click.option("--seed", default=42, show_default=True)
+    @ENGINE
     def train_candidate(
         hypothesis_id: str,
         change_type: str,
@@ -54,6 +61,7 @@ def register(main: click.Group) -> None:
         optuna_trials: int,
         run_name: str,
         seed: int,
+        engine: str,
     ) -> None:
         """Train a candidate for a written hypothesis and register it with its whole lineage."""
         from ds_workflow.use_cases import train
@@ -72,6 +80,7 @@ def register(main: click.Group) -> None:
             optuna_trials=optuna_trials,
             run_name=run_name,
             seed=seed,
+            engine=engine,
         )
         result = train.candidate(workspace(), request)
         show(result.to_dict(), result.text)
@@ -84,7 +93,7 @@ def register(main: click.Group) -> None:
       --owner ana --approved-by ben""",
     )
     @click.option("--dataset-version", required=True, help="A snapshot made by data-snapshot.")
-    @click.option("--feature-set-version", required=True, help="A feature set that the problem declares.")
+    @click.option("--feature-set-version", default="", help="A declared feature set; without it, they are listed.")
     @click.option("--owner", required=True, help="Who stands for the baseline.")
     @click.option("--approved-by", required=True, help="Who takes the decision.")
     @click.option("--strategy", default="", help="How the model is built (default: the problem's first strategy).")
@@ -105,6 +114,7 @@ def register(main: click.Group) -> None:
 
         work = workspace()
         propose.require_no_champion(work)
+        _require_feature_set(work, feature_set_version)
         made = train.baseline(
             work,
             owner=owner,
@@ -116,3 +126,15 @@ def register(main: click.Group) -> None:
         result = propose.bootstrap(work, made.version, owner=owner, approved_by=approved_by, reason=reason)
         show(result.to_dict(), result.brief if result.proposal.effect == "applied" else result.text)
         finish(result.proposal.effect == "applied")
+
+
+def _require_feature_set(work: Workspace, given: str) -> None:
+    """Where none is named, say which there are. Raises InvalidInput."""
+    if not given:
+        sets = [
+            f"{fs.version} ({len(fs.features)} features: {fs.note.rstrip('.')})" for fs in work.problem.feature_sets
+        ]
+        raise InvalidInput(
+            f"--feature-set-version is missing; {work.problem.name} declares {'; '.join(sets)}.",
+            hint=f"A first champion can be simple: --feature-set-version {work.problem.feature_sets[0].version}",
+        )

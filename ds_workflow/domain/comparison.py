@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ds_workflow.domain.alignment import Frozen, faults_of, in_order
 from ds_workflow.domain.drift import DriftReport
+from ds_workflow.domain.holdout_spending import Look
 from ds_workflow.domain.leakage import LeakageReport
 from ds_workflow.domain.metrics import Metric, Scored, metric
 from ds_workflow.domain.policy import Policy
@@ -83,6 +84,7 @@ class Comparison:
     champion_checks: Checks = field(default_factory=Checks)
     frozen: Frozen | None = None
     faults: tuple[GateResult, ...] = ()
+    look: Look | None = None
 
     @classmethod
     def align(
@@ -97,9 +99,11 @@ class Comparison:
         challenger_checks: Checks | None = None,
         champion_checks: Checks | None = None,
         frozen: Frozen | None = None,
+        look: Look | None = None,
     ) -> Comparison:
         """Align the roles by row id. `frozen` holds the ids (and truths) of the frozen holdout: every role must
-        answer exactly these; without it they must answer the same rows as one another."""
+        answer exactly these; without it they must answer the same rows as one another. `look` is what this comparison
+        may spend of the holdout's error rate; without it, all of the policy's alpha."""
         roles = {"challenger": challenger, "champion": champion, "naive": naive}
         given = {role: scored for role, scored in roles.items() if scored is not None}
         faults = faults_of(given, frozen)
@@ -116,11 +120,12 @@ class Comparison:
             champion_checks or Checks(),
             frozen,
             faults,
+            look,
         )
 
     def changed(self, **fields: Any) -> Comparison:
         """The comparison of other inputs, aligned anew (what mutants use)."""
-        names = ("problem", "policy", "seed", "challenger", "champion", "naive", "frozen")
+        names = ("problem", "policy", "seed", "challenger", "champion", "naive", "frozen", "look")
         given = {name: getattr(self, name) for name in (*names, "challenger_checks", "champion_checks")}
         return Comparison.align(**(given | fields))
 
@@ -134,7 +139,14 @@ class Comparison:
             champion=None,
             challenger_checks=self.champion_checks,
             champion_checks=Checks(),
+            look=None,
         )
+
+    @property
+    def alpha(self) -> float:
+        """The level at which something counts as shown: the look's, else the policy's. What raises an alarm (drift,
+        unfairness) does so at the policy's alpha all the same: fewer looks must not make alarms rarer."""
+        return self.policy.alpha if self.look is None else self.look.level
 
     def scored(self, role: Role) -> Scored:
         """One role's rows. InvalidInput when the role is empty."""

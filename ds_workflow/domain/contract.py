@@ -60,12 +60,13 @@ def allowed(column: Column) -> str:
         return "a date as YYYY-MM-DD" + "".join(word + day for word, day in bounds if day)
     words = {"number": "a finite number", "integer": "a whole number"}
     text = words.get(column.kind, "text")
-    low, high = column.minimum, column.maximum
+    form = ".10g" if column.unit.startswith("year") else ",.10g"
+    low, high = (None if end is None else format(end, form) for end in (column.minimum, column.maximum))
     if low is not None and high is not None:
-        return f"{text} from {low:,g} to {high:,g}"
+        return f"{text} from {low} to {high}"
     if low is not None:
-        return f"{text} of at least {low:,g}"
-    return f"{text} of at most {high:,g}" if high is not None else text
+        return f"{text} of at least {low}"
+    return f"{text} of at most {high}" if high is not None else text
 
 
 def check_rows(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFrame, list[FieldError]]:

@@ -43,22 +43,45 @@ class Bins:
 
     def count(self, values: pd.Series) -> Floats:
         """Rows of `values` by bin, shape (bins,)."""
+        if self.kind == "category":
+            return self.count_levels(levels(values), missing=int(values.isna().sum()))
         if self.kind == "number":
             x = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
             known = x[~np.isnan(x)]
             inside = np.bincount(np.searchsorted(self.edges, known, side="right"), minlength=len(self.edges) + 1)
-        elif self.kind == "text":
-            length, strange = length_and_strangeness(values.dropna().astype(str).tolist(), self.names)
-            levels = len(self.strange) + 1
-            known = np.searchsorted(self.edges, length, side="right") * levels
-            known = known + np.searchsorted(self.strange, strange, side="right")
-            inside = np.bincount(known, minlength=levels * (len(self.edges) + 1))
         else:
-            present = values.dropna().astype(str)
-            place = pd.Index(self.names).get_indexer(pd.Index(present))
-            known = np.where(place < 0, len(self.names), place)
-            inside = np.bincount(known, minlength=len(self.names) + 1)
+            length, strange = length_and_strangeness(values.dropna().astype(str).tolist(), self.names)
+            steps = len(self.strange) + 1
+            known = np.searchsorted(self.edges, length, side="right") * steps
+            known = known + np.searchsorted(self.strange, strange, side="right")
+            inside = np.bincount(known, minlength=steps * (len(self.edges) + 1))
         return np.append(inside, len(values) - len(known)).astype(np.float64)
+
+    def count_ordered(self, known: Floats, *, missing: int) -> Floats:
+        """The same of a number whose known values come sorted, shape (n,): a search per edge instead of one per row."""
+        below = np.searchsorted(known, self.edges, side="left")
+        return np.concatenate([np.diff(below, prepend=0, append=len(known)), [missing]]).astype(np.float64)
+
+    def count_levels(self, rows: pd.Series, *, missing: int) -> Floats:
+        """The same of a category whose rows by name are counted already, see `levels`."""
+        named = rows.reindex(list(self.names), fill_value=0).to_numpy(dtype=np.float64)
+        return np.concatenate([named, [float(rows.sum()) - named.sum(), missing]])
+
+
+def ordered(values: pd.Series) -> Floats:
+    """The known numbers of a column, sorted."""
+    x = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    found = np.sort(x)  # NaN come last
+    return found[: len(found) - int(np.isnan(x).sum())]
+
+
+def levels(values: pd.Series) -> pd.Series:
+    """Rows by category, as text, of the known values; most frequent first."""
+    counted = values.value_counts()
+    names = counted.index.astype(str)
+    if names.is_unique:
+        return counted.set_axis(names).astype(np.int64)
+    return counted.groupby(names).sum().sort_values(ascending=False).astype(np.int64)  # 1 and "1" are one
 
 
 @dataclass(frozen=True)
@@ -82,38 +105,53 @@ class Profile:
         return Profile(int(content["rows"]), bins)
 
 
+def quantiles(known: Floats, shares: Floats) -> Floats:
+    """Quantiles of sorted values by linear interpolation, as `numpy.quantile` finds them without the order."""
+    at = shares * (len(known) - 1)
+    low = np.floor(at).astype(np.int64)
+    part = at - low
+    a, b = known[low], known[np.minimum(low + 1, len(known) - 1)]
+    return np.where(part >= 0.5, b - (b - a) * (1 - part), a + (b - a) * part)
+
+
 def _edges(known: Floats, bins: int) -> tuple[float, ...]:
-    distinct = np.unique(known)
-    if len(distinct) <= _FEW_VALUES:
-        return tuple(float(e) for v in distinct for e in (v, np.nextafter(v, np.inf)))
-    return tuple(float(e) for e in np.unique(np.quantile(known, np.arange(1, bins) / bins)))
+    """Inner edges for sorted values."""
+    starts = np.append(True, known[1:] != known[:-1]) if len(known) else np.empty(0, bool)
+    if np.count_nonzero(starts) <= _FEW_VALUES:
+        return tuple(float(e) for v in known[starts] for e in (v, np.nextafter(v, np.inf)))
+    return tuple(float(e) for e in np.unique(quantiles(known, np.arange(1, bins) / bins)))
 
 
 def profile(frame: pd.DataFrame, *, bins: int = 10) -> Profile:
     """Freeze the distribution of every column of the reference rows."""
     if not len(frame):
         raise InvalidInput("A drift reference needs rows; an empty table was given.")
-    features = {}
-    for name in frame.columns:
-        values = frame[name]
-        if pd.api.types.is_numeric_dtype(values):
-            x = values.to_numpy(dtype=np.float64, na_value=np.nan)
-            empty = Bins("number", (), edges=_edges(x[~np.isnan(x)], bins))
-        elif is_free_text(values):
-            empty = _of_text(values.dropna().astype(str).tolist())
-        else:
-            common = values.dropna().astype(str).value_counts()
-            common = common.iloc[:_MOST_CATEGORIES]
-            empty = Bins("category", (), names=tuple(sorted(common.index)))
-        counts = tuple(int(c) for c in empty.count(values))
-        features[str(name)] = replace(empty, counts=counts)
-    return Profile(len(frame), features)
+    return Profile(len(frame), {str(name): profile_of(frame[name], bins=bins) for name in frame.columns})
+
+
+def profile_of(
+    values: pd.Series, *, bins: int = 10, known: Floats | None = None, named: pd.Series | None = None
+) -> Bins:
+    """Freeze one column. What was already made of it is used again: `known` by `ordered`, `named` by `levels`."""
+    if pd.api.types.is_numeric_dtype(values):
+        known = ordered(values) if known is None else known
+        empty = Bins("number", (), edges=_edges(known, bins))
+        counts = empty.count_ordered(known, missing=len(values) - len(known))
+    elif is_free_text(values):
+        empty = _of_text(values.dropna().astype(str).tolist())
+        counts = empty.count(values)
+    else:
+        named = levels(values) if named is None else named
+        empty = Bins("category", (), names=tuple(sorted(named.index[:_MOST_CATEGORIES])))
+        counts = empty.count_levels(named, missing=len(values) - int(named.sum()))
+    return replace(empty, counts=tuple(int(c) for c in counts))
 
 
 def _of_text(texts: Sequence[str]) -> Bins:
     common = common_words(texts)
     length, strange = length_and_strangeness(texts, common)
-    return Bins("text", (), edges=_edges(length, _LENGTHS), names=common, strange=_edges(strange, _STRANGE))
+    edges, steps = _edges(np.sort(length), _LENGTHS), _edges(np.sort(strange), _STRANGE)
+    return Bins("text", (), edges=edges, names=common, strange=steps)
 
 
 def psi(reference: Sequence[float] | Floats, new: Sequence[float] | Floats, *, empty: float = 0.5) -> float:

@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 
 from ds_workflow.domain import two_samples
-from ds_workflow.domain.drift import Bins, profile, psi
+from ds_workflow.domain.drift import Bins, Floats, levels, ordered, profile_of, psi
 from ds_workflow.domain.free_text import is_free_text
 from ds_workflow.domain.multiplicity import benjamini_hochberg
 from ds_workflow.errors import InvalidInput
 
 MIN_ROWS = 50
 ALPHA = 0.05
+OUTSIDE, OUTSIDE_ALPHA = 0.5, 0.001  # share outside the reference, and how seldom chance may do it over all columns
 SHOWN = 10  # new or vanished categories named in the report
 IDENTIFIER_ROWS = 100  # a table this long in which every value differs holds names of rows, not a feature
 
@@ -32,7 +33,8 @@ Status = Literal["drift", "stable", "unknown"]
 @dataclass(frozen=True)
 class ColumnDrift:
     """One column. `expected_psi` is what no drift gives on average at these rows, `detectable_psi` what they would show
-    with power 0.8. `ks` and its p-value are of numbers only; `bins` are (label, reference share, new share)."""
+    with power 0.8. `outside` is the share of the new known values beyond the reference's range or among none of its
+    categories. `ks` and its p-value are of numbers only; `bins` are (label, reference share, new share)."""
 
     kind: Literal["number", "category", "text"]
     status: Status
@@ -48,6 +50,7 @@ class ColumnDrift:
     n_new: int
     missing_reference: float
     missing_new: float
+    outside: float
     new_categories: tuple[str, ...]
     vanished_categories: tuple[str, ...]
     bins: tuple[tuple[str, float, float], ...]
@@ -88,6 +91,18 @@ class TableDrift:
         }
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What columns show by themselves, before they are judged together, and why others were not measured."""
+
+    figures: Mapping[str, Mapping[str, Any]]
+    skipped: Mapping[str, str]
+
+    def beside(self, other: Measured) -> Measured:
+        """The columns of both, in this order: a table may be measured a few columns at a time."""
+        return Measured({**self.figures, **other.figures}, {**self.skipped, **other.skipped})
+
+
 def compare(
     reference: pd.DataFrame,
     new: pd.DataFrame,
@@ -101,8 +116,11 @@ def compare(
     Raises InvalidInput for an empty table, a column that `new` lacks, numbers that became texts, a threshold not above
     0. Identifiers, dates and columns without a single value are skipped, and said.
     """
-    if not threshold > 0:
-        raise InvalidInput(f"The PSI threshold must be above 0, not {threshold:g}.", hint="0.2 is usual.")
+    return conclude(measure(reference, new), threshold=threshold, alpha=alpha, minimum_rows=minimum_rows)
+
+
+def measure(reference: pd.DataFrame, new: pd.DataFrame) -> Measured:
+    """What every column shows by itself. Raises InvalidInput as `compare` does."""
     for name, table in (("reference", reference), ("new table", new)):
         if not len(table):
             raise InvalidInput(f"The {name} has no rows, so there is nothing to compare.")
@@ -114,17 +132,29 @@ def compare(
     skipped = {name: why for name in map(str, reference.columns) if (why := _no_feature(reference[name]))}
     skipped |= {str(c): "not in the reference" for c in new.columns if c not in reference.columns}
     kept = [str(c) for c in reference.columns if str(c) not in skipped]
+    return Measured({name: _column(name, reference[name], new[name]) for name in kept}, skipped)
+
+
+def conclude(
+    measured: Measured, *, threshold: float = 0.2, alpha: float = ALPHA, minimum_rows: int = MIN_ROWS
+) -> TableDrift:
+    """Which of the measured columns drift, judged together. Raises InvalidInput when none was measured."""
+    if not threshold > 0:
+        raise InvalidInput(f"The PSI threshold must be above 0, not {threshold:g}.", hint="0.2 is usual.")
+    kept, skipped = measured.figures, measured.skipped
     if not kept:
-        raise InvalidInput("No column holds a feature that can be compared.", hint=f"Skipped: {skipped}.")
-    frozen = profile(reference[kept])
-    found = {name: _column(name, reference[name], new[name], frozen.features[name]) for name in kept}
-    adjusted = benjamini_hochberg([f["p_value"] for f in found.values()])
+        raise InvalidInput("No column holds a feature that can be compared.", hint=f"Skipped: {dict(skipped)}.")
+    adjusted = benjamini_hochberg([f["p_value"] for f in kept.values()])
     columns = {}
-    for (name, figures), p in zip(found.items(), adjusted, strict=True):
+    for (name, measures), p in zip(kept.items(), adjusted, strict=True):
+        figures = dict(measures)
         enough = min(figures["n_reference"], figures["n_new"]) >= minimum_rows
         status: Status = "unknown"
         if enough:
             status = "drift" if figures["psi"] > threshold and p <= alpha else "stable"
+        if figures["outside"] >= OUTSIDE and figures.pop("outside_p_value") <= OUTSIDE_ALPHA / len(kept):
+            status = "drift"
+        figures.pop("outside_p_value", None)
         level = alpha / len(kept)
         occupied = figures.pop("occupied")
         detectable = two_samples.detectable_psi(occupied, figures["n_reference"], figures["n_new"], alpha=level)
@@ -150,24 +180,39 @@ def _no_feature(values: pd.Series) -> str:
     return ""
 
 
-def _column(name: str, reference: pd.Series, new: pd.Series, bins: Bins) -> dict[str, Any]:
-    if bins.kind == "number" and not pd.api.types.is_numeric_dtype(new):
+def _column(name: str, reference: pd.Series, new: pd.Series) -> dict[str, Any]:
+    """The figures of a column; each side is put in order, or counted by category, once."""
+    number = pd.api.types.is_numeric_dtype(reference)
+    if number and not pd.api.types.is_numeric_dtype(new):
         raise InvalidInput(
             f"Column '{name}' holds numbers in the reference and texts in the new table.",
             hint="Read both files in the same way, or leave the column out of both.",
         )
-    old, counts = np.asarray(bins.counts, dtype=np.float64), bins.count(new)
-    test = two_samples.chi_square(old, counts)
-    occupied = int(np.count_nonzero((old > 0) | (counts > 0)))
     ks = None
+    outside = (0.0, 1.0)
     fresh: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
-    if bins.kind == "number":
-        sides = [np.sort(s.dropna().to_numpy(dtype=np.float64)) for s in (reference, new)]
-        ks = two_samples.kolmogorov_smirnov(*sides) if all(len(s) for s in sides) else None
-    elif bins.kind == "category":
-        before, after = (set(s.dropna().astype(str).unique()) for s in (reference, new))
-        fresh, vanished = (tuple(sorted(s))[:SHOWN] for s in (after - before, before - after))
+    if number:
+        known, now = ordered(reference), ordered(new)
+        bins = profile_of(reference, known=known)
+        counts = bins.count_ordered(now, missing=len(new) - len(now))
+        if len(known) and len(now):
+            ks = two_samples.kolmogorov_smirnov(known, now)
+            outside = two_samples.outside_range(known, now)
+    elif is_free_text(reference):
+        bins = profile_of(reference)
+        counts = bins.count(new)
+    else:
+        named, now_named = levels(reference), levels(new)
+        bins = profile_of(reference, named=named)
+        counts = bins.count_levels(now_named, missing=len(new) - int(now_named.sum()))
+        fresh, vanished = (
+            tuple(sorted(a.index.difference(b.index)))[:SHOWN] for a, b in ((now_named, named), (named, now_named))
+        )
+        outside = two_samples.outside_names(named, now_named)
+    old = np.asarray(bins.counts, dtype=np.float64)
+    test = two_samples.chi_square(old, counts)
+    occupied = int(np.count_nonzero((old > 0) | (counts > 0)))
     return {
         "kind": bins.kind,
         "psi": psi(old, counts),
@@ -181,13 +226,15 @@ def _column(name: str, reference: pd.Series, new: pd.Series, bins: Bins) -> dict
         "n_new": len(new),
         "missing_reference": float(reference.isna().mean()),
         "missing_new": float(new.isna().mean()),
+        "outside": outside[0],
+        "outside_p_value": outside[1],
         "new_categories": fresh,
         "vanished_categories": vanished,
         "bins": _shares(bins, old, counts),
     }
 
 
-def _shares(bins: Bins, old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> tuple[tuple[str, float, float], ...]:
+def _shares(bins: Bins, old: Floats, new: Floats) -> tuple[tuple[str, float, float], ...]:
     if bins.kind == "number":
         labels = _ranges(bins.edges)
     elif bins.kind == "text":

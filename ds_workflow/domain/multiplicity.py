@@ -52,9 +52,30 @@ def benjamini_hochberg(p_values: Sequence[float] | Floats) -> Floats:
     return adjusted
 
 
+def benjamini_yekutieli(p_values: Sequence[float] | Floats) -> Floats:
+    """As `benjamini_hochberg`, at whatever dependence: times 1 + 1/2 + ... + 1/m. Source: Y. Benjamini, D. Yekutieli
+    (2001), Annals of Statistics 29, 1165-1188."""
+    p = _checked(p_values)
+    return np.minimum(benjamini_hochberg(p) * float(np.sum(1 / np.arange(1, len(p) + 1))), 1.0)
+
+
+def hochberg(p_values: Sequence[float] | Floats) -> Floats:
+    """Hochberg's step-up adjusted p-values, shape (m,): never above Holm's, for independent or positively dependent
+    tests. Source: Y. Hochberg (1988), Biometrika 75, 800-802."""
+    p = _checked(p_values)
+    m = len(p)
+    order = np.argsort(p, kind="stable")[::-1]
+    stepped = np.minimum.accumulate(p[order] * np.arange(1, m + 1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
 # by the name that people choose them by
 ADJUSTMENTS: Mapping[str, Callable[[Sequence[float] | Floats], Floats]] = {
     "holm": holm,
     "bonferroni": bonferroni,
     "benjamini-hochberg": benjamini_hochberg,
+    "benjamini-yekutieli": benjamini_yekutieli,
+    "hochberg": hochberg,
 }

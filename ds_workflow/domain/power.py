@@ -35,8 +35,8 @@ _FEWEST = 30  # rows below which a measured density or spread says nothing
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What the power is computed for. `alpha` is one-sided, as a claim with a direction is tested in the arena (there
-    corrected over the gates as well, so that the arena needs rather more rows than this says).
+    """What the power is computed for. `alpha` is one-sided, as a claim with a direction is tested in the arena, at the
+    level of its look (gates are corrected over one another as well, so that they need rather more rows than this says).
 
     `discordant` in (0, 1]; `design_effect` >= 1 is how many clustered rows are worth one independent row.
     """
@@ -65,7 +65,7 @@ class Assumptions:
     def __str__(self) -> str:
         side = "two-sided" if self.two_sided else "one-sided"
         cluster = f", design effect {self.design_effect:.2f}" if self.design_effect > 1 else ""
-        return f"{self.power:.0%} power, {side} alpha {self.alpha:g}{cluster}"
+        return f"{self.power:.0%} power, {side} alpha {self.alpha:.3g}{cluster}"
 
 
 STANDARD = Assumptions()
@@ -90,6 +90,23 @@ class PowerRow:
     def as_json(self) -> dict[str, Any]:
         """Plain values for `--json`."""
         return asdict(self)
+
+
+def out_of_reach(claim: Claim, level: float) -> str:
+    """Why no model could fulfil the claim where the champion's figure is `level`, or "": a claim that can only fail is
+    no more of a test than one that can only hold."""
+    m = claim.base
+    if m.best is not None or (m.greater_is_better and m.unit not in ("share", "score")):
+        return ""
+    best = 1.0 if m.greater_is_better else 0.0
+    wanted = claim.min_effect * abs(level) if claim.unit == "relative" else claim.min_effect
+    room = abs(best - level)
+    if wanted < room:
+        return ""
+    return (
+        f"claims that {m.name} moves by {wanted:.4g} where the champion is at {level:.4g} and only {room:.4g} is left; "
+        "no model can do that. Claim less."
+    )
 
 
 @dataclass(frozen=True)

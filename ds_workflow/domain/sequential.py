@@ -45,7 +45,7 @@ def always_valid(found: Contrast, *, best_at: float) -> tuple[float, float]:
     """The interval of a contrast that holds at every look: the asymptotic confidence sequence of Waudby-Smith, Arbour,
     Sinha, Kennedy and Ramdas (2024), theorem 2.2. `best_at` is the number of units, both arms, at which it is to be
     tightest, fixed before the first look. The level is the contrast's own."""
-    half = found.standard_error * _inflation(sum(found.units), best_at, alpha=1 - found.level)
+    half = found.standard_error * inflation(sum(found.units), best_at, alpha=1 - found.level)
     return (found.estimate - half, found.estimate + half)
 
 
@@ -55,7 +55,7 @@ def always_valid_p(found: Contrast, *, best_at: float) -> float:
     z = abs(found.statistic)
 
     def gap(log_alpha: float) -> float:
-        return _inflation(sum(found.units), best_at, alpha=math.exp(log_alpha), tuned=1 - found.level) - z
+        return inflation(sum(found.units), best_at, alpha=math.exp(log_alpha), tuned=1 - found.level) - z
 
     if gap(-1e-12) >= 0:
         return 1.0
@@ -63,8 +63,9 @@ def always_valid_p(found: Contrast, *, best_at: float) -> float:
     return math.exp(low if gap(low) <= 0 else float(optimize.brentq(gap, low, -1e-12, xtol=1e-12)))
 
 
-def _inflation(units: int, best_at: float, *, alpha: float, tuned: float | None = None) -> float:
-    """Half width over the standard error. `tuned` is the alpha that rho was chosen for (default: the same)."""
+def inflation(units: int, best_at: float, *, alpha: float, tuned: float | None = None) -> float:
+    """Half width of `always_valid` over the standard error, at `units` in both arms. `tuned` is the alpha that rho was
+    chosen for (default: the same)."""
     _level(alpha)
     if not best_at > 0:
         raise InvalidInput(f"{best_at:g} units are not ahead.", hint="Give the number of units of most interest.")

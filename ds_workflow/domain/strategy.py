@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,6 +13,24 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ds_workflow.errors import InvalidInput
+
+Spread = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
+_SPREAD: ContextVar[Spread] = ContextVar("spread", default=map)
+
+
+@contextmanager
+def spread_by(way: Spread) -> Iterator[None]:
+    """Within the block, the trials of a search are worked on by `way`, which answers like the built-in `map`."""
+    before = _SPREAD.set(way)
+    try:
+        yield
+    finally:
+        _SPREAD.reset(before)
+
+
+def spread(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """`map` in the way that is in force, see `spread_by`; by default one after the other, here."""
+    return _SPREAD.get()(function, items)
 
 
 class Estimator(Protocol):

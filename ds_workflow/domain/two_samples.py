@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ds_workflow.errors import InvalidInput
@@ -95,3 +96,26 @@ def detectable_psi(bins: int, n: int, m: int, *, alpha: float, power: float = 0.
     df, scale = bins - 1, 1 / n + 1 / m
     edge = float(chi2.isf(alpha, df))
     return float(optimize.brentq(lambda nc: 1 - chndtr(edge, df, nc) - power, 0, 50 + 20 * edge)) * scale
+
+
+def outside_range(reference: Floats, new: Floats) -> tuple[float, float]:
+    """Share of `new` beyond the smallest and largest of `reference` (both sorted), and how often chance shows as many:
+    when both come from one continuous distribution, their number is beta-binomial (m; 2, n - 1)."""
+    from scipy.stats import betabinom
+
+    n, m = len(reference), len(new)
+    beyond = m - int(np.searchsorted(new, reference[-1], side="right")) + int(np.searchsorted(new, reference[0]))
+    return beyond / m, float(betabinom.sf(beyond - 1, m, 2, n - 1)) if n > 1 else 1.0
+
+
+def outside_names(reference: pd.Series, new: pd.Series) -> tuple[float, float]:
+    """The same for rows by category: the share of unseen ones is drawn from what Good and Turing expect of it, the
+    names seen once."""
+    from scipy.stats import betabinom
+
+    n, m = int(reference.sum()), int(new.sum())
+    if not n or not m:
+        return 0.0, 1.0
+    beyond = m - int(new[new.index.isin(reference.index)].sum())
+    once = int((reference == 1).sum())
+    return beyond / m, float(betabinom.sf(beyond - 1, m, once + 1, max(1, n - once)))

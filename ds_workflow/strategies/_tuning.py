@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ds_workflow.domain.strategy import spread
 from ds_workflow.errors import InvalidInput
 from ds_workflow.strategies._boosting import DEFAULTS, BoostedRegressor
 
 VALIDATION_SHARE = 0.15
+AT_ONCE = 4  # trials that are drawn before the first of them is judged, whoever works on them
 _DRAFT_ROUNDS = 0.4  # of the rounds: a trial grows fewer trees, each with a larger step
 
 
@@ -55,28 +58,41 @@ def study(
 ) -> dict[str, Any]:
     """The parameters of the trial with the least `error`, tried by a seeded TPE sampler, `first` first.
 
-    `what` names the error in the progress that `say` gets. Raises InvalidInput on less than one trial.
+    After the first trial, which shows the space, trials are drawn AT_ONCE at a time and `spread`: one machine and many
+    draw the same ones. So `error` is picklable and asks for the same parameters every time. `what` names the error in
+    the progress that `say` gets. Raises InvalidInput on less than one trial.
     """
     import optuna
 
     if trials < 1:
         raise InvalidInput(f"Tuning needs at least one trial, not {trials}.")
 
-    def told(trial: Any) -> float:
-        value = error(trial)
-        say(f"trial {trial.number + 1} of {trials}: {what} {value:.4f}")
-        return value
-
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         made = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
         made.enqueue_trial(dict(first))
-        made.optimize(told, n_trials=trials)
+        drawn, judged = [made.ask()], partial(_judged, error)
+        values = iter([error(drawn[0])])
+        space = drawn[0].distributions
+        while drawn:
+            for trial, value in zip(drawn, values, strict=True):
+                made.tell(trial, value)
+                say(f"trial {trial.number + 1} of {trials}: {what} {value:.4f}")
+            some = min(AT_ONCE, trials - drawn[-1].number - 1)
+            drawn = [made.ask(fixed_distributions=space) for _ in range(some)]
+            values = spread(judged, [trial.params for trial in drawn])
     finally:
         optuna.logging.set_verbosity(verbosity)
     say(f"best: {made.best_value:.4f} in trial {made.best_trial.number + 1}")
     return dict(made.best_params)
+
+
+def _judged(error: Callable[[Any], float], params: Mapping[str, Any]) -> float:
+    """The error of a trial whose parameters are drawn already."""
+    from optuna.trial import FixedTrial
+
+    return error(FixedTrial(dict(params)))
 
 
 _NAMES = ("max_depth", "eta", "subsample", "colsample_bytree", "min_child_weight", "reg_lambda", "loss_scale")

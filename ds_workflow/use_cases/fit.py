@@ -48,6 +48,7 @@ class FitRequest:
     optuna_trials: int = 0
     seed: int = 42
     force: bool = False
+    engine: str = "local"
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def fit(work: Workspace, request: FitRequest) -> FitResult:
         request.strategy or problem.strategies[0],
         StrategyOptions(seed=request.seed),
         request.optuna_trials,
+        request.engine,
     )
     fitting.check(problem, recipe)
     outdir = request.outdir.expanduser().absolute()

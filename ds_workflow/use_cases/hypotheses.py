@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import hypotheses, models, policies, run_files, snapshots
+from ds_workflow.domain.holdout_spending import account
 from ds_workflow.domain.hypothesis import Claim
 from ds_workflow.domain.metrics import Scored
 from ds_workflow.domain.policy import Policy
-from ds_workflow.domain.power import PowerRow, power_of
+from ds_workflow.domain.power import Assumptions, PowerRow, out_of_reach, power_of
 from ds_workflow.errors import InvalidInput, UnknownName
-from ds_workflow.reports import tables
+from ds_workflow.reports import spending, tables
 from registry.errors import NotFound
 
 if TYPE_CHECKING:
@@ -93,11 +94,33 @@ def check(work: Workspace, hypothesis_id: str, *, dataset_version: str | None) -
     version = dataset_version or max(known, key=lambda s: s.created_at).dataset_version
     if version not in {s.dataset_version for s in known}:
         raise UnknownName("snapshot", version, (s.dataset_version for s in known))
-    holdout = snapshots.SnapshotStore(work.settings.data).load(problem, version).holdout
+    frozen = snapshots.SnapshotStore(work.settings.data).load(problem, version)
+    holdout = frozen.holdout
     policy = policies.load(work.settings.policy(problem.name), problem)
     rows = {str(name): int(n) for name, n in holdout[problem.segment_column].value_counts().sort_index().items()}
     scored = _champion_scored(work, version)
-    return Checked(found.id, True, (), _power(claim, policy, rows, scored), f"On the holdout of snapshot {version}.")
+    digest = frozen.record.holdout_digest
+    told = policy.spending.told(account(work.registry.holdout_uses(digest), work.registry.proposal).taken)
+    note = f"On the holdout of snapshot {version}: {spending.words(told)}"
+    assume = Assumptions(alpha=policy.spending.level(min(told["taken"] + 1, told["looks"])))
+    values, levels = _measured(claim, rows, scored)
+    standing = _standing(claim, policy, levels)
+    if standing is not None and (why := out_of_reach(claim, standing)):
+        return Checked(found.id, False, (f"claim.min_effect: {why}",), (), note)
+    power = power_of(
+        claim, rows=rows, champion=values or None, levels=levels or None, weights=policy.weights, assume=assume
+    )
+    return Checked(found.id, True, (), power, note)
+
+
+def _standing(claim: Claim, policy: Policy, levels: Mapping[str, float]) -> float | None:
+    """The champion's figure where the claim is made; None while it is not known."""
+    if not claim.weighted:
+        return levels.get(claim.slice)
+    parts = {name: weight for name, weight in policy.weights.items() if weight > 0}
+    if any(name not in levels for name in parts):
+        return None
+    return sum(weight * levels[name] for name, weight in parts.items())
 
 
 def _champion_scored(work: Workspace, dataset_version: str) -> Scored | None:
@@ -112,17 +135,19 @@ def _champion_scored(work: Workspace, dataset_version: str) -> Scored | None:
     return models.read_scored(path) if path.exists() else None
 
 
-def _power(claim: Claim, policy: Policy, rows: Mapping[str, int], scored: Scored | None) -> tuple[PowerRow, ...]:
+def _measured(claim: Claim, rows: Mapping[str, int], scored: Scored | None) -> tuple[dict[str, Any], dict[str, float]]:
+    """The champion's values per row and its figure, overall and by segment; empty without its answers."""
     values: dict[str, Any] = {}
     levels: dict[str, float] = {}
     if scored is not None:
         segment = scored.groups["segment"]
         for name in ("overall", *rows):
             part = scored if name == "overall" else scored.take(segment == name)
-            if len(part) and claim.base.per_row is not None:
-                values[name] = claim.base.per_row(part)
+            if len(part) and not claim.base.absent(part):
                 levels[name] = claim.base(part)
-    return power_of(claim, rows=rows, champion=values or None, levels=levels or None, weights=policy.weights)
+                if claim.base.per_row is not None:
+                    values[name] = claim.base.per_row(part)
+    return values, levels
 
 
 @dataclass(frozen=True)

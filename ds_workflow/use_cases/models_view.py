@@ -119,7 +119,7 @@ def read(work: Workspace, number: int) -> Page:
         overall=tuple(_figure(n, (card["overall"].get(n),)) for n in names),
         segments=segments,
         pictures=_pictures(work, version),
-        proposals=tuple(p for p in work.registry.proposals(problem.name) if p.challenger.version == number),
+        proposals=tuple(work.registry.proposals(problem.name, challenger=version.digest)),
         moves=tuple(m for m in work.registry.moves(problem.name) if m.to_ref.version == number),
         files=files(work, version),
         missing="" if card else "The files of its run are gone, so its figures can't be shown.",

@@ -1,4 +1,5 @@
-"""What is recorded of a problem in office, for the console: its incidents and its requests of the last day."""
+"""What is recorded of a problem in office, for the console: looks over time, incidents with their playbooks, proposed
+work, the retrain policy, and the requests of the last day."""
 
 from __future__ import annotations
 
@@ -6,32 +7,81 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ds_workflow.adapters import traffic
+from ds_workflow.adapters import monitoring_policies, traffic
 from ds_workflow.adapters.incidents import Incident, Incidents
+from ds_workflow.adapters.monitoring_history import History
+from ds_workflow.domain.incident_playbooks import steps_of
+from ds_workflow.domain.monitoring.looks import Look
+from ds_workflow.domain.work_proposals import CLOSED, PROPOSED, WorkProposal, folded
+from ds_workflow.reports import monitor_performance
 from ds_workflow.reports.tables import count, number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from ds_workflow.workspace import Workspace
 
 HOURS = 24
+LOOKS = 20  # of each kind, the newest
+KINDS = {"performance": "Performance", "inputs": "Rows that came in", "agent": "Agent"}
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """Incidents, open ones first and then the newest; cards of name, figure and words on the requests."""
+    """Incidents, open ones first and then the newest; cards of name, figure and words on the requests; the newest look
+    of each kind with its name; all looks, newest first; charts as SVG in figures."""
 
     incidents: tuple[Incident, ...]
     traffic: traffic.Traffic
     cards: tuple[tuple[str, str, str], ...]
+    newest: tuple[tuple[str, Look], ...]
+    looks: tuple[Look, ...]
+    charts: tuple[str, ...]
+    work: tuple[WorkProposal, ...]
+
+    def steps(self, incident: Incident) -> list[tuple[str, bool]]:
+        """The playbook of an incident and whether each step was done."""
+        taken = incident.acknowledged_by is not None
+        return [
+            (text, n in incident.steps_done or (n == 1 and taken))
+            for n, text in enumerate(steps_of(incident.cause), start=1)
+        ]
 
 
 def read(work: Workspace) -> Recorded:
     """What is recorded of the workspace's problem now."""
-    store = work.settings.store
-    incidents = Incidents(store).listed(work.problem.name)
+    store, name = work.settings.store, work.problem.name
+    incidents = Incidents(store).listed(name)
     newest = sorted(incidents, key=lambda i: i.opened_at, reverse=True)
-    found = traffic.since(store, work.problem.name, work.clock() - timedelta(hours=HOURS))
-    return Recorded(tuple(sorted(newest, key=lambda i: i.closed_at is not None)), found, _cards(found))
+    found = traffic.since(store, name, work.clock() - timedelta(hours=HOURS))
+    history = History(store)
+    try:
+        latest, looks, points = history.latest(name), history.looks(name, most=LOOKS), history.points(name)
+    finally:
+        history.close()
+    return Recorded(
+        tuple(sorted(newest, key=lambda i: i.closed_at is not None)),
+        found,
+        _cards(found),
+        tuple((KINDS[kind], latest[kind]) for kind in latest),
+        tuple(reversed(looks)),
+        _charts(work, points),
+        tuple(one for one in _proposed(work) if one.problem == name),
+    )
+
+
+def _charts(work: Workspace, points: list[dict[str, Any]]) -> tuple[str, ...]:
+    limits: Mapping[str, float] = {
+        "latency_p95_ms": monitoring_policies.load(work.settings, work.problem.name).service.p95_ms
+    }
+    return tuple(monitor_performance.charts(points, work.problem, limits=limits))
+
+
+def _proposed(work: Workspace) -> list[WorkProposal]:
+    """Newest first."""
+    events = [*work.registry.events(kind=PROPOSED), *work.registry.events(kind=CLOSED)]
+    return folded((event.kind, event.body) for event in events)[::-1]
 
 
 def _cards(found: traffic.Traffic) -> tuple[tuple[str, str, str], ...]:

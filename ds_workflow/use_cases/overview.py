@@ -109,7 +109,10 @@ def _next(work: Workspace, status: Status, live: list[Proposal]) -> tuple[str, s
         freeze = "" if len(found) == 1 else "Freeze rows, then appoint"
         return f"{freeze or 'Appoint'} the first champion.", "\n".join(found)
     if status.custody.status in ("drifted", "unknown"):
-        return "Find out who moved the champion; decisions are blocked until then.", f"{command} arena-status"
+        return (
+            "Find out who moved the champion; decisions are blocked until it is put back, or adopted.",
+            f"{command} arena-status\n{command} arena-restore --by YOU --reason WHY",
+        )
     if any(p.verdict == "pass" for p in live):
         return "Read the proposal and decide.", ""
     return "Write the next hypothesis and train a candidate for it.", f"{command} hypothesis-new H-AREA-001 --owner YOU"

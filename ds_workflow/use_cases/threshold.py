@@ -88,6 +88,17 @@ class Explored:
     cards: tuple[tuple[str, str, str], ...]  # name, figure, words
     pictures: str
 
+    @property
+    def miss(self) -> str:
+        """What a miss costs here, with its unit."""
+        return amount(self.costs.missed, self.costs.unit)
+
+
+def amount(value: float, unit: str) -> str:
+    """A figure with its unit, which is in the plural unless there is one of it: '1 error', '0.5 errors'."""
+    one = value == 1 and unit.endswith("s")
+    return typographic(f"{value:.12g} {unit[:-1] if one else unit}")
+
 
 def costs_of(problem: Problem) -> Costs:
     """What the problem declares, or a miss and a false alarm alike."""
@@ -223,10 +234,14 @@ def _cards(here: Reading, best: Reading, costs: Costs) -> tuple[tuple[str, str, 
         ),
         ("Recall", percent(here.recall), f"{count(here.missed)} missed"),
         ("Flagged", percent(here.flagged, decimals=2), f"{count(here.false_alarms)} false alarms"),
-        ("Cost", f"{number(here.cost * rows)} {costs.unit}", f"{number(here.cost)} a row"),
-        ("Cheapest", f"{best.threshold:.3f}", f"{number(best.cost * rows)} {costs.unit}, in hindsight"),
+        ("Cost", _total(here.cost * rows, costs), f"{number(here.cost)} a row"),
+        ("Cheapest", f"{best.threshold:.3f}", f"{_total(best.cost * rows, costs)}, in hindsight"),
     )
     return tuple((name, typographic(text), typographic(words)) for name, text, words in cards)
+
+
+def _total(value: float, costs: Costs) -> str:
+    return amount(value, costs.unit) if value == 1 else f"{number(value)} {costs.unit}"
 
 
 def _pictures(readings: list[Reading], here: Reading, costs: Costs) -> str:
@@ -244,7 +259,7 @@ def _pictures(readings: list[Reading], here: Reading, costs: Costs) -> str:
         title, of = "Cost a row", {"cost": costing}
         return threshold_curves(at, of, title=title, at=here.threshold, unit="", width=width, styled=False)
 
-    words = f"A miss costs {number(costs.missed)}, a false alarm {number(costs.false_alarm)} {costs.unit}."
+    words = f"A miss costs {number(costs.missed)}, a false alarm {_total(costs.false_alarm, costs)}."
     return "\n".join(
         [
             figure("Precision and recall", "The dashed line is the threshold.", quality(WIDE), quality(SLIM)),

@@ -13,7 +13,7 @@ from pytest import approx
 from scipy import stats
 from scipy.spatial import distance
 
-from ds_workflow.domain import two_samples
+from ds_workflow.domain import drift, two_samples
 from ds_workflow.domain.drift_table import compare
 from ds_workflow.errors import InvalidInput
 
@@ -167,3 +167,41 @@ def test_known_drift_of_the_employment_survey_is_found(real_data: Path) -> None:
     assert "SEX" in compare(reference[inputs], first.loc[first["SEX"] == "1", inputs]).drifted
     young = compare(reference[inputs], first.loc[first["AGEP"] < 30, inputs]).drifted
     assert {"AGEP", "MAR"} <= set(young)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.lists(st.floats(0, 1), min_size=1, max_size=9))
+def test_quantiles_of_sorted_values_are_those_of_numpy(values: list[float], shares: list[float]) -> None:
+    found = drift.quantiles(np.sort(np.array(values)), np.array(shares))
+    assert found == approx(np.quantile(values, shares), rel=1e-12, abs=1e-9)
+
+
+@given(st.integers(0, 1_000), st.booleans())
+def test_counts_of_sorted_values_and_of_counted_names_are_those_of_rows(seed: int, few: bool) -> None:
+    rng = np.random.default_rng(seed)
+    number = pd.Series(np.where(rng.random(200) < 0.1, np.nan, rng.integers(0, 12 if few else 10_000, 200)))
+    other = pd.Series(rng.normal(100, 40, 150).round())
+    bins = drift.profile_of(number)
+    assert bins.count_ordered(drift.ordered(other), missing=0) == approx(bins.count(other))
+    names = pd.Series(rng.choice(["a", "b", "c", None], 90, p=[0.5, 0.2, 0.2, 0.1]))
+    named = drift.profile_of(names)
+    oracle = names.fillna("missing").value_counts()
+    assert named.counts == (*(int(oracle.get(n, 0)) for n in "abc"), 0, int(oracle.get("missing", 0)))
+
+
+def test_rows_out_of_range_are_as_many_as_chance_says() -> None:
+    """Of 10 new values, those beyond the range of 30 old ones: their share over 4,000 draws, and the tail's level."""
+    rng = np.random.default_rng(3)
+    drawn = [
+        two_samples.outside_range(np.sort(rng.normal(size=30)), np.sort(rng.normal(size=10))) for _ in range(4_000)
+    ]
+    assert np.mean([share for share, _ in drawn]) == approx(2 / 31, abs=0.004)  # Wilks: 2 / (n + 1)
+    assert np.mean([p <= 0.05 for _, p in drawn]) <= 0.05 + 0.01
+
+
+def test_nine_of_ten_rows_out_of_range_alarm_however_few_they_are() -> None:
+    old = pd.DataFrame({"x": np.linspace(0, 1, 300), "kind": np.resize(["a", "b", "c"], 300)})
+    new = pd.DataFrame({"x": [*np.full(9, 7.0), 0.5], "kind": ["z"] * 9 + ["a"]})
+    found = compare(old, new)
+    assert set(found.drifted) == {"x", "kind"}
+    assert found.columns["x"].outside == approx(0.9)
+    assert compare(old, pd.DataFrame({"x": [0.2] * 10, "kind": ["a"] * 10})).columns["x"].status == "unknown"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pytest import approx
 
-from ds_workflow.domain.ab_test.contrasts import Contrast, welch
-from ds_workflow.domain.ab_test.samples import Mean
+from ds_workflow.domain.ab_test.contrasts import Contrast, two_proportions, welch
+from ds_workflow.domain.ab_test.samples import Mean, Proportion
 from ds_workflow.domain.sequential import always_valid, always_valid_p, looks, mixture_bound, mixture_rho, spent
 from ds_workflow.errors import InvalidInput
 
@@ -25,15 +25,27 @@ def contrast(estimate: float, error: float, units: tuple[int, int]) -> Contrast:
     return Contrast("z", 0.0, estimate, estimate, (0, 0), 0.95, z, math.erfc(abs(z) / math.sqrt(2)), error, units)
 
 
-def test_the_confidence_sequence_is_that_of_growthbook() -> None:
+@pytest.mark.parametrize(
+    ("found", "best_at", "relative", "bounds"),
+    [
+        (
+            welch(Mean.of_sums(3_000, 1_396.87, 52_377.9767), Mean.of_sums(3_461, 2_422.7, 134_698.29)),
+            1_000,
+            0.50336,
+            (-0.55844, 1.56516),
+        ),
+        (two_proportions(Proportion(3_000, 1_396), Proportion(3_461, 2_422)), 5_000, 0.50386, (0.40098, 0.60675)),
+    ],
+    ids=["mean", "share"],
+)
+def test_the_confidence_sequence_is_that_of_growthbook(
+    found: Contrast, best_at: float, relative: float, bounds: tuple[float, float]
+) -> None:
     """Their vectors are of relative effects; the half width is the inflation of the delta method's error."""
-    arms = Mean.of_sums(3_000, 1_396.87, 52_377.9767), Mean.of_sums(3_461, 2_422.7, 134_698.29)
-    found = welch(*arms)
-    assert found.relative == approx(0.50336, abs=1e-5)
-    assert found.relative_interval is not None
-    error = (found.relative_interval[1] - found.relative) / 1.959963985
-    low, high = always_valid(contrast(found.relative, error, found.units), best_at=1_000)
-    assert (low, high) == approx((-0.55844, 1.56516), abs=1e-4)
+    assert found.relative == approx(relative, abs=1e-5)
+    assert found.relative is not None and found.relative_error is not None
+    around = always_valid(contrast(found.relative, found.relative_error, found.units), best_at=best_at)
+    assert around == approx(bounds, abs=1e-5)
 
 
 def test_the_sequence_is_wider_than_one_look_and_tightest_where_it_was_tuned() -> None:

@@ -201,6 +201,24 @@ def test_a_first_champion_and_an_empty_summary_have_faces_too(face: Callable[...
     assert "nan" not in shown.lower()
 
 
+def test_a_first_champion_that_did_not_pass_is_told_of_more_rows_not_of_hypotheses(build: Build) -> None:
+    example = build("inconclusive", hypothesis=None)
+    first = replace(example, kind="bootstrap", evidence=replace(example.evidence, champion=None, kind="bootstrap"))
+    (_, freeze), (_, again), (_, reject) = proposal_view.next_commands(first, Context())
+    assert "data-snapshot --dataset-version" in freeze
+    assert "bootstrap-champion --dataset-version" in again
+    assert "arena-reject" in reject
+    assert "train-candidate" in str(proposal_view.next_commands(example, Context()))
+
+
+def test_the_page_says_which_way_a_gate_counts_where_it_is_not_that_of_the_plots(build: Build) -> None:
+    example = build()
+    drop = replace(example.gates[0], name="max_overall_roc_auc_drop", note="-0.09: shown to hold. Above 0 is worse.")
+    sentence = "a minus is a gain"
+    assert sentence in report.html(replace(example, gates=(drop,)))
+    assert sentence not in report.html(replace(example, gates=(replace(drop, note="shown to hold"),)))
+
+
 @pytest.mark.parametrize("face", FACES)
 def test_an_unfit_champion_is_not_green(face: Callable[..., str], build: Build) -> None:
     example = build()

@@ -48,6 +48,11 @@ class Outcome:
         """Whether every test held."""
         return self.failure.kind == "passed"
 
+    def whole(self) -> dict[str, Any]:
+        """`to_dict` with the prompt, the program that ran and the reference: what a page shows side by side."""
+        texts = {"prompt_text": self.task.prompt, "program": self.source, "reference": self.task.reference}
+        return self.to_dict() | texts
+
     def to_dict(self) -> dict[str, Any]:
         """One line of the results file."""
         return {

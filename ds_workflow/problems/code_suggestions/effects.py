@@ -42,6 +42,7 @@ TASK_SHARES = {
 }
 TASK_IDS = 400  # tasks there are; each is of one kind
 MODEL_SHARES = {"assistant-1": 0.5, "assistant-2": 0.5}  # dealt to sessions at random
+CHOSEN = {"beginner": 0.25, "intermediate": 0.5, "expert": 0.8}  # who picks assistant-2, where developers choose
 LATENCY = {"assistant-1": 420.0, "assistant-2": 610.0}  # median milliseconds; the better model is the slower one
 LATENCY_SPREAD, LATENCY_BY_LENGTH = 0.42, 0.25  # standard deviation of the log; exponent of length / its median
 SUGGESTION_LENGTH = (24.0, 0.80, 1.0, 400.0)  # tokens: median, standard deviation of the log, least, most
@@ -79,6 +80,11 @@ TYPED = ("go", "java", "typescript")
 TESTED = {"base": 0.7, "hallucinated": -1.2, "edited": 0.2, "assistant-2": 0.25}  # tests pass, of what compiles
 SYNTAX_ERROR = 0.7  # of what does not compile; the rest ends as a runtime error
 RUNTIME_ERROR = 0.3  # of what compiles and fails a test; the rest is a logical bug
+
+# --- when it comes: seconds, lognormal around the median with this standard deviation of the log ----------------------
+
+AFTER = {"accepted": 4.0, "ignored": 2.5, "edited": 18.0, "compiled": 25.0, "tested": 40.0}  # each after the one before
+AFTER_SPREAD = 0.6
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ What is alike to logs of assistants: sessions of one developer, one task and one
 more or less than others, whatever they are shown; activity that is uneven over developers and low at weekends; a newer
 model that is better and slower, so that it looks worse than it is where latency is forgotten; about a third accepted.
 
-What is not: the model version is dealt to sessions at random and no effect depends on another, so trees find nothing in
-a single request that a logistic regression does not; nothing changes over the months, so nothing drifts but what is
-counted; nobody learns; what was accepted does not change what is shown next. All lengths are in tokens.
+What is not: no effect depends on another, so trees find nothing in a single request that a logistic regression does
+not; the model version is dealt to sessions at random (or, as an experiment does it, to developers; or it is chosen by
+them, so that a plain comparison of the models is confounded: `effects.CHOSEN`); nothing changes over the months, so
+nothing drifts but what is counted; nobody learns; what was accepted does not change what is shown next. All
+lengths are in tokens.
 
 The rows are the suggestions of one log, in the order of sessions: sessions are numbered in the order of time,
 suggestions anew in every session, and developers grow in number with the rows (`effects.PER_DEVELOPER`), so a
@@ -19,7 +21,7 @@ Identifiers are those of one log: two seeds use the same numbers for other peopl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,7 @@ Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 _SEED = 2025
+DEALS = ("session", "developer", "chosen")
 _LEAST_DEVELOPERS = 20
 SEGMENTS, LANGUAGES = tuple(e.SEGMENT_SHARES), tuple(e.LANGUAGE_SHARES)
 TASKS, MODELS = tuple(e.TASK_SHARES), tuple(e.MODEL_SHARES)
@@ -69,17 +72,24 @@ class _Sessions:
     start: Integers
 
 
-def simulate(*, rows: int, seed: int) -> pd.DataFrame:
+def simulate(*, rows: int, seed: int, deal: str = "session") -> pd.DataFrame:
     """`rows` raw rows with the columns of `load`, in the order of sessions; the same seed gives the same rows.
 
-    Identifiers are integers. What nobody knows of a suggestion that was not accepted is missing.
+    `deal`: who gets which model, one of DEALS. The same seed has the same developers, sessions and prompts, however the
+    models are dealt. Identifiers are integers. What nobody knows of a suggestion that was not accepted is missing.
     """
     if rows < 1:
         raise InvalidInput(f"--rows must be at least 1, not {rows}.")
+    if deal not in DEALS:
+        raise InvalidInput(f"The model can't be dealt by '{deal}'.", hint=f"Allowed: {', '.join(DEALS)}.")
     rng = np.random.default_rng([seed, _SEED])
     people = _developers(rng, max(_LEAST_DEVELOPERS, rows // e.PER_DEVELOPER))
     size = _sizes(rng, rows)
     sessions = _sessions(rng, people, len(size))
+    if deal != "session":
+        sessions = replace(
+            sessions, model=_dealt(np.random.default_rng([seed, _SEED, 1]), people, deal)[sessions.developer]
+        )
     at = np.repeat(np.arange(len(size)), size)  # the session of every row
     place = np.arange(rows) - np.repeat(np.cumsum(size) - size, size)
     who, language, model = sessions.developer[at], sessions.language[at], sessions.model[at]
@@ -137,6 +147,13 @@ def _developers(rng: np.random.Generator, count: int) -> _Developers:
         joined=joined,
         accepts=bridge(np.clip(ndtr(score), 1e-12, 1 - 1e-12), e.BRIDGE),
     )
+
+
+def _dealt(rng: np.random.Generator, people: _Developers, deal: str) -> Integers:
+    """The model of every developer, (d,): by a coin, or by the developer's own choice."""
+    at = rng.random(len(people.segment))
+    share = np.array([e.CHOSEN[name] for name in SEGMENTS])[people.segment] if deal == "chosen" else 0.5
+    return np.asarray(at < share, dtype=np.int64)
 
 
 def _sizes(rng: np.random.Generator, rows: int) -> Integers:

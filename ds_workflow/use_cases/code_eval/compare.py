@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ds_workflow.adapters import evidence, models, policies, run_files
 from ds_workflow.adapters.code_eval import files
@@ -17,7 +17,9 @@ from ds_workflow.domain.code_eval.evaluation import NONE_SAID
 from ds_workflow.domain.code_eval.tasks import Completion
 from ds_workflow.domain.comparison import OVERALL, Comparison, Difference, differences_by_place
 from ds_workflow.domain.gates import evaluate as ask_gates
+from ds_workflow.domain.holdout_spending import account, question, spending_told
 from ds_workflow.domain.metrics import metric
+from ds_workflow.domain.proving import proven
 from ds_workflow.errors import InvalidInput, StateConflict
 from ds_workflow.reports import code_eval as report
 from ds_workflow.reports import proposal as proposal_report
@@ -105,15 +107,21 @@ def propose(work: Workspace, ask: Ask, *, owner: str) -> Proposed:
         notes = _moved(work, standing, champion, frozen)
     challenger = versions.register(work, found, answers, frozen, owner=owner, base=standing)
     truth = frozen.holdout[work.problem.target].to_numpy(dtype="float64")
+    kind: Literal["promotion", "bootstrap"] = "promotion" if standing else "bootstrap"
+    uses = work.registry.holdout_uses(frozen.record.holdout_digest)
+    asked = question(kind, challenger.ref, standing.ref if standing else None, policy_digest=policy.digest)
+    look = account(uses, work.registry.proposal).look(asked, policy.spending)
+    work.say(look.words)
     comparison = Comparison.align(
         problem=work.problem,
-        policy=policy,
+        policy=policy.for_look(look, kind),
+        look=look,
         seed=SEED,
         challenger=_scored(work, found, frozen),
         champion=_scored(work, champion, frozen) if champion else None,
         frozen=Frozen(frozen.holdout[work.problem.row_id].to_numpy(), truth),
     )
-    judged = ask_gates(comparison, kind="promotion" if champion else "bootstrap")
+    judged = proven(comparison, ask_gates(comparison, kind=kind))
     bundle = evidence.write(
         work.settings.evidence,
         comparison,
@@ -130,7 +138,7 @@ def propose(work: Workspace, ask: Ask, *, owner: str) -> Proposed:
     written = work.registry.propose(
         Evidence(
             problem=work.problem.name,
-            kind="promotion" if standing else "bootstrap",
+            kind=kind,
             challenger=challenger.ref,
             champion=standing.ref if standing else None,
             holdout_digest=frozen.record.holdout_digest,
@@ -141,8 +149,18 @@ def propose(work: Workspace, ask: Ask, *, owner: str) -> Proposed:
         ),
         gates=judged.gates,
         owner=owner,
-        summary=_summary(work, comparison, found, champion, frozen.record, notes=notes),
-        alpha=policy.alpha,
+        summary=_summary(
+            work,
+            comparison,
+            found,
+            champion,
+            frozen.record,
+            notes=notes,
+            uses=len(uses),
+            spending=spending_told(look, policy.spending),
+        ),
+        alpha=look.level,
+        uses_before=len(uses),
         lifetime=timedelta(days=policy.expires_after_days),
     )
     return _shown(work, written)
@@ -201,6 +219,8 @@ def _summary(
     record: Any,
     *,
     notes: Sequence[str],
+    uses: int,
+    spending: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The figures that people see; the shape is said in reports.proposal_view."""
     problem = work.problem
@@ -231,7 +251,8 @@ def _summary(
             "rows": record.holdout_rows,
             "from": record.holdout_from,
             "to": record.last,
-            "uses": len(work.registry.holdout_uses(record.holdout_digest)) + 1,
+            "uses": uses + 1,
+            "spending": dict(spending),
         },
         "reference": "champion" if champion else "none",
         "labels": {"champion": champion.model if champion else "no champion", "challenger": found.model},

@@ -94,7 +94,7 @@ def register(
     )
     with TemporaryDirectory(prefix="run-") as name:
         folder = Path(name)
-        files.write_lines(folder / RESULTS, (o.to_dict() for o in found.outcomes))
+        files.write_lines(folder / RESULTS, (o.whole() for o in found.outcomes))
         files.write_text(folder / PAGE, report.html(found))
         files.write_text(folder / "codeeval.json", run_files.json_text(found.to_dict()))
         models.to_frame(scored).to_parquet(folder / run_files.PREDICTIONS, index=False)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ds_workflow.adapters import engine as engines
 from ds_workflow.adapters import row_files, scorer
 from ds_workflow.domain.contract import FieldError, parse_rows, set_aside
 from ds_workflow.errors import InvalidInput
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ds_workflow.domain.problem import Problem
-    from ds_workflow.domain.quick import Answers
-    from ds_workflow.use_cases.predict.answerer import Answerer
+    from ds_workflow.domain.quick import Answers, SentRows
     from ds_workflow.workspace import Workspace
 
 REJECTS = ("row", "field", "sent", "allowed", "message")
@@ -61,15 +61,39 @@ class Batch:
         return "\n".join(lines)
 
 
-def predict_file(work: Workspace, source: Path, target: Path, *, rejects: Path | None = None) -> Batch:
+@dataclass(frozen=True)
+class Answering:
+    """What a worker needs to answer a part: it travels there once."""
+
+    problem: Problem
+    version: int
+    model: Any
+    threshold: float
+    as_text: bool
+    missing: frozenset[str]
+
+    def score(self, rows: SentRows) -> Answers:
+        """Answers by the table's way, which for many rows is the quicker one."""
+        return scorer.pipeline(self.problem, self.model)(rows)
+
+    def __call__(self, part: row_files.Part) -> tuple[int, pa.Table, list[FieldError]]:
+        """The number of the part's first row, its good rows with their answers, the bad fields of the others."""
+        return (part.first, *_answered(self, part))
+
+
+def predict_file(
+    work: Workspace, source: Path, target: Path, *, rejects: Path | None = None, engine: str = engines.LOCAL
+) -> Batch:
     """Write the rows of `source` with their answers to `target`, and every bad field of every bad row to `rejects`
     (default: beside the output).
 
-    Columns that are no inputs are ignored, said so, and handed through. An empty cell is a missing value, and so is a
-    text that the plug-in's MISSING says its source writes for one. Raises InvalidInput for files that can't be read or
-    lack a required column, and what loading the champion raises; nothing is written then.
+    The `engine` of that name answers (see adapters.engine); whichever it is, the answers are the same and in the order
+    of the file. Columns that are no inputs are ignored, said so, and handed through. An empty cell is a missing value,
+    and so is a text that the plug-in's MISSING says its source writes for one. Raises InvalidInput for files that can't
+    be read or lack a required column, and what loading the champion raises; nothing is written then.
     """
     started = time.monotonic()
+    engines.require(engine)
     rejects = rejects or target.with_name(f"{target.name}.rejects.csv")
     if len({source.resolve(), target.resolve(), rejects.resolve()}) < 3:
         raise InvalidInput("Input, output and rejects must be three different files.")
@@ -86,16 +110,17 @@ def predict_file(work: Workspace, source: Path, target: Path, *, rejects: Path |
             f"{problem.name} declares no column {', '.join(strangers)}; if one is misspelt, its values are missing"
         )
     missing = frozenset(getattr(work.plugin, "MISSING", ()))
+    answering = Answering(problem, found.version.version, found.model, found.threshold, rows.as_text, missing)
     answered = bad = 0
     said = started
     with (
         row_files.writing(target) as writer,
         row_files.listing(rejects, REJECTS) as reject,
+        engines.start(engine) as working,
     ):
-        for part in rows.parts():
-            table, errors = _answered(found, part, as_text=rows.as_text, missing=missing)
+        for first, table, errors in working.map(answering, rows.parts()):
             for error in errors:
-                reject((part.first + error.row, error.field, error.sent, error.allowed, error.message))
+                reject((first + error.row, error.field, error.sent, error.allowed, error.message))
             writer.write(table)
             answered += len(table)
             bad += len({error.row for error in errors})
@@ -128,18 +153,15 @@ def _require_columns(problem: Problem, rows: row_files.RowFile) -> None:
         )
 
 
-def _answered(
-    found: Answerer, part: row_files.Part, *, as_text: bool, missing: frozenset[str]
-) -> tuple[pa.Table, list[FieldError]]:
+def _answered(found: Answering, part: row_files.Part) -> tuple[pa.Table, list[FieldError]]:
     """The good rows of a part with their answers, and the bad fields of the others."""
     problem = found.problem
-    sent = part.rows({c.name: c for c in problem.inputs}, as_text=as_text, missing=missing)
+    sent = part.rows({c.name: c for c in problem.inputs}, as_text=found.as_text, missing=found.missing)
     parsed, errors = parse_rows(problem, sent)
     refused = {error.row for error in errors}
     good = [at for at in range(len(parsed)) if at not in refused]
-    score = scorer.pipeline(problem, found.model)  # for many rows the table's way is the quicker one
     try:
-        answers = score([parsed[at] for at in good]) if good else None
+        answers = found.score([parsed[at] for at in good]) if good else None
     except InvalidInput:
         answers, told = _one_by_one(found, parsed, good)
         errors = sorted([*errors, *told], key=lambda error: error.row)
@@ -151,7 +173,7 @@ def _answered(
 
 
 def _one_by_one(
-    found: Answerer, parsed: list[dict[str, Any]], good: list[int]
+    found: Answering, parsed: list[dict[str, Any]], good: list[int]
 ) -> tuple[Answers | None, list[FieldError]]:
     """The answers where some rows are beyond what features can be made of, and those rows' errors."""
     told = []
@@ -162,10 +184,10 @@ def _one_by_one(
             told.append(FieldError(at, "", None, error.hint, str(error)))
     bad = {error.row for error in told}
     left = [parsed[at] for at in good if at not in bad]
-    return (scorer.pipeline(found.problem, found.model)(left) if left else None), told
+    return (found.score(left) if left else None), told
 
 
-def _columns(found: Answerer, answers: Answers | None) -> dict[str, Any]:
+def _columns(found: Answering, answers: Answers | None) -> dict[str, Any]:
     import pyarrow as pa
 
     values = list(answers.values) if answers else []
@@ -180,5 +202,5 @@ def _columns(found: Answerer, answers: Answers | None) -> dict[str, Any]:
         if hasattr(found.model["model"], "predict_interval"):
             bounds = (list(answers.lower or ()), list(answers.upper or ())) if answers else ([], [])
             columns["predicted_low"], columns["predicted_high"] = (pa.array(bound, pa.float64()) for bound in bounds)
-    columns["model_version"] = pa.array([found.version.version] * len(values), pa.int64())
+    columns["model_version"] = pa.array([found.version] * len(values), pa.int64())
     return columns

@@ -49,6 +49,7 @@ class TrainRequest:
     optuna_trials: int = 0
     run_name: str = ""
     seed: int = 42
+    engine: str = "local"
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _recipe(request: TrainRequest) -> fitting.Recipe:
     options = StrategyOptions(
         seed=request.seed, router_mode=request.router_mode, min_segment_rows=request.min_segment_rows
     )
-    return fitting.Recipe(request.feature_set_version, request.strategy, options, request.optuna_trials)
+    return fitting.Recipe(request.feature_set_version, request.strategy, options, request.optuna_trials, request.engine)
 
 
 def _lock(work: Workspace, hypothesis_id: str, digest: str, by: str) -> HypothesisLock:

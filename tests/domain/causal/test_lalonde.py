@@ -31,6 +31,8 @@ DW = [
     "educ_re74",
 ]
 SH = [name for name in DW if name != "nodegree"]
+LINEAR = ["age", "educ", "black", "hisp", "marr", "nodegree", "re74", "re75", "u74", "u75"]
+ADJUSTED = ["age", "age2", "educ", "nodegree", "black", "hisp", "re74", "re75"]  # of Dehejia and Wahba (1999)
 
 
 def table(path: Path) -> pd.DataFrame:
@@ -64,7 +66,18 @@ def test_the_experiment_and_the_naive_comparison(experiment: pd.DataFrame, obser
     found = adjustment.naive(study(experiment, []))
     assert found.value == approx(1794.3424, abs=1e-3)
     assert found.standard_error == approx(671.0, abs=0.05)
-    assert adjustment.naive(study(observed, [])).value == approx(-8497.52, abs=0.01)
+    plain = {
+        "classical": adjustment.ols(study(experiment, []), errors="classical"),
+        "HC1": adjustment.ols(study(experiment, []), errors="HC1"),
+    }
+    assert all(e.value == approx(1794.3424, abs=1e-3) for e in plain.values())
+    assert plain["classical"].standard_error == approx(632.9, abs=0.05)
+    assert plain["HC1"].standard_error == approx(670.8, abs=0.05)
+    adjusted = adjustment.ols(study(experiment, ADJUSTED), errors="classical")
+    assert (adjusted.value, adjusted.standard_error) == (approx(1672.2, abs=0.05), approx(638.4, abs=0.05))
+    naive = adjustment.ols(study(observed, []), errors="classical")
+    assert (naive.value, naive.standard_error) == (approx(-8497.52, abs=0.01), approx(712.02, abs=0.01))
+    assert Propensity.of(study(observed, LINEAR)).score[observed.treat == 1].sum() == approx(59.5162643602, abs=1e-6)
 
 
 @pytest.mark.parametrize(

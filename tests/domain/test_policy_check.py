@@ -1,0 +1,127 @@
+"""A policy on trial: each fault is planted and has to be named; a sound policy has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ds_workflow import plugins
+from ds_workflow.adapters import monitoring_policies, policies
+from ds_workflow.domain import mutants
+from ds_workflow.domain.comparison import Comparison
+from ds_workflow.domain.monitoring.policy import contradictions as watched_contradictions
+from ds_workflow.domain.policy import Policy
+from ds_workflow.domain.policy_check import against_incumbent, contradictions, green, teeth
+from ds_workflow.domain.problem import Problem
+from ds_workflow.settings import Settings
+
+SHIPPED = Path(__file__).parents[2] / "config" / "policies"
+
+
+def failures(found: Any, name: str) -> str:
+    return " ".join(one.detail for one in found if one.status == "fail" and one.name == name)
+
+
+def test_a_sound_policy_is_green(problem: Problem, policy: Policy, healthy: Comparison) -> None:
+    assert contradictions(policy, released=True) == ()
+    found, count = teeth(problem, policy)
+    assert green(found) and found[0].name == "teeth"
+    kinds = mutants.kinds_of(healthy)
+    expected = sum(
+        len(mutants.GATE_MUTANTS[kinds[name]])
+        for trial in ("promotion", "bootstrap", "champion_trial")
+        for name in ("segments_complete", *(g.name for g in policy.applying(trial)))  # type: ignore[arg-type]
+    )
+    assert count == expected + 3 * len(mutants.ROW_MUTANTS)
+    seen = against_incumbent(policy, healthy, "promotion")
+    assert green(seen), [one for one in seen if one.status == "fail"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "change", "said"),
+    [
+        ("floor", {"minimum": {"promotion": 0.24, "bootstrap": 0.15, "champion_trial": 0.3}}, "0.3, at the door"),
+        ("ceiling", {"maximum": {"promotion": 0.5, "bootstrap": 0.5, "champion_trial": 0.4}}, "0.4, at the door"),
+        ("fair", {"tolerances": {"bias": {"promotion": 0.1, "bootstrap": 0.1, "champion_trial": 0.05}}}, "fair (bias)"),
+        ("leakage", {"applies_to": ["champion_trial"]}, "asked what no model was asked at the door"),
+    ],
+)
+def test_an_office_harder_to_keep_than_to_get_is_a_contradiction(
+    mapping: dict[str, Any], parse: Any, gate: str, change: dict[str, Any], said: str
+) -> None:
+    mapping["gates"][gate] |= change
+    assert said in " ".join(contradictions(parse(mapping), released=True))
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_shipped_policies_contradict_nothing(path: Path) -> None:
+    kind = plugins.subject(path.stem)
+    shipped = policies.load(path, plugins.load(kind, path.stem).PROBLEM)
+    assert contradictions(shipped, released=kind == "problems") == ()
+    if kind == "problems":
+        watched = monitoring_policies.load(Settings.resolve(None, path.stem), path.stem)
+        assert watched_contradictions(watched, shipped) == ()
+
+
+def test_a_release_needs_the_gates_that_it_asks(mapping: dict[str, Any], parse: Any) -> None:
+    del mapping["gates"]["drift"]
+    assert "no_new_drift_alerts" in " ".join(contradictions(parse(mapping), released=True))
+    assert contradictions(parse(mapping), released=False) == (), "a contest is not released"
+
+
+def test_toothless_and_unreachable_gates_are_named(problem: Problem, mapping: dict[str, Any], parse: Any) -> None:
+    mapping["gates"]["ceiling"] |= {"metric": "rmse_log", "unit": "log price", "maximum": 1e9}
+    found, _ = teeth(problem, parse(mapping))
+    assert "ceiling lets pass: challenger ruined" in failures(found, "teeth")
+    mapping["gates"]["ceiling"]["maximum"] = 1e-6
+    found, _ = teeth(problem, parse(mapping))
+    assert "ceiling (fail)" in failures(found, "attainable")
+
+
+def test_the_incumbent_shows_what_can_not_be_reached(mapping: dict[str, Any], parse: Any, healthy: Comparison) -> None:
+    """In the made comparison the incumbent errs by 5 % (median about 3.4 %), so its PPE10 is about 0.95."""
+    mapping["gates"]["better"] |= {"metric": "ppe10", "unit": "absolute", "minimum": 0.2}
+    found = against_incumbent(parse(mapping), healthy, "promotion")
+    assert "better: ppe10 is to get better by 0.2" in failures(found, "attainable")
+    mapping["gates"]["better"]["minimum"] = 0.01
+    mapping["gates"]["floor"]["minimum"] = {"promotion": 0.995, "bootstrap": 0.15, "champion_trial": 0.15}
+    found = against_incumbent(parse(mapping), healthy, "promotion")
+    assert green(found), "0.995 is four points away and the incumbent came eighty from the naive baseline"
+    assert "0.995 in promotion" in " ".join(one.detail for one in found if one.status == "warn")
+    mapping["gates"]["floor"]["minimum"] = {"promotion": 0.995, "bootstrap": 0.15, "champion_trial": 0.99}
+    found = against_incumbent(parse(mapping), healthy, "promotion")
+    assert "would be disqualified" in failures(found, "attainable")
+
+
+def test_a_floor_farther_than_all_progress_so_far_is_out_of_reach(
+    mapping: dict[str, Any], parse: Any, healthy: Comparison, erring: Any
+) -> None:
+    champion = healthy.scored("champion")
+    weak = healthy.changed(
+        challenger=erring(champion, 0.55, seed=1),
+        champion=erring(champion, 0.56, seed=2),
+        naive=erring(champion, 0.6, seed=3),
+    )
+    mapping["gates"]["floor"]["minimum"] = {"promotion": 0.9, "bootstrap": 0.15, "champion_trial": 0.01}
+    found = against_incumbent(parse(mapping), weak, "promotion")
+    assert "from the naive baseline" in failures(found, "attainable")
+
+
+def test_a_margin_that_an_equal_model_can_not_show_is_named(
+    mapping: dict[str, Any], parse: Any, healthy: Comparison, erring: Any
+) -> None:
+    """The standard error is that of a difference of two independent shares."""
+    champion = healthy.scored("champion")
+    equal = healthy.changed(challenger=erring(champion, 0.2, seed=1), champion=erring(champion, 0.2, seed=2))
+    mapping["gates"]["no_drop"] |= {"maximum": 0.005, "over": "overall"}
+    found = against_incumbent(parse(mapping), equal, "promotion")
+    said = failures(found, "attainable")
+    assert "no_drop: with these rows" in said
+    error = float(said.partition("standard error ")[2].partition(")")[0])
+    n, share = len(champion), np.mean(np.abs(equal.challenger.prediction / champion.truth - 1) <= 0.1)
+    assert error == pytest.approx(np.sqrt(2 * share * (1 - share) / n), rel=0.25)
+    mapping["gates"]["no_drop"]["maximum"] = 0.5
+    assert "no_drop" not in failures(against_incumbent(parse(mapping), equal, "promotion"), "attainable")
