@@ -250,28 +250,25 @@ def _versions(flow: Flow) -> int:
         return int(store.execute("SELECT count(*) FROM model_versions").fetchone()[0])
 
 
-def test_13_a_killed_approval_is_finished_by_the_next_command(flow: Flow) -> None:
-    """SIGKILL while the promotion is being applied; then `arena-status`, as anybody would."""
-    retry = [w.replace("A model per segment", "Again a model per segment") for w in TRAIN]
-    flow(*retry)
-    proposal = flow("arena-propose", "--json").json
-    assert proposal["verdict"] == "pass"
-    words = ["arena-approve", "--proposal-id", proposal["id"], "--approved-by", "ana"]
+def test_13_a_killed_decision_is_finished_by_the_next_command(flow: Flow) -> None:
+    """SIGKILL while a decision is being applied; then `arena-status`, as anybody would."""
+    words = ["arena-rollback", "--to", "2", "--by", "ana", "--reason", "the drill is over"]
     process = subprocess.Popen(
         [str(flow.script), "--workspace", str(flow.home), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     ledger = flow.home / "mlruns" / "arena.db"
-    deadline = time.monotonic() + 60
+    newest = "SELECT id, kind, effect FROM proposals ORDER BY created_at DESC LIMIT 1"
+    deadline = time.monotonic() + 120
     effect = "none"
-    while effect == "none" and process.poll() is None and time.monotonic() < deadline:
+    while effect != "applying" and process.poll() is None and time.monotonic() < deadline:
         with sqlite3.connect(ledger) as database:
-            (effect,) = database.execute("SELECT effect FROM proposals WHERE id = ?", (proposal["id"],)).fetchone()
+            made, kind, effect = database.execute(newest).fetchone()
     process.kill()
     process.wait()
-    assert effect == "applying", "killed between the decision and its effect"
+    assert (kind, effect) == ("rollback", "applying"), "killed between the decision and its effect"
     status = flow("arena-status", "--json").json
-    (found,) = [p for p in status["proposals"] if p["id"] == proposal["id"]]
+    (found,) = [p for p in status["proposals"] if p["id"] == made]
     assert (found["disposition"], found["effect"], found["decided_by"]) == ("approved", "applied", "ana")
     assert status["custody"] == "in_custody"
-    assert status["aliases"]["champion"]["version"] == proposal["challenger"]["version"]
+    assert status["aliases"]["champion"]["version"] == 2
     assert flow("arena-verify", "--json").json["ok"]
