@@ -29,11 +29,27 @@ if TYPE_CHECKING:
 # Read when an OpenMP library loads: threads that wait sleep instead of spinning. On two busy cores, spinning made the
 # same fit take four times the processor time.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+MOST_BUSY_SECONDS = 3600
 
 
 def system_clock() -> datetime:
     """The time now, in UTC."""
     return datetime.now(UTC)
+
+
+def busy_seconds() -> float:
+    """How long a command waits for another one that writes, from DS_WORKFLOW_BUSY_SECONDS; 20 unless told."""
+    named = os.environ.get("DS_WORKFLOW_BUSY_SECONDS", "").strip() or "20"
+    try:
+        seconds = float(named)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= MOST_BUSY_SECONDS:
+        raise InvalidInput(
+            f"DS_WORKFLOW_BUSY_SECONDS is '{named}', and is a number of seconds above 0 and at most {MOST_BUSY_SECONDS}.",
+            hint="Leave it away for 20 seconds.",
+        )
+    return seconds
 
 
 def silent(_: str) -> None:
@@ -83,7 +99,7 @@ class Workspace:
         self.settings.store.mkdir(parents=True, exist_ok=True)
         return Registry(
             versions=MlflowStore(self.settings.store, url=self.settings.tracking_url),
-            ledger=SqlLedger(self.settings.ledger),
+            ledger=SqlLedger(self.settings.ledger, busy_seconds=busy_seconds()),
             clock=self.clock,
             people=Declared(lambda: self.people),
             signer=lambda: self.signer,
@@ -121,7 +137,7 @@ class Workspace:
         from registry.accounts_store import Accounts
 
         self.settings.store.mkdir(parents=True, exist_ok=True)
-        return Accounts(self.settings.ledger, clock=self.clock)
+        return Accounts(self.settings.ledger, clock=self.clock, busy_seconds=busy_seconds())
 
     def _written_people(self) -> Mapping[str, Sequence[str]]:
         path = self.settings.people

@@ -46,9 +46,10 @@ class Accounts:
     """
 
     def __init__(
-        self, where: Path | str, *, clock: Callable[[], datetime], kept: int = KEPT, pruned_every: int = PRUNED_EVERY
-    ) -> None:
-        self._db, self._clock = _Database(where) if isinstance(where, str) else _Database.at(where), clock
+        self, where: Path | str, *, clock: Callable[[], datetime], kept: int = KEPT, pruned_every: int = PRUNED_EVERY,
+        busy_seconds: float = 20.0,
+    ) -> None:  # fmt: skip
+        self._db, self._clock = _Database.at(where, busy_seconds=busy_seconds), clock
         self._kept, self._pruned_every = kept, pruned_every
 
     # -- people ------------------------------------------------------------------------------------------------------

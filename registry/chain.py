@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from registry.errors import InvalidRecord
@@ -35,6 +36,9 @@ RESTORED = "champion.restored"
 APPROVAL = "approval.given"  # one of several that a decision needs
 OVERRIDE = "override.requested"
 SIGNED = frozenset({DECISION, APPROVAL, OVERRIDE, RESTORED})  # what a person with a key signs
+
+CLOCK = "clock.turned_back"
+CLOCK_SLACK = timedelta(minutes=10)  # commands that run at once write their times in another order than they took them
 
 HEAD_TAG = "ledger_head"
 
@@ -80,6 +84,24 @@ def _record(proposal: Proposal) -> dict[str, Any]:
 def next_event(previous: Event | None, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
     """The next event of the chain, its body as JSON gives it back."""
     return Event.after(previous, at=at, kind=kind, subject=subject, body=plain(dict(body)))
+
+
+def next_events(
+    previous: Event | None, *, at: str, kind: str, subject: str, body: Mapping[str, Any]
+) -> Iterator[Event]:
+    """The next event, after one that says so when the clock was turned back since the last."""
+    if previous is not None and turned_back(at, previous.at):
+        told = {"from": previous.at, "to": at}
+        yield (previous := next_event(previous, at=at, kind=CLOCK, subject=subject, body=told))
+    yield next_event(previous, at=at, kind=kind, subject=subject, body=body)
+
+
+def turned_back(now: str, last: str) -> bool:
+    """Whether the time `now` is before the last event's by more than commands that run at once explain."""
+    try:
+        return datetime.fromisoformat(now) < datetime.fromisoformat(last) - CLOCK_SLACK
+    except (TypeError, ValueError):  # an event's time is text that a caller chose
+        return False
 
 
 def head_text(event: Event) -> str:

@@ -163,6 +163,12 @@ class MemoryLedger:
                 raise
 
     @contextmanager
+    def reading(self) -> Iterator[None]:
+        """All of one moment."""
+        with self._turn:
+            yield
+
+    @contextmanager
     def lease(self, problem: str) -> Iterator[None]:
         """One applying at a time."""
         if not self._leases[problem].acquire(timeout=self._lease_seconds):
@@ -337,9 +343,8 @@ class MemoryLedger:
 
     def _tell(self, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
         last = self._rows.events[-1] if self._rows.events else None
-        event = chain.next_event(last, at=at, kind=kind, subject=subject, body=body)
-        self._rows.events.append(event)
-        return event
+        self._rows.events += chain.next_events(last, at=at, kind=kind, subject=subject, body=body)
+        return self._rows.events[-1]
 
     def _require_unique(self, proposal: Proposal) -> None:
         for other in self._rows.proposals.values():

@@ -89,6 +89,10 @@ class Ledger(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]: ...
 
+    def reading(self) -> AbstractContextManager[None]:
+        """What is read inside is all of one moment, while others go on writing. Nothing is written inside."""
+        ...
+
     def lease(self, problem: str) -> AbstractContextManager[None]:
         """One process at a time applies decisions of a problem; let go when the process dies. Not re-entrant.
 

@@ -186,6 +186,23 @@ class Reader:
         """The decision that is being applied, or was left half applied."""
         return self._applying(problem)
 
+    def clock_behind(self, now: str) -> str:
+        """The time of the last event when `now` is before it, so that this machine's clock was turned back; or ''."""
+        last = self._ledger.head()
+        return last.at if last is not None and chain.turned_back(now, last.at) else ""
+
+    def head_lags(self, problem: str) -> bool:
+        """Whether a decision came after the head kept on the registered model: its process stopped in between."""
+        try:
+            tag = self._versions.model_tags(problem).get(chain.HEAD_TAG, "")
+        except RegistryError:
+            return False
+        if tag and chain.strange_head(tag, self._ledger, problem):
+            return False  # no lag, but an end that was cut off
+        after = int(tag.partition(" ")[0]) if tag else 0
+        told = (e for kind in (chain.DECISION, chain.MOVE) for e in self._ledger.events(after=after, kind=kind))
+        return any(self._ledger.proposal(event.subject).problem == problem for event in told)
+
     def key_events(self) -> list[Event]:
         """Every key that was added or revoked, oldest first."""
         told = self._ledger.events(kind=KEY_ADDED) + self._ledger.events(kind=KEY_REVOKED)

@@ -108,6 +108,11 @@ class SqlStore:
                     f"The ledger {where} stayed locked for {self._busy_seconds:g} s by another process.",
                     hint="Nothing was written. End the process that holds it, then repeat the command.",
                 ) from error
+            if any(word in str(error.orig) for word in ("disk is full", "disk I/O error")):
+                raise Unavailable(
+                    f"The ledger {where} can't be written: {error.orig}.",
+                    hint="Nothing was written. Free some space on its disk, then repeat the command.",
+                ) from error
             raise Unavailable(
                 f"The ledger {where} can't be opened: {error.orig}.",
                 hint="Check that its folder exists and is writable."
@@ -131,6 +136,21 @@ class SqlStore:
         engine = self._engine
         with self._translated(), engine.connect().execution_options(writes=True) as connection, connection.begin():
             self._take_turn(connection)
+            self._open.connection = connection
+            try:
+                yield
+            finally:
+                self._open.connection = None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is read inside is all of one moment; others go on writing."""
+        if getattr(self._open, "connection", None) is not None:
+            yield
+            return
+        engine = self._engine
+        level = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+        with self._translated(), engine.connect().execution_options(**level) as connection, connection.begin():
             self._open.connection = connection
             try:
                 yield
@@ -195,9 +215,10 @@ class SqlStore:
         return [Signature(**row) for row in self._rows(query)]
 
     def _tell(self, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
-        told = chain.next_event(self.head(), at=at, kind=kind, subject=subject, body=body)
-        self._open.connection.execute(db.events.insert().values(sql_rows.from_event(told)))
-        return told
+        told = list(chain.next_events(self.head(), at=at, kind=kind, subject=subject, body=body))
+        for event in told:
+            self._open.connection.execute(db.events.insert().values(sql_rows.from_event(event)))
+        return told[-1]
 
 
 def address(url: str) -> sa.URL:

@@ -7,6 +7,7 @@ history before the checkpoint, only the whole check sees.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,7 @@ from registry.records import Event, PointerMove, Proposal, Verification, digest_
 from registry.signing import KEY_ADDED, KEY_REVOKED, wrong_signatures
 
 PAGE = 5_000
+TRIES, PAUSE = 3, 0.1  # looks at a head that seems to lag, and the seconds between them
 KEYS = (KEY_ADDED, KEY_REVOKED)
 
 
@@ -59,7 +61,16 @@ class Told:
 def verify(versions: VersionStore, ledger: Ledger, *, since: Checkpoint | None = None) -> Verification:
     """What is wrong, one sentence each; `checked` counts the events walked over."""
     told, count = Told(), 0
-    problems = _lost_before(ledger, since) if since else []
+    with ledger.reading():  # others decide meanwhile, and a row newer than its event would look like tampering
+        problems, count = _read(ledger, told, since)
+        problems += [wrong for problem in ledger.problems() for wrong in _pointer(ledger, problem)]
+    for problem in sorted({*ledger.problems(), *told.registered}):
+        problems += _head(versions, ledger, problem, told)
+    return Verification(not problems, count, problems)
+
+
+def _read(ledger: Ledger, told: Told, since: Checkpoint | None) -> tuple[list[str], int]:
+    count, problems = 0, _lost_before(ledger, since) if since else []
     walked = chain.Links(since.seq, since.hash) if since else chain.Links()
     for event in _pages(ledger, walked.seq):
         problems += walked.next(event)
@@ -71,10 +82,7 @@ def verify(versions: VersionStore, ledger: Ledger, *, since: Checkpoint | None =
     problems += chain.lost_records(ledger, told.kept)
     before = [e for kind in KEYS for e in ledger.events(kind=kind) if e.seq <= since.seq] if since else []
     signed = sorted([*before, *told.signed], key=lambda event: event.seq)
-    problems += wrong_signatures(signed, {s.seq: s for s in ledger.signatures()}, chain.SIGNED)
-    for problem in sorted({*ledger.problems(), *told.registered}):
-        problems += _pointer_and_head(versions, ledger, problem, told)
-    return Verification(not problems, count, problems)
+    return problems + wrong_signatures(signed, {s.seq: s for s in ledger.signatures()}, chain.SIGNED), count
 
 
 def _pages(ledger: Ledger, after: int) -> Iterator[Event]:
@@ -127,21 +135,29 @@ def _moves(ledger: Ledger) -> list[PointerMove]:
     return [move for problem in ledger.problems() for move in ledger.moves(problem)]
 
 
-def _pointer_and_head(versions: VersionStore, ledger: Ledger, problem: str, told: Told) -> list[str]:
+def _pointer(ledger: Ledger, problem: str) -> list[str]:
     moves = ledger.moves(problem)
     approved = {p.id: p for p in ledger.proposals(problem, disposition="approved")}
     for move in moves:  # one whose proposal is no approved one any more
         if move.proposal_id not in approved:
             approved[move.proposal_id] = ledger.proposal(move.proposal_id)
-    problems = chain.broken_pointer(moves, approved)
+    return chain.broken_pointer(moves, approved)
+
+
+def _head(versions: VersionStore, ledger: Ledger, problem: str, told: Told) -> list[str]:
     mine = [seq for ident, seq in told.weighty.items() if told.proposals.get(ident, {}).get("problem") == problem]
-    try:
-        tag = versions.model_tags(problem).get(chain.HEAD_TAG)
-    except RegistryError as error:
-        return [*problems, f"{problem}: the head kept on the registered model can't be read: {error}"]
-    wrong = chain.wrong_head(tag, ledger, problem, max(mine, default=0))
-    half = [p.id for p in approved.values() if p.effect == "applying"]
-    if wrong and half:
-        # the head is written after the last step of applying: one that lags here is no tampering
-        wrong = [f"{half[0]} is half applied: any command that decides, or 'arena-status', finishes it"]
-    return [*problems, *wrong]
+    wrong: list[str] = []
+    for _ in range(TRIES):
+        try:
+            tag = versions.model_tags(problem).get(chain.HEAD_TAG)
+        except RegistryError as error:
+            return [f"{problem}: the head kept on the registered model can't be read: {error}"]
+        wrong = chain.wrong_head(tag, ledger, problem, max(mine, default=0))
+        if half := ledger.proposals(problem, effect="applying"):
+            # the head is written after the last step of applying: one that lags here is no tampering
+            finishes = "any command that decides, or 'arena-status', finishes it"
+            return [f"{half[0].id} is half applied: {finishes}"] if wrong else []
+        if not wrong:
+            break
+        time.sleep(PAUSE)  # whoever decided this moment writes the head next
+    return wrong

@@ -6,9 +6,11 @@ The answer is that of `domain.ab_test.analysis` on the same rows: the same units
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
 REAL = frozenset({"FLOAT", "DOUBLE"})
 THREADS = 2
+TRUSTED = 100  # a variance from plain sums is trusted while the squared mean is at most so many times as large
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,9 @@ def _cells(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]) 
     asked = list(enumerate(measures))
     inside = [(k, m) for k, m in asked if not m.guardrail]
     if not layout.unit:
+        summed = _summed(db, layout, asked)
+        if summed is not None:
+            return summed, 0, 0
         found, faults = _added(db, _rows(layout, asked, segment=""), asked, events=False)
         if layout.segment:
             found |= _added(db, _rows(layout, inside, segment=layout.segment), inside, events=False)[0]
@@ -136,6 +142,95 @@ def _cells(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]) 
         parts = _by_unit(layout, inside, segment=layout.segment)
         found |= _added(db, f"SELECT * FROM ({parts}){drop}", inside, events=True)[0]
     return found, mixed, faults
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Plain sums of one arm of one place, over `n` rows, by their SQL."""
+
+    n: int
+    by: Mapping[str, float]
+
+    def mean(self, value: str) -> float:
+        return self.by[f"sum({value})"] / self.n
+
+    def moment(self, one: str, two: str) -> float:
+        """The covariance; exact from the sums on, so that digits are lost in adding up alone."""
+        product, first, second = (Fraction(self.by[q]) for q in (f"sum({one} * {two})", f"sum({one})", f"sum({two})"))
+        return float((product - first * second / self.n) / (self.n - 1)) if self.n > 1 else 0.0
+
+    def alike(self, value: str) -> bool:
+        """Whether values and squares add up to the same: of whole numbers, those do that are all 0 or 1."""
+        return self.by[f"sum({value} * {value})"] == self.by[f"sum({value})"]
+
+    def tells(self, value: str, *, whole: bool) -> bool:
+        """Whether the sums tell a share from others, and the variance without losing digits. Those of whole numbers do,
+        below 2^53; others where the mean is not far above the standard deviation."""
+        if whole and self.by[f"sum({value} * {value})"] < 2**53:
+            return True
+        spread = self.n < 2 or self.mean(value) ** 2 <= TRUSTED * self.moment(value, value)
+        return spread and not self.alike(value)
+
+    def cell(self, y: str, x: str) -> Cell:
+        paired = (self.mean(x), self.moment(x, x), self.moment(y, x)) if x else (0.0, 0.0, 0.0)
+        return Cell(self.n, self.n, self.alike(y), self.mean(y), self.moment(y, y), *paired)
+
+
+def _summed(db: DuckDBPyConnection, layout: Layout, measures: Sequence[tuple[int, Measure]]) -> Cells | None:
+    """What `_added` finds over rows and over segments, from plain sums in one pass over the file.
+
+    None where plain sums do not tell it: see `_Sums.tells` and `_totals`.
+    """
+    kinds = _kinds(db)
+    columns = dict.fromkeys(c for _, m in measures for c in (m.outcome, m.denominator, m.covariate) if c)
+    at = {c: f"v{j}" for j, c in enumerate(columns)}
+    asked = [f"sum({v})" for v in at.values()]
+    for _, m in measures:
+        y, x = at[m.outcome], at.get(m.denominator or m.covariate, "")
+        asked += [f"sum({y} * {y})", *((f"sum({x} * {x})", f"sum({y} * {x})") if x else ())]
+    found = _totals(db, layout, at, list(dict.fromkeys(asked)))
+    if found is None:
+        return None
+    whole = {at[c]: kinds[c] in WHOLE | {"BOOLEAN"} for c in columns}
+    if not all(sums.tells(v, whole=whole[v]) for sums in found.values() for v in whole):
+        return None
+    return {
+        (k, place, arm): sums.cell(at[m.outcome], at.get(m.denominator or m.covariate, ""))
+        for (place, arm), sums in found.items()
+        for k, m in measures
+        if place == OVERALL or not m.guardrail
+    }
+
+
+def _totals(
+    db: DuckDBPyConnection, layout: Layout, at: Mapping[str, str], asked: Sequence[str]
+) -> dict[tuple[str, str], _Sums] | None:
+    """The sums by place and arm, those of everything added up from the segments; None where one is no finite number or
+    a value is missing."""
+    import duckdb
+
+    values = ", ".join(f"{_number(column)} AS {name}" for column, name in at.items())
+    named = {"arm": layout.arm, "place": layout.segment}  # a constant place would cost a third
+    keys = [key for key, column in named.items() if column]
+    inside = [*(f"{_name(named[key])} AS {key}" for key in keys), values]
+    filled = f"count({' + '.join(at.values())})"  # a sum with a gap is a gap
+    figures = ", ".join(("count(*)", filled, *asked, *keys))
+    query = f"SELECT {figures} FROM (SELECT {', '.join(inside)} FROM file) GROUP BY {', '.join(keys)}"
+    try:
+        groups = db.execute(query).fetchall()
+    except duckdb.OutOfRangeException:
+        return None
+    found: dict[tuple[str, str], _Sums] = {}
+    for n, there, *rest in groups:
+        sums, (arm, *places) = rest[: len(asked)], rest[len(asked) :]
+        if there < n or not all(map(math.isfinite, sums)):
+            return None
+        if arm is None:
+            continue
+        for place in {OVERALL, *(str(p) for p in places if p is not None)}:
+            held = found.get((place, str(arm)), _Sums(0, dict.fromkeys(asked, 0)))
+            found[place, str(arm)] = _Sums(held.n + n, {q: held.by[q] + v for q, v in zip(asked, sums, strict=True)})
+    return found
 
 
 def _rows(layout: Layout, measures: Sequence[tuple[int, Measure]], *, segment: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -61,6 +62,20 @@ def write(
     """
     root.mkdir(parents=True, exist_ok=True)
     folder = Path(mkdtemp(prefix=".bundle-", dir=root))
+    try:
+        return _write(root, folder, comparison, evaluation, policy_text, context)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # what is left of it when the disk was full, or the bundle was there
+
+
+def _write(
+    root: Path,
+    folder: Path,
+    comparison: Comparison,
+    evaluation: Evaluation,
+    policy_text: str,
+    context: Mapping[str, Any],
+) -> str:
     for role in comparison.roles:
         models.to_frame(comparison.scored(role)).to_parquet(folder / f"{role}.parquet", index=False)
     if comparison.frozen is not None:
@@ -95,9 +110,6 @@ def write(
     except OSError:
         if not (root / digest).is_dir():
             raise
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()
     return digest
 
 

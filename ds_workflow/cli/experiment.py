@@ -320,7 +320,8 @@ causal-estimate --input panel.csv --treatment exposed --outcome rate --unit stat
     @click.option(
         "--estimators",
         default="",
-        help="Of aipw, ipw, matching, regression, ols, iv, did (default: all that the columns allow).",
+        help="Of aipw, ipw, matching, regression, ols, iv, did (default: all that the columns allow). The first of this "
+        "list decides, in whatever order they are named.",
     )
     @click.option("--estimand", type=click.Choice(["ATT", "ATE"]), default="ATT", show_default=True)
     @click.option("--cluster", default="", help="Column whose rows hang together.")
@@ -332,7 +333,14 @@ causal-estimate --input panel.csv --treatment exposed --outcome rate --unit stat
         "--neighbours", type=click.IntRange(1), default=1, show_default=True, help="Matching: controls per row."
     )
     @click.option("--caliper", type=float, help="Matching: widest distance, in deviations of the score.")
-    @click.option("--bootstrap", "resamples", type=click.IntRange(0), default=0, show_default=True, help="Resamples.")
+    @click.option(
+        "--bootstrap",
+        "resamples",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Resamples, 200 or more; matching, iv and did are not bootstrapped.",
+    )
     @click.option("--seed", default=42, show_default=True)
     @click.option("--save", default="", metavar="NAME", help="Keep the result under experiments/NAME.")
     def causal_estimate(source: Path, save: str, covariates: str, estimators: str, **given: Any) -> None:

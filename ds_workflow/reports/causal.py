@@ -15,17 +15,48 @@ WIDE, SLIM = 870, 350
 
 
 def sentence(lines: Sequence[Any]) -> str:
-    """What the first estimate says, and whether the others agree with it."""
+    """What the first estimate says, and whether the others agree with it: their intervals overlap with its own and say
+    the same of 0."""
     first = lines[0].estimate
     interval = first.interval
     if interval is None:
         return "No interval, so nothing can be said."
-    side = "No clear effect" if interval[0] <= 0 <= interval[1] else ("A rise" if first.value > 0 else "A fall")
-    others = [line.estimate for line in lines[1:] if line.estimate.estimand != "descriptive"]
-    apart = [e.estimator for e in others if not interval[0] <= e.value <= interval[1]]
-    agreed = "the other estimators agree" if others and not apart else f"outside its interval: {', '.join(apart)}"
-    said = f"{side}: {first.value:+.4g} [{interval[0]:+.4g}, {interval[1]:+.4g}] if {first.assumption}"
-    return said + (f"; {agreed}." if others else ".")
+    side = _SIDES[_side(interval)]
+    said = (
+        f"{side}: {first.value:+.4g} [{interval[0]:+.4g}, {interval[1]:+.4g}] by {short(first.estimator)}, if "
+        f"{first.assumption}"
+    )
+    others = [e for e in (line.estimate for line in lines[1:]) if e.estimand != "descriptive" and e.interval]
+    if not others:
+        return f"{said}."
+    apart = [e for e in others if e.interval[1] < interval[0] or interval[1] < e.interval[0]]
+    unlike = [e for e in others if e not in apart and _side(e.interval) != _side(interval)]
+    if not apart and not unlike:
+        return f"{said}; the other estimators agree: their intervals overlap with it and say the same of 0."
+    parts = [f"no overlap with the interval of {', '.join(short(e.estimator) for e in apart)}"] if apart else []
+    parts += [f"{short(e.estimator)} says otherwise: {_SIDES[_side(e.interval)].lower()}" for e in unlike]
+    return f"{said}; {'; '.join(parts)}."
+
+
+_SIDES = {0: "No clear effect", 1: "A rise", -1: "A fall"}
+
+
+def _side(interval: tuple[float, float]) -> int:
+    return 0 if interval[0] <= 0 <= interval[1] else 1 if interval[0] > 0 else -1
+
+
+def short(estimator: str) -> str:
+    """An estimator's name without how its ties are broken."""
+    return estimator.partition(" with")[0]
+
+
+def warned(lines: Sequence[Any]) -> list[str]:
+    """The warnings, each with the estimators that it is about: what one leaves apart another may balance."""
+    about: dict[str, list[str]] = {}
+    for line in lines:
+        for warning in line.estimate.warnings:
+            about.setdefault(warning, []).append(short(line.estimate.estimator))
+    return [f"{', '.join(dict.fromkeys(names))}: {warning}" for warning, names in about.items()]
 
 
 def _rows(lines: Sequence[Any]) -> list[list[str]]:
@@ -54,14 +85,13 @@ def text(lines: Sequence[Any], table_of: Sequence[Balance], meeting: Overlap | N
             for b in sorted(table_of, key=lambda b: -abs(b.difference_after))
         ]
         heads = ["covariate", "treated", "controls", "difference (sd)", "weighted (sd)"]
-        out += ["", "Balance", "", *text_table(heads, rows, align="lrrrr")]
+        out += ["", "Balance under the weights of doubly robust and inverse probability weighting", "", *text_table(heads, rows, align="lrrrr")]
     if meeting:
         out += ["", f"Overlap: {meeting.outside:.1%} of the treated beyond every control; effective controls "
                 f"{meeting.effective:,.0f}."]  # fmt: skip
     if strength:
         out.append(_strength(strength))
-    warnings = dict.fromkeys(w for line in lines for w in line.estimate.warnings)
-    return "\n".join([*out, *(f"  ! {w}" for w in warnings)])
+    return "\n".join([*out, *(f"  ! {w}" for w in warned(lines))])
 
 
 def html(
@@ -92,7 +122,7 @@ def html(
         section("Trends", *_trends(trends)),
         section("How strong a hidden confounder would have to be", para(_strength(strength))),
         section("What it rests on", bullets(dict.fromkeys(line.estimate.assumption for line in lines))),
-        section("Warnings", bullets(dict.fromkeys(w for line in lines for w in line.estimate.warnings))),
+        section("Warnings", bullets(warned(lines))),
     ]
     return page(f"Effect: {title}", "\n".join(part for part in body if part))
 
@@ -116,7 +146,10 @@ def _balance(table_of: Sequence[Balance]) -> list[str]:
         for b in ranked
     ]  # fmt: skip
     heads = ["Covariate", "Treated", "Controls", "Controls, weighted", "Difference", "Weighted"]
-    caption = f"Absolute differences in standard deviations; below {BALANCED:g} a covariate is called balanced."
+    caption = (
+        f"Absolute differences in standard deviations; below {BALANCED:g} a covariate is called balanced. Weighted: as "
+        "doubly robust and inverse probability weighting do; what matching leaves stands beside its estimate."
+    )
     return [_drawn("Balance", caption, draw), table(heads, rows, align="lrrrrr")]
 
 

@@ -246,15 +246,16 @@ def _causal(found: Mapping[str, Any], made: Mapping[str, Table], place: Place) -
 
     cells = [
         [esc(r["estimator"]), esc(r["estimand"]), number(r["value"]), number(r["standard_error"]),
-         esc(span((r["low"], r["high"]))), count(r["treated"]), count(r["controls"])]
+         esc(span((r["low"], r["high"]))), count(r["treated"]), count(r["controls"]),
+         "" if r["worst_balance_after"] is None else number(r["worst_balance_after"])]
         for r in rows
     ]  # fmt: skip
-    heads = ["Estimator", "Effect", "Estimate", "Error", "95 % interval", "Treated", "Controls"]
+    heads = ["Estimator", "Effect", "Estimate", "Error", "95 % interval", "Treated", "Controls", "Worst balance after"]
     out = [
         section(
             "Effect",
             _drawn("Estimates side by side", "With 95 % intervals.", estimates, place, "estimates"),
-            table(heads, cells, align="llrrlrr"),
+            table(heads, cells, align="llrrlrrr"),
             bullets(dict.fromkeys(r["assumption"] for r in rows)),
         )
     ]
@@ -292,7 +293,10 @@ def _balance(rows: Sequence[Mapping[str, Any]], place: Place) -> str:
               number(r["difference"]), number(r["difference_after"]),
               pill("pass", "balanced") if r["balanced"] else pill("fail", "apart")] for r in ranked]  # fmt: skip
     heads = ["Covariate", "Treated", "Controls", "Controls, weighted", "Difference", "Weighted", ""]
-    caption = f"Absolute differences in standard deviations; below {BALANCED:g} a covariate is called balanced."
+    caption = (
+        f"Absolute differences in standard deviations; below {BALANCED:g} a covariate is called balanced. Weighted: as "
+        "doubly robust and inverse probability weighting do; what matching leaves stands beside its estimate."
+    )
     return section(
         "Balance",
         _drawn("Covariates of both groups", caption, draw, place, "balance"),

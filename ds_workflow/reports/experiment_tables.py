@@ -15,7 +15,7 @@ CONTRASTS = ("metric", "guardrail", "arm", "segment", "test", "control", "treatm
 LOOKS = ("arm", "until", "units_control", "units_treatment", "estimate", "low", "high", "fixed_low", "fixed_high",
          "p_value", "statistic", "spending_z", "sample_ratio_p_value")  # fmt: skip
 ESTIMATES = ("estimator", "estimand", "value", "standard_error", "low", "high", "p_value", "treated", "controls",
-             "assumption")  # fmt: skip
+             "worst_balance_after", "assumption")  # fmt: skip
 BALANCE = ("name", "treated", "control", "control_after", "difference", "difference_after", "balanced")
 SIDES = ("arm", "requests", "rows", "units", "labelled_units", "loss", "milliseconds_p95")
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
@@ -137,11 +138,13 @@ def _child(job: dict[str, Any]) -> None:
 
 def serve() -> None:
     """Fork a child for each job, or say how one ended."""
+    import stricken  # noqa: F401
     import warm
 
-    import stricken  # noqa: F401
-
     warm._import_everything()
+    for late in ("skops.io", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.store.tracking.sqlalchemy_store",
+                 "mlflow.tracking", "sqlalchemy.dialects.sqlite", "click.testing"):  # fmt: skip
+        import_module(late)
     for line in sys.stdin:
         asked = json.loads(line)
         if "wait" in asked:

@@ -150,6 +150,7 @@ def busy(*, root: str, seconds: float, say: Say) -> dict[str, Any]:
     say("begins")
     done: list[str] = []
     while time.monotonic() < end:
+        time.sleep(0.02)
         n += 1
         done.append(registry.record_event("note", f"{os.getpid()}/{n}", {"n": n}).hash)
         try:
@@ -174,6 +175,16 @@ def moved(*, root: str, number: int, say: Say) -> str:
     """Somebody moves the alias in MLflow's own interface."""
     _work(root).registry._versions.set_alias(PROBLEM, "champion", number)
     return "moved"
+
+
+def approved(*, root: str, id: str, say: Say) -> str:
+    """Approve a proposal; what it is then."""
+    return str(_decide(_work(root), "promotion", id, "ada")["label"])
+
+
+def restored(*, root: str, say: Say) -> str:
+    """Put the alias back; the custody afterwards."""
+    return str(_work(root).registry.restore(PROBLEM, by="bob", reason="after the kill").status)
 
 
 def hold(*, path: str, until: str, say: Say) -> str:
@@ -228,6 +239,7 @@ def looked(*, root: str, days: float = 0.0, say: Say) -> dict[str, Any]:
     seconds = time.perf_counter() - begun
     champion = work.registry.moves(PROBLEM)
     return facts(root=root, say=say) | {
+        "kinds": [event.kind for event in work.registry.events()],
         "before": raw.detail,
         "seconds": seconds,
         "text": shown.text(),

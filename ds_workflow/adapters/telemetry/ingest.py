@@ -20,7 +20,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from ds_workflow.adapters.telemetry import checks, reading, views
+from ds_workflow.adapters.telemetry import checks, reading, suggestions, views
 from ds_workflow.adapters.telemetry.warehouse import Warehouse, connect, write_whole
 from ds_workflow.domain.telemetry.schema import NAMES
 from ds_workflow.errors import StateConflict
@@ -70,6 +70,7 @@ def ingest(warehouse: Warehouse, source: Path, *, received_at: datetime, say: Ca
                 came, taken = intake.take(raw, number)
                 if len(opened) > 1:
                     say(f"{raw.path.name}: {taken:,} of {came:,} events ({number} of {len(opened)} files)")
+            intake.put_together()
         finally:
             connection.close()
         made = intake.batch(files)
@@ -97,6 +98,7 @@ class _Intake:
         self._bad: list[Path] = []
         for left in (*warehouse.root.glob(f"events/day=*/{name}-*"), *warehouse.root.glob(f"quarantine/{name}-*")):
             left.unlink()  # of an attempt that was not finished; read by nobody
+        suggestions.tidy(warehouse)
 
     def take(self, raw: reading.Raw, number: int) -> tuple[int, int]:
         """Take in one file: how many events came, and how many were accepted."""
@@ -122,6 +124,11 @@ class _Intake:
         self._count.update(rows=came, accepted=taken, duplicates=repeated, refused=refused, late=behind)
         self._strange |= set(raw.strange)
         return came, taken
+
+    def put_together(self) -> None:
+        """The table of suggestions as it is with this batch; it holds from the batch's record on."""
+        self._run("drop table if exists checked; drop table if exists faulty; drop table if exists judged")
+        suggestions.put_together(self._connection, self._warehouse, self._name, self._made)
 
     def batch(self, files: list[Path]) -> Batch:
         """What became of all files together."""

@@ -3,6 +3,7 @@
     telemetry/events/day=2025-03-31/<batch>-0001-0.parquet    the events of one batch on one day
     telemetry/quarantine/<batch>-0001.parquet                 what that batch could not take in, with reasons
     telemetry/batches/<batch>.json                            what the batch was; its files count from here on
+    telemetry/suggestions/                                    what the events say of each suggestion: `suggestions.py`
 
 A batch is one file of names in `batches`, renamed into place when all else is written, so a reader sees a batch whole
 or not at all and nobody is ever locked out of reading. Files of a batch that was not finished are not read, and are
@@ -15,7 +16,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,15 @@ def connect(*, memory: str = MEMORY, spill: Path | None = None) -> Any:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """The files of the table of suggestions, below the warehouse; `before` is the state that they were made from."""
+
+    rows: tuple[str, ...]
+    odd: tuple[str, ...]
+    before: str
+
+
+@dataclass(frozen=True)
 class Warehouse:
     """The warehouse in a folder, which may not be there yet."""
 
@@ -119,8 +129,28 @@ class Warehouse:
     @property
     def state(self) -> str:
         """Names what the warehouse holds: it changes when a batch is taken in, and never otherwise."""
-        held = ",".join(sorted(path.stem for path in self.batches_folder.glob("*.json")))
-        return hashlib.sha256(held.encode()).hexdigest()[:16]
+        return _state(path.stem for path in self.batches_folder.glob("*.json"))
+
+    def state_with(self, batch: str) -> str:
+        """The state once `batch` is taken in."""
+        return _state((*(path.stem for path in self.batches_folder.glob("*.json")), batch))
+
+    @property
+    def suggestions_folder(self) -> Path:
+        """The table of suggestions, and for which state each of its files holds."""
+        return self.root / "suggestions"
+
+    def manifest(self, state: str) -> Path:
+        """The file that names the files of the table of suggestions in a state."""
+        return self.suggestions_folder / f"{state}.json"
+
+    def kept(self, state: str) -> Kept | None:
+        """The table of suggestions in a state; None where it was not put together."""
+        try:
+            told = json.loads(self.manifest(state).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        return Kept(tuple(told["rows"]), tuple(told["odd"]), told["before"])
 
     def source(self, files: Sequence[Path] | None = None) -> str:
         """The files as a table of SQL. InvalidInput when there are none."""
@@ -134,14 +164,23 @@ class Warehouse:
     def session(self, filters: Filters = Filters(), *, keep: bool = False) -> Iterator[DuckSession]:  # noqa: B008
         """A connection with the views over what `filters` leave. With `keep` the suggestions are put together once and
         held in memory, which pays from the second query on."""
+        batches = self.batches()  # looked at once: events and suggestions are of one state
+        source = self.source([self.root / name for batch in batches for name in batch["files"]])
+        kept = self.kept(_state(batch["batch"] for batch in batches))
+        table = self.source([self.root / name for name in kept.rows]) if kept and kept.rows else ""
+        odd = views.parquet([self.root / name for name in kept.odd]) if kept and kept.odd else ""
         connection = connect()
         try:
-            for statement in views.statements(self.source(), filters):
+            for statement in views.statements(source, filters, table=table, odd=odd):
                 held = keep and statement.startswith("create temporary view s")
                 connection.execute(statement.replace("temporary view", "temporary table", 1) if held else statement)
             yield DuckSession(connection)
         finally:
             connection.close()
+
+
+def _state(batches: Iterable[str]) -> str:
+    return hashlib.sha256(",".join(sorted(batches)).encode()).hexdigest()[:16]
 
 
 def of(data: Path) -> Warehouse:

@@ -11,6 +11,7 @@ from ds_workflow import steps
 from ds_workflow.reports import proposal as report
 from ds_workflow.reports import tables
 from ds_workflow.use_cases.arena.view import View, view
+from registry.errors import Unavailable
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
@@ -29,6 +30,7 @@ class Status:
     at: str
     appoint: str = ""  # the command that appoints a first champion
     solo: bool = False  # nobody is declared, so every approval is stamped self-approved
+    clock_behind: str = ""  # the last event's time, when this machine's clock says less
     total: int = 0  # proposals there are; `proposals` holds the newest, and all that are open
 
     def to_dict(self) -> dict[str, Any]:
@@ -40,6 +42,7 @@ class Status:
             "custody_detail": asdict(self.custody),
             "aliases": {name: dict(value) if value else None for name, value in self.aliases.items()},
             "solo": self.solo,
+            "clock_behind": self.clock_behind or None,
             "proposals_in_all": self.total,
             "proposals": [{**report.to_json(p), "gates": len(p.gates)} for p in self.proposals],
         }
@@ -49,6 +52,12 @@ class Status:
         lines = [f"{self.problem}   custody: {self.custody.status}"]
         if self.custody.detail:
             lines += [f"  {self.custody.detail}"]
+        if self.clock_behind:
+            lines += [
+                f"  this machine's clock says {self.at}, and the ledger's last event is of {self.clock_behind}: the "
+                "clock was turned back. Set it right; what is decided before that is dated wrongly, and the ledger "
+                "says so ('clock.turned_back')"
+            ]
         if self.solo:
             lines += [
                 "  solo mode: nobody is declared, so every approval is stamped self-approved ('user-add' ends it)"
@@ -102,27 +111,35 @@ def read(work: Workspace) -> Status:
     """The arena of the workspace's problem, newest proposal first."""
     from registry.records import utc_text
 
-    found = finished(work)
+    found, at = finished(work), utc_text(work.clock())
     return Status(
         problem=found.problem,
         registered_model=found.registered_model,
         custody=found.custody,
         aliases=found.aliases,
         proposals=tuple(sorted(found.proposals, key=lambda p: p.id, reverse=True)),
-        at=utc_text(work.clock()),
+        at=at,
         appoint=steps.to_appoint(work) if found.custody.status == "none" else "",
         solo=not work.people,
+        clock_behind=work.registry.clock_behind(at),
         total=sum(work.registry.count_proposals(found.problem).values()),
     )
 
 
 def finished(work: Workspace) -> Any:
-    """The registry's status, after finishing a decision that an interrupted command left half applied."""
+    """The registry's status, after finishing what an interrupted command left half done.
+
+    While a store is unavailable it stays half done, and is shown so.
+    """
     found = work.registry.status(work.settings.problem)
-    if any(p.effect == "applying" for p in found.proposals):
+    half = any(p.effect == "applying" for p in found.proposals)
+    if half or work.registry.head_lags(work.settings.problem):
         from ds_workflow.use_cases.arena import apply
 
-        apply.reconcile(work)
+        try:
+            apply.reconcile(work)
+        except Unavailable as error:
+            work.say(f"not finished yet: {error}")
         found = work.registry.status(work.settings.problem)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from ds_workflow.use_cases.experiment.record import Kept
     from ds_workflow.workspace import Workspace
 
-ADJUSTED = ("matching", "ipw", "aipw", "regression", "ols")
-ESTIMATORS = (*ADJUSTED, "iv", "did")
+ADJUSTED = ("aipw", "ipw", "matching", "regression", "ols")
+ESTIMATORS = (*ADJUSTED, "iv", "did")  # in the order in which they decide: the doubly robust is right if either model is
+WEIGHTED = ("aipw", "ipw")  # those that the balance table tells of
+NOT_RESAMPLED = "It is not bootstrapped, which would be wrong for it (Abadie and Imbens 2008): its interval is by formula."
+FEWEST_RESAMPLES = 200  # below it the ends of a percentile interval are a handful of draws
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Estimated:
             "overlap": _overlap(self.overlap) if self.overlap else None,
             "trends": [{"period": p, "treated": t, "controls": c} for p, t, c in self.trends],
             "e_value": asdict(self.e_value) if self.e_value else None,
-            "warnings": list(dict.fromkeys(w for line in self.lines for w in line.estimate.warnings)),
+            "warnings": report.warned(self.lines),
         }
 
     def text(self) -> str:
@@ -118,7 +121,9 @@ def estimate(work: Workspace, source: Path, ask: Ask, *, save: str = "") -> Esti
             raise UnknownName("estimator", name, ESTIMATORS)
     table = tables.read(source)
     work.say(f"{len(table):,} rows of {source.name}")
-    chosen = ask.estimators or _possible(ask)
+    _roles(ask)
+    # one order whatever was asked first, so that nobody can choose which estimate decides after seeing them
+    chosen = tuple(name for name in ESTIMATORS if name in (ask.estimators or _possible(ask)))
     if not chosen:
         raise InvalidInput(
             "The columns allow no estimator.", hint="Name covariates, an instrument, or a unit, a period and its start."
@@ -144,9 +149,32 @@ def _overlap(meeting: Overlap) -> dict[str, Any]:
     return asdict(meeting) | {"bins": [float(edge) for edge in meeting.bins]}
 
 
+def _roles(ask: Ask) -> None:
+    """Refuse a column in two roles (what is explained can't explain), and a bootstrap that tells nothing."""
+    roles = {"outcome": ask.outcome, "treatment": ask.treatment, "instrument": ask.instrument, "unit": ask.unit}
+    for role, column in roles.items():
+        if column and column in ask.covariates:
+            raise InvalidInput(
+                f"Column '{column}' is the {role} and can't be a covariate too.",
+                hint="Covariates were known before the treatment and are none of the columns studied.",
+            )
+    for role in ("treatment", "instrument"):
+        if roles[role] and roles[role] in [column for other, column in roles.items() if other != role]:
+            raise InvalidInput(
+                f"Column '{roles[role]}' is the {role} and something else too.", hint="One column for each role."
+            )
+    twice = [name for k, name in enumerate(ask.covariates) if name in ask.covariates[:k]]
+    if twice:
+        raise InvalidInput(f"The covariate '{twice[0]}' is named twice.", hint="Name every column once.")
+    if 0 < ask.resamples < FEWEST_RESAMPLES:
+        raise InvalidInput(
+            f"{ask.resamples} resamples give no interval that can be trusted.",
+            hint=f"--bootstrap {FEWEST_RESAMPLES} or more; 1,000 are usual; 0 for none.",
+        )
+
+
 def _possible(ask: Ask) -> tuple[str, ...]:
-    """The doubly robust estimate first, since it is right if either model is."""
-    names: tuple[str, ...] = ("aipw", "ipw", "matching", "regression", "ols") if ask.covariates else ()
+    names: tuple[str, ...] = ADJUSTED if ask.covariates else ()
     names += ("iv",) if ask.instrument else ()
     return names + (("did",) if ask.unit and ask.period and ask.starts else ())
 
@@ -184,11 +212,20 @@ def _adjusted(work: Workspace, table: pd.DataFrame, ask: Ask, chosen: Sequence[s
     }
     if set(chosen) & set(ADJUSTED) and not ask.covariates:
         raise InvalidInput("Without covariates there is nothing to adjust by.", hint="--covariates age,education")
+    table_of: tuple[Balance, ...] = ()
+    meeting = None
+    if ask.covariates:
+        score = Propensity.of(study).score
+        table_of = balance(study, weights(study, score, ask.estimand))  # type: ignore[arg-type]
+        meeting = overlap(study, score)
     lines = []
     for name in chosen:
         work.say(f"estimating by {name}")
         if name == "matching":
-            lines.append(Line(match(study, neighbours=ask.neighbours, caliper=ask.caliper).estimate))
+            paired = match(study, neighbours=ask.neighbours, caliper=ask.caliper)
+            left = _worst(balance(study, paired.weight))
+            said = paired.estimate.warnings + ((NOT_RESAMPLED,) if ask.resamples else ())
+            lines.append(Line(replace(paired.estimate, warnings=said), extra=left))
         elif name == "iv":
             if not ask.instrument:
                 raise InvalidInput("The estimator 'iv' needs an instrument.", hint="--instrument COLUMN")
@@ -199,19 +236,18 @@ def _adjusted(work: Workspace, table: pd.DataFrame, ask: Ask, chosen: Sequence[s
             drawn = None
             if ask.resamples:
                 drawn = adjustment.bootstrap(study, made[name], resamples=ask.resamples, seed=ask.seed)
-            lines.append(Line(made[name](study), drawn))
+            lines.append(Line(made[name](study), drawn, _worst(table_of) if name in WEIGHTED else ()))
     lines.append(Line(adjustment.naive(study)))
-    table_of: tuple[Balance, ...] = ()
-    meeting = None
-    if ask.covariates:
-        score = Propensity.of(study).score
-        table_of = balance(study, weights(study, score, ask.estimand))  # type: ignore[arg-type]
-        meeting = overlap(study, score)
     first = lines[0].estimate
     deviation = float(study.outcome.std(ddof=1))
     ends = [sensitivity.risk_ratio_of(end, deviation) for end in first.interval or ()]
     strength = sensitivity.e_value(sensitivity.risk_ratio_of(first.value, deviation), *ends)
     return Estimated(ask, len(study), tuple(lines), table_of, meeting, (), strength)
+
+
+def _worst(after: Sequence[Balance]) -> tuple[tuple[str, float], ...]:
+    """The largest standardised difference that an estimator's own weights leave, for its line."""
+    return (("worst_balance_after", max(abs(b.difference_after) for b in after)),)
 
 
 def _did(table: pd.DataFrame, ask: Ask) -> Estimated:

@@ -15,7 +15,7 @@ select
     min(suggestion_length) as suggestion_length,
     max(case when event_type = 'accepted' then 1 else 0 end) as accepted,
     max(case when event_type = 'edited' then 1 else 0 end) as edited,
-    coalesce(sum(edit_distance), 0) as edit_distance,
+    cast(coalesce(sum(edit_distance), 0) as bigint) as edit_distance,
     max(final_length) as final_length,
     max(cast(hallucination as integer)) as hallucination,
     max(cast(compiled as integer)) as compiled,
@@ -26,7 +26,7 @@ select
         min(case when event_type = 'tested' then error_type end),
         min(case when event_type = 'compiled' then error_type end)
     ) as error_type
-from log
+from {log}
 where event_type <> 'session'
 group by suggestion_id
 having {shown}
