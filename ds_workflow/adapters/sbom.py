@@ -6,6 +6,7 @@ Read from the metadata that installers leave behind, so it tells of this very en
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -125,14 +126,15 @@ def permitted(licence: str, allowed: Sequence[str]) -> bool:
 def changed_files(component: Component) -> list[str]:
     """Files of a distribution that are not what was installed, or are gone; those that carry no hash are not asked."""
     there, found = metadata.distribution(component.name), []
-    for file in there.files or ():
-        if file.hash is None or file.hash.mode != "sha256":
+    # RECORD itself: `files` leaves out, in some versions of Python, what is gone.
+    for name, hashed, _ in csv.reader((there.read_text("RECORD") or "").splitlines()):
+        if not hashed.startswith("sha256="):
             continue
-        path = Path(str(there.locate_file(file)))
+        path = Path(str(there.locate_file(name)))
         content = path.read_bytes() if path.is_file() else b""
         seen = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-        if seen != file.hash.value:
-            found.append(str(file))
+        if seen != hashed.removeprefix("sha256="):
+            found.append(name)
     return found
 
 

@@ -27,8 +27,7 @@ def register(main: click.Group) -> None:
     )
     @click.option("--check", is_flag=True, help="Also hold versions, licences and files against what they should be.")
     def sbom(out: Path, check: bool) -> None:
-        """List every component that is installed and needed, with version and licence; exit 1 when --check finds one
-        that should not be so."""
+        """List every component with version and licence; exit 1 when --check finds one that should not be so."""
         from ds_workflow.use_cases import supply
 
         made = supply.bill(workspace(), out, check=check)

@@ -11,6 +11,8 @@ that even one of them calls an equal challenger better is at most alpha (Boole).
 
 A round of m candidates is one look, whose level they share (level / m each). The same question asked again (same
 challenger, champion and policy) has the same answer, so it is the same look at the same level and spends nothing more.
+The trial of a first champion is no look (number 0): it asks whether one model meets fixed requirements, at the whole
+alpha, and calls nobody better than a champion.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from registry.records import HoldoutUse, Proposal, VersionRef, digest_of
 Scheme = Literal["decaying", "equal"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 LOOKS = 10  # the tenth of the decaying series is a 164th of alpha: what it could still show is a huge effect
+BOOTSTRAP = "bootstrap"
 _SPARE = 2.0  # resamples for each one that the smallest corrected level needs at least
 
 
@@ -88,6 +91,8 @@ class Look:
     @property
     def words(self) -> str:
         """For people: which look, at which level."""
+        if not self.number:
+            return f"the trial of a first champion: no look at this holdout, level {self.level:.3g}"
         shared = f", shared by {self.among} candidates" if self.among > 1 else ""
         again = " (asked before; it spends nothing more)" if self.again else ""
         which = f"look {self.number} of {self.looks} at this holdout"
@@ -101,6 +106,7 @@ class Counted:
     question: str
     round: str
     use: HoldoutUse
+    looks: bool = True  # False: the trial of a first champion
 
 
 @dataclass(frozen=True)
@@ -119,16 +125,21 @@ class Account:
         by_key: dict[str, int] = {}
         first: dict[str, int] = {}
         for one in self.counted:
-            if one.question not in first:
+            if one.looks and one.question not in first:
                 first[one.question] = by_key.setdefault(one.round or one.question, len(by_key) + 1)
         return first
 
     def number_of(self, question: str) -> int:
-        """Which look that question was part of."""
-        return self._numbers()[question]
+        """Which look that question was part of; 0 for the trial of a first champion."""
+        return self._numbers().get(question, 0)
 
-    def look(self, question: str, spending: Spending, *, among: int = 1, round: str = "") -> Look:
+    def look(
+        self, question: str, spending: Spending, *, kind: str = "promotion", among: int = 1, round: str = ""
+    ) -> Look:
         """The look that asking `question` now is; one of `among` candidates of `round`."""
+        if kind == BOOTSTRAP:
+            again = any(one.question == question for one in self.counted)
+            return Look(0, spending.alpha, spending.alpha, spending.looks, spending.scheme, again=again)
         numbers = self._numbers()
         for one in self.counted:
             if one.question == question:
@@ -157,7 +168,7 @@ def account(uses: Sequence[HoldoutUse], proposal: Callable[[str], Proposal]) -> 
         found = proposal(use.proposal_id)
         e = found.evidence
         asked = question(e.kind, e.challenger, e.champion, policy_digest=e.policy_digest)
-        counted.append(Counted(asked, found.round, use))
+        counted.append(Counted(asked, found.round, use, looks=e.kind != BOOTSTRAP))
     return Account(tuple(counted))
 
 

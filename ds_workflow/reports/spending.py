@@ -53,6 +53,8 @@ def look_words(proposal: Proposal) -> str:
     level = finite(spending.get("level"))
     if not spending or level is None:
         return ""
+    if not spending.get("number"):
+        return f"The trial of a first champion is no look at these rows; judged at level {level:.3g}. {words(spending)}"
     shared = f", shared by {spending['among']} candidates" if int(spending.get("among") or 1) > 1 else ""
     again = " The question was asked before, so it spends nothing more." if spending.get("again") else ""
     return f"Look {spending['number']} at these rows, judged at level {level:.3g}{shared}.{again} {words(spending)}"

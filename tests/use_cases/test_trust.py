@@ -48,28 +48,29 @@ def first(work: Workspace) -> str:
     return work.registry.proposals("nyc_sales")[0].id
 
 
-def test_the_first_comparison_took_the_first_look(still: Workspace) -> None:
+def test_the_trial_of_a_first_champion_is_counted_and_takes_no_look(still: Workspace) -> None:
     (window,) = holdout.status(still).windows
-    assert window.told["taken"] == 1
-    assert window.told["spent"] == pytest.approx(Spending(0.05).level(1))
+    assert window.told["taken"] == 0
+    assert window.told["next"] == pytest.approx(Spending(0.05).level(1))
     (one,) = window.to_dict()["comparisons"]
     assert one["proposal"] == first(still)
-    assert "1 of 10 looks taken" in holdout.status(still).text()
+    assert (one["look"], one["level"]) == (0, 0.05)
+    assert "0 of 10 looks taken" in holdout.status(still).text()
     proposal = still.registry.proposal(first(still))
-    assert proposal.summary["holdout"]["spending"]["number"] == 1
+    assert proposal.summary["holdout"]["spending"]["number"] == 0
     names = [g.name for g in proposal.gates]
     assert names[0] == "holdout_unspent" and names[-1] == "gates_proven"
 
 
 def test_the_pages_show_spending_and_proof(still: Workspace, tmp_path: Path) -> None:
     found = page.read(still, first(still))
-    assert "1 of 10 looks taken" in found.spending
+    assert "0 of 10 looks taken" in found.spending
     assert "proven on" in found.body and "Spending of the holdout" in found.body
     text = status.show(still, first(still), markdown=tmp_path / "p.md").text()
-    assert "proven on" in text and "judged at level 0.0304" in text
-    assert "Look 1 at these rows" in (tmp_path / "p.md").read_text("utf-8")
+    assert "proven on" in text and "level 0.05" in text
+    assert "is no look at these rows" in (tmp_path / "p.md").read_text("utf-8")
     (card,) = (still.settings.model_cards).glob("nyc_sales-v1.md")
-    assert "judged at level 0.0304" in card.read_text("utf-8")
+    assert "judged at level 0.05" in card.read_text("utf-8")
 
 
 def test_a_window_that_was_asked_is_not_fresh(copy: Workspace) -> None:
@@ -79,7 +80,7 @@ def test_a_window_that_was_asked_is_not_fresh(copy: Workspace) -> None:
     made = holdout.freeze(copy, "sim-v2", source=None, simulate=True, seed=7, rows=6_000, share=0.3)
     assert made.seen == 0.0 and made.record.holdout_rows == pytest.approx(0.3 * made.record.rows, rel=0.05)
     windows = holdout.status(copy).windows
-    assert [w.told["taken"] for w in windows] == [1, 0]
+    assert [len(w.account.counted) for w in windows] == [1, 0]
     with pytest.raises(InvalidInput, match="between 0 and 1"):
         holdout.freeze(copy, "x", source=None, simulate=True, share=3.0)
     with pytest.raises(InvalidInput, match="contest"):
@@ -102,7 +103,7 @@ def test_the_audit_finds_what_was_changed(copy: Workspace) -> None:
     again = replay.replay(copy, ident)
     assert again.ok and again.to_dict()["replayed_by"] == copy.commit
     manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
-    assert manifest["look"]["number"] == 1 and manifest["look"]["level"] == pytest.approx(Spending(0.05).level(1))
+    assert manifest["look"]["number"] == 0 and manifest["look"]["level"] == 0.05
     (bundle / "bundle.json").write_text(json.dumps(manifest | {"verdict": "fail"}), "utf-8")
     found = audit.audit(copy)
     assert not found.ok and found.lines[0].status == "lost"

@@ -66,7 +66,7 @@ def judge(
     asked = question(
         kind, challenger.ref, champion.ref if champion else None, policy_digest=policy.digest
     )  # fmt: skip
-    look = account(uses, work.registry.proposal).look(asked, policy.spending, among=among, round=round)
+    look = account(uses, work.registry.proposal).look(asked, policy.spending, kind=kind, among=among, round=round)
     used = policy.for_look(look, kind)
     work.say(look.words)
     naive = fitting.naive(work.plugin, snapshot.train, snapshot.holdout)

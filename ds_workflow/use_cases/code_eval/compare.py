@@ -110,7 +110,7 @@ def propose(work: Workspace, ask: Ask, *, owner: str) -> Proposed:
     kind: Literal["promotion", "bootstrap"] = "promotion" if standing else "bootstrap"
     uses = work.registry.holdout_uses(frozen.record.holdout_digest)
     asked = question(kind, challenger.ref, standing.ref if standing else None, policy_digest=policy.digest)
-    look = account(uses, work.registry.proposal).look(asked, policy.spending)
+    look = account(uses, work.registry.proposal).look(asked, policy.spending, kind=kind)
     work.say(look.words)
     comparison = Comparison.align(
         problem=work.problem,
