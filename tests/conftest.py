@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -89,12 +91,30 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def champion_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with a small simulated snapshot and a bootstrapped champion. Read only: copy it to change it."""
+    """A workspace with a small simulated snapshot and a bootstrapped champion. Read only: copy it to change it.
+
+    The first worker that wants it makes it, the others wait for it; each has a copy of its own.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    home = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "first_champion"
+    with (home.parent / "first_champion.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            making = home.with_name("first_champion.making")
+            _appoint(making)
+            making.rename(home)
+    own = tmp_path_factory.mktemp("champion") / "home"
+    shutil.copytree(home, own)
+    return own
+
+
+def _appoint(home: Path) -> None:
     from ds_workflow.use_cases import data, train
     from ds_workflow.use_cases.arena import propose
     from ds_workflow.workspace import Workspace
 
-    work = Workspace.at(tmp_path_factory.mktemp("champion"), "nyc_sales")
+    home.mkdir()
+    work = Workspace.at(home, "nyc_sales")
     data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42, rows=30_000)
     made = train.baseline(
         work, owner="ana", dataset_version="sim-v1", feature_set_version="v1.0", strategy="global", seed=42
@@ -104,4 +124,3 @@ def champion_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     view = propose.bootstrap(work, made.version, owner="ana", approved_by="paul", reason="first")
     declared.unlink()
     assert view.proposal.effect == "applied", view.text()
-    return work.settings.root

@@ -222,6 +222,38 @@ def test_every_command_that_documents_name_exists(house: Path) -> None:
     assert seen > 40
 
 
+def test_every_option_that_a_document_names_exists(house: Path) -> None:
+    """In every span of code: options after a command are that command's; options alone are those of one command."""
+    from ds_workflow.cli.main import main
+
+    own = {name: {o for p in found.params for o in p.opts} | {"--help"} for name, found in commands().items()}
+    group, seen = {o for p in main.params for o in p.opts}, 0
+    others = ("README.md", "CONTRIBUTING.md", "docs/*.md", "docs/validation/*.md", "docs/monitoring/*.md")
+    pages = {file for pattern in (*DOCUMENTS, *others) for file in house.glob(pattern)}
+    for page in sorted(pages):
+        for words in (span.split() for span in named(page.read_text("utf-8"))):
+            asked = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
+            called = next((word for word in words if word in own), "")
+            foreign = not called and not words[0].startswith("-")
+            if not asked or foreign:
+                continue
+            seen += 1
+            may = [own[called] | group] if called else [*(options | group for options in own.values())]
+            assert any(asked <= options for options in may), f"{page.name}: no command has `{' '.join(words)}`"
+    assert seen > 30
+
+
+def test_every_engine_that_a_document_names_is_one(house: Path) -> None:
+    pytest.importorskip("distributed", reason="dask is not installed")
+    from ds_workflow.adapters.engine.base import require
+
+    text = "".join(page.read_text("utf-8") for page in house.glob("docs/*.md"))
+    found = re.findall(r"--engine ([\w:/.]+)", text)
+    assert len(found) > 2
+    for words in found:
+        require(words.replace("HOST:PORT", "host:8786"))
+
+
 def test_every_file_that_documents_name_exists(house: Path) -> None:
     roots = {path.name for path in house.iterdir()} - {"data", "reports"}
     made_by_people = ("mlruns", "reports", "dist")

@@ -60,6 +60,30 @@ def test_a_mail_that_is_not_taken_by_all_is_told() -> None:
         Email("127.0.0.1", port, "watch@example.org", ("ana@example.org",)).send(NEWS)
 
 
+@pytest.mark.parametrize("host", ["mail.example.org", "10.0.0.7", "127.0.0.1.example.org"])
+def test_a_password_never_leaves_the_machine_in_the_clear(tmp_path: Path, host: str) -> None:
+    to = {"sender": "a@b.c", "to": ("d@e.f",), "user": "u", "password": "p"}
+    with pytest.raises(InvalidInput, match=f"to {host} in the clear") as caught:
+        Email(host, 25, **to)  # type: ignore[arg-type]
+    assert "starttls: true" in caught.value.hint
+    assert Email(host, 587, starttls=True, **to).starttls  # type: ignore[arg-type]
+    for here in ("127.0.0.1", "localhost", "::1"):
+        assert Email(here, 25, **to).host == here  # type: ignore[arg-type]
+    text = f"email: {{host: {host}, sender: a@b.c, to: [d@e.f], user_env: U, password_env: P}}"
+    with pytest.raises(InvalidInput, match=r"alerts\.yaml: email: the password"):
+        alerts.load(write(tmp_path, text), {"U": "u", "P": "p"})
+    assert alerts.load(tmp_path, {}).channels == (Email(host, 25, "a@b.c", ("d@e.f",)),), "without a user none is sent"
+
+
+def test_tls_from_the_first_byte_is_spoken() -> None:
+    """A server that does not speak TLS is told the greeting of it (RFC 8446: a handshake record begins with 22)."""
+    with mail_server() as taken:
+        channel = Email("127.0.0.1", taken.port, "a@b.c", ("d@e.f",), ssl=True)
+        with pytest.raises(SourceUnavailable, match="SSLError"):
+            channel.send(NEWS)
+    assert taken.mails == []
+
+
 def write(root: Path, text: str) -> Path:
     (root / "config").mkdir(exist_ok=True)
     (root / "config" / "alerts.yaml").write_text(text, "utf-8")
@@ -71,11 +95,11 @@ def test_a_configuration_names_channels_and_reads_secrets_from_the_environment(t
     write(
         tmp_path,
         "at_least: critical\nrepeat_hours: 2\nwebhook: {url_env: HOOK, secret_env: KEY}\n"
-        "email: {host: h, sender: a@b.c, to: [d@e.f], user_env: U, password_env: P}\n",
+        "email: {host: h, sender: a@b.c, to: [d@e.f], user_env: U, password_env: P, ssl: true}\n",
     )
     found = alerts.load(tmp_path, {"HOOK": "https://h/x", "KEY": "k", "U": "u", "P": "p"})
     assert found.channels == (
-        Webhook("https://h/x", "k"), Email("h", 25, "a@b.c", ("d@e.f",), user="u", password="p"),
+        Webhook("https://h/x", "k"), Email("h", 465, "a@b.c", ("d@e.f",), user="u", password="p", ssl=True),
     )  # fmt: skip
     assert [found.wants(s) for s in ("healthy", "warn", "unknown", "critical")] == [False, False, False, True]
     assert [Alerts().wants(s) for s in ("healthy", "warn", "unknown", "critical")] == [False, True, True, True]
@@ -94,6 +118,7 @@ def test_a_configuration_names_channels_and_reads_secrets_from_the_environment(t
         ("email: {host: h, sender: nobody, to: [d@e.f]}", "'nobody' is no address"),
         ('email: {host: h, sender: a@b.c, to: ["d@e.f\\nBcc: x@y.z"]}', "is no address"),
         ("email: {host: h, port: '25', sender: a@b.c, to: [d@e.f]}", "'25' is no int"),
+        ("email: {host: h, sender: a@b.c, to: [d@e.f], ssl: true, starttls: true}", "can't both be"),
         ("a: [", "not valid YAML"),
     ],
 )

@@ -32,7 +32,7 @@ def flow(house: Path, real_data: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_the_main_job_on_real_sales(flow: Flow) -> None:
-    """Bootstrap, hypothesis, train, propose, decide as the evidence says, release check, roll back.
+    """Bootstrap, hypothesis, train, propose, decide as the evidence says, roll back.
 
     The bounds are the project's targets on these rows (PPE10 at least 0.33, MdAPE at most 0.163, every major segment
     above 0.24), not what it once measured.
@@ -74,8 +74,6 @@ def test_the_main_job_on_real_sales(flow: Flow) -> None:
     champion = flow("arena-status", "--json").json["aliases"]["champion"]
     assert champion["version"] == (2 if passed else 1)
 
-    red = flow("release-check", "--json", code=1).json
-    assert [c["name"] for g in red["gates"] for c in g["checks"] if c["status"] != "pass"] == ["tests"]
     assert flow("daily", "--json").json["status"] == "healthy"
 
     back = flow("arena-rollback", "--reason", "a drill", "--by", "ben", "--json").json

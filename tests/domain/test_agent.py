@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_workflow.domain.agent import ACTIONS, Drift, Plan, Point, drift_of, plan, points_of
+from ds_workflow.domain.agent import ACTIONS, Drift, Plan, Point, Shown, drift_of, plan, points_of
 from ds_workflow.errors import InvalidInput
 
 NEWEST = datetime.fromisoformat("2026-03-10")
@@ -74,6 +74,39 @@ def test_what_can_not_be_judged_is_unknown() -> None:
     assert plan([Point(NEWEST, 0.9, 0.5, 100)], NO_DRIFT).status == "unknown"
     late = [*history()[:-1], Point(NEWEST, None, None, 100)]
     assert plan(late, NO_DRIFT).status == "healthy", "late labels: the newest point that has them counts"
+
+
+@pytest.mark.parametrize(
+    ("level", "status", "actions"),
+    [
+        ("healthy", "healthy", ("do_nothing",)),
+        ("unknown", "unknown", ("do_nothing",)),
+        ("warn", "warn", ("trigger_retraining",)),
+        ("critical", "critical", ("open_incident", "trigger_retraining", "roll_back_model")),
+    ],
+)
+def test_a_problem_without_an_auc_is_watched_by_what_a_look_shows(
+    level: str, status: str, actions: tuple[str, ...]
+) -> None:
+    times = [Point(NEWEST - timedelta(days=d), latency_p95_ms=100) for d in range(3)]
+    for past in (times, []):
+        found = plan(past, NO_DRIFT, shown=Shown(level, "mdape: 25 % worse"))  # type: ignore[arg-type]
+        assert (found.status, found.actions) == (status, actions)
+        assert {"performance_look": level} in found.findings
+        assert "mdape: 25 % worse" in found.rationale
+    assert plan(times, NO_DRIFT).status == "unknown", "without a look nothing is known of it"
+    assert plan(history(0.846), None, shown=Shown("healthy", "fine")).status == "critical", "it loosens nothing"
+
+
+def test_drift_that_could_not_be_told_is_never_healthy() -> None:
+    untold = drift_of({"threshold": 0.2, "overall_drift": None, "features": {}})
+    assert untold == Drift(None)
+    assert drift_of({"overall_drift": False, "status": "unknown"}) == untold
+    assert drift_of({"overall_drift": True, "status": "unknown"}) == Drift(True)
+    found = plan(history(), untold)
+    assert (found.status, found.actions) == ("unknown", ("do_nothing",))
+    assert {"drift_overall": None} in found.findings
+    assert plan(history(0.873), untold).status == "warn"
 
 
 POINTS = st.builds(

@@ -119,6 +119,30 @@ def test_rows_out_of_range_are_an_alert() -> None:
     assert compare(reference, pd.DataFrame({"x": away})).drifted == ("x",)
 
 
+def test_values_out_of_range_have_a_bar_of_their_own() -> None:
+    rng = np.random.default_rng(2)
+    for known in (rng.uniform(0, 1, 3_000), rng.integers(0, 3, 3_000).astype(float)):
+        low, high = known.min(), known.max()
+        new = np.concatenate([known[:300], np.full(600, high + 5), np.full(100, low - 5)])
+        shown = compare(pd.DataFrame({"x": known}), pd.DataFrame({"x": new})).columns["x"].bins
+        shares = {label: (before, after) for label, before, after in shown}
+        assert shares[f"above {high:.4g}"] == approx((0, 0.6))
+        assert shares[f"below {low:.4g}"] == approx((0, 0.1))
+        assert [sum(s) for s in zip(*shares.values(), strict=True)] == approx([1, 1])
+
+
+def test_a_level_that_no_row_has_is_no_category() -> None:
+    """pandas' own type of categories against the same values as texts."""
+    rng = np.random.default_rng(7)
+    old, new = (pd.Series(rng.choice(["a", "b", "c"][:n], 400)) for n in (3, 2))
+    old = old[old != "b"].reset_index(drop=True)
+    kinds = pd.CategoricalDtype(["a", "b", "c", "never"])
+    plain = compare(old.to_frame("x"), new.to_frame("x")).columns["x"]
+    typed = compare(old.astype(kinds).to_frame("x"), new.astype(kinds).to_frame("x")).columns["x"]
+    assert typed == plain
+    assert (typed.new_categories, typed.vanished_categories) == (("b",), ("c",))
+
+
 def test_few_rows_are_unknown_and_a_table_beside_itself_is_stable() -> None:
     rng = np.random.default_rng(3)
     reference = table(rng, 2_000)
@@ -148,8 +172,9 @@ def test_tables_that_can_not_be_compared_are_refused(change, words: str) -> None
     reference = table(np.random.default_rng(6), 200)
     with pytest.raises(InvalidInput, match=words):
         compare(reference, change(reference))
-    with pytest.raises(InvalidInput, match="threshold"):
-        compare(reference, reference, threshold=0)
+    for bad in (0, -0.1, float("inf"), float("nan")):
+        with pytest.raises(InvalidInput, match="threshold"):
+            compare(reference, reference, threshold=bad)
 
 
 @pytest.mark.real_data

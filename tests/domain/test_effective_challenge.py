@@ -13,9 +13,11 @@ import yaml
 from ds_workflow import plugins
 from ds_workflow.adapters import governance
 from ds_workflow.domain import assurance, findings, materiality, retirement, rubric
-from ds_workflow.domain.assurance import Known
+from ds_workflow.domain.assurance import Canary, Known
 from ds_workflow.domain.checklist import SIGNED, Checklist, Fact, Signature, signatures, standing
 from ds_workflow.domain.materiality import Materiality
+from ds_workflow.domain.monitoring.looks import Finding as Seen
+from ds_workflow.domain.monitoring.looks import Look
 from ds_workflow.domain.problem import Problem
 from ds_workflow.errors import InvalidInput, StateConflict
 from ds_workflow.settings import Settings
@@ -33,6 +35,7 @@ from registry.records import (
 )
 
 AT = "2026-02-03T08:00:00.000000Z"
+LOOKS = ("input_quality", "skew", "decay", "serving_time")
 HOMES: Problem = plugins.load("problems", "nyc_sales").PROBLEM
 LINE = Lineage(
     "nyc_sales", "d", digest_of("d"), digest_of("h"), "v1.0", "global", "tuning", "", "ana", 1, "c", "BASELINE",
@@ -69,6 +72,19 @@ def test_every_shipped_problem_is_assessed_and_its_source_told(house: Path) -> N
     assert governance.materiality(settings, "nobody's").tier == 1
     for name in plugins.names("problems"):
         assert {"cadence", "retention", "personal"} <= set(governance.sourcing(settings, name)), name
+
+
+def test_a_shipped_problem_waits_for_signatures(house: Path) -> None:
+    """As shipped, at least one release can't go out unsigned, with every fact of the machine green; another can."""
+    settings = Settings(house)
+    listed = governance.checklist(settings)
+    green = {name: Fact(name, "pass", "so") for name in assurance.FACTS}
+    waiting = {}
+    for name in plugins.names("problems"):
+        lines = standing(listed, facts=green, signed={}, materiality=governance.materiality(settings, name))
+        waiting[name] = {line.gate.id for line in lines if line.open}
+        assert all(line.status == "unsigned" and line.gate.signed for line in lines if line.open)
+    assert {"B3", "G2", "L1", "L2"} <= waiting["taxi_demand"] and waiting["nyc_sales"] == set()
 
 
 def test_the_checklist_has_sections_a_to_l_and_the_rubric_28_tests(house: Path) -> None:
@@ -174,7 +190,7 @@ def test_the_machine_knows_nothing_green_of_a_version_without_records() -> None:
 def test_facts_turn_red_with_what_they_are_about() -> None:
     gone = retirement.Retirement("nyc_sales", 1, VERSION.digest, "age", "old", "ana", AT)
     late = findings.opened(
-        "F-1", "nyc_sales", version=1, severity="low", title="t", owner="ana", due="2026-02-02", by="v", at=AT
+        "F-1", "nyc_sales", version=1, severity="low", title="t", owner="ana", due="2026-02-02", by="v", at="2026-02-01"
     )
     moved = (PointerMove("nyc_sales", "P-1", None, VersionRef(1, VERSION.digest), "ana", AT),)
     known = Known(problem=HOMES, version=VERSION, at=AT, materiality=TIERS[3], moves=moved, custody="in_custody")
@@ -283,6 +299,48 @@ def test_the_score_is_the_smallest_section_and_half_a_point_is_a_persons() -> No
     content["a"].pop("a 0")
     with pytest.raises(InvalidInput, match="four of seven"):
         rubric.parse(content, facts={"owner": None})
+
+
+def looked(kind: Any, status: Any, *names: str, at: str = "2026-02-01T00:00:00.000000Z") -> Look:
+    seen = tuple(Seen(name, status, f"{name} is {status}") for name in names)
+    return Look("nyc_sales", kind, at, 1, VERSION.digest, "p", status, seen)
+
+
+def test_monitoring_scores_nothing_before_anybody_has_looked(house: Path) -> None:
+    """The rubric as shipped, every fact but the looks green: a trial shows nothing of what is to be monitored."""
+    items = governance.test_score(Settings(house))
+    known = Known(problem=HOMES, version=VERSION, at=AT, materiality=TIERS[3])
+
+    def monitoring(about: Known) -> dict[str, float]:
+        told = assurance.facts(about)
+        other = {n: f if n in LOOKS else Fact(n, "pass", "so") for n, f in told.items()}
+        found = rubric.score(items, facts=other, ran=frozenset(), signed={})
+        return {t.item.id: t.points for t in found.tests if t.item.section == "Monitoring"}
+
+    inputs = looked("inputs", "healthy", "data quality", "drift", "out of range")
+    served = looked("performance", "healthy", "performance", "latency", "errors")
+    assert set(monitoring(known).values()) == {0.0}
+    assert {n for n, p in monitoring(replace(known, looks=(inputs,))).items() if p} == {"Monitor 2", "Monitor 3"}
+    both = {n for n, p in monitoring(replace(known, looks=(inputs, served))).items() if p}
+    assert both == {"Monitor 2", "Monitor 3", "Monitor 4", "Monitor 6", "Monitor 7"}
+    old = looked("inputs", "healthy", "data quality", "drift", "out of range", at="2025-12-01T00:00:00.000000Z")
+    bad = looked("inputs", "warn", "data quality", "drift", "out of range")
+    for one in (old, bad, looked("inputs", "healthy", "staleness")):
+        assert set(monitoring(replace(known, looks=(one,))).values()) == {0.0}
+
+
+def test_a_canary_is_a_share_of_the_traffic_before_office() -> None:
+    moved = (PointerMove("nyc_sales", "P-1", None, VERSION.ref, "ana", AT),)
+    known = Known(problem=HOMES, version=VERSION, at=AT, materiality=TIERS[3], moves=moved)
+
+    def status(*trials: Canary) -> str:
+        return assurance.facts(replace(known, canaries=trials))["canary"].status
+
+    early = Canary("T-1", "2026-01-20T00:00:00.000000Z", 0.05, 400)
+    assert status(early) == "pass"
+    assert status() == status(replace(early, requests=0)) == status(replace(early, started_at=AT)) == "unknown"
+    back = assurance.facts(known)["way_back"]
+    assert back.status == "unknown", "the first champion shows nothing of a way back"
 
 
 def test_the_bands_are_those_of_the_paper() -> None:

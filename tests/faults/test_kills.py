@@ -50,7 +50,7 @@ def _promote(ground: Ground) -> None:
 
 
 def test_killed_at_any_moment_under_load_nothing_is_lost(ground: Ground) -> None:
-    chance = random.Random(20)
+    chance = random.Random(20)  # noqa: S311 - no secret
     load = [ground.start("busy", seconds=600) for _ in range(2)]
     try:
         for job in load:

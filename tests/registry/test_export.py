@@ -146,6 +146,23 @@ def exchange(lines: Lines) -> None:
     lines[offline.SIGNATURES][-1]["signature"] = lines[offline.SIGNATURES][0]["signature"]
 
 
+def invent_lock(lines: Lines) -> None:
+    row = {"problem": PROBLEM, "hypothesis_id": "H-7", "digest": "a" * 64, "by": "olga", "at": AT}
+    lines["locks.jsonl"].append(row)
+
+
+def invent_use(lines: Lines) -> None:
+    lines["uses.jsonl"].append({**lines["uses.jsonl"][0], "alpha": 0.001})
+
+
+def forget_use(lines: Lines) -> None:
+    del lines["uses.jsonl"][0]
+
+
+def drop_a_table(lines: Lines) -> None:
+    del lines["snapshots.jsonl"]
+
+
 HARMS: list[tuple[Callable[[Lines], None], str]] = [
     (edit, "was edited"),
     (reorder, "does not follow"),
@@ -157,6 +174,10 @@ HARMS: list[tuple[Callable[[Lines], None], str]] = [
     (edit_proposal, "is not what the events say"),
     (forget_proposal, "is gone"),
     (redirect, "moves are not those"),
+    (invent_lock, "1 in locks.jsonl is there"),
+    (invent_use, "1 in uses.jsonl is there"),
+    (forget_use, "1 of what events"),
+    (drop_a_table, "can't be read"),
     (unsign, "lacks the signature of 'ada'"),
     (exchange, "not of 'ada'"),
 ]

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from registry import chain
+from registry import chain, offline
 from registry.errors import Conflict, InvalidRecord, NotEligible, NotPromotable, OutOfCustody, ProposalClosed
 from registry.quorum import Rule
+from registry.records import HypothesisLock
 from registry.signing import Signer
 
 PROBLEM = "toy_prices"
@@ -254,6 +255,47 @@ def test_who_has_a_key_signs_and_nobody_signs_for_them(light: Any) -> None:
         plain.revoke_key("bea", by="viv", reason="mine")
     plain.reject(light.propose(light.candidate(3.0), plain).id, by="ada", reason="unsigned again")
     assert plain.verify().problems == []
+
+
+def test_a_key_is_ended_by_itself_or_by_an_approver_who_is_somebody_else(light: Any) -> None:
+    key, other = Signer.new(), Signer.new()
+    plain, hers = light.registry(people=PEOPLE), light.registry(people=PEOPLE, signer=lambda: key)
+    plain.add_key("ada", signer=key)
+    for thief in (plain, light.registry(people=PEOPLE, signer=lambda: other)):
+        with pytest.raises(NotEligible, match="not at hand"):
+            thief.revoke_key("ada", by="ADA", reason="without it")
+    for nobody in ("bot", "cron", "viv", "gone", "ghost"):
+        with pytest.raises(NotEligible):
+            plain.revoke_key("ada", by=nobody, reason="not theirs")
+    with pytest.raises(NotEligible, match="no second person"):
+        light.registry().revoke_key("ada", by="made up", reason="solo")
+    plain.add_key("bea", signer=other)
+    with pytest.raises(NotEligible, match="not at hand"):
+        plain.revoke_key("ada", by="bea", reason="she has a key, and it is not used")
+    assert len(plain.key_events()) == 2, "what is refused leaves no trace"
+    hers.revoke_key("ada", by="ada", reason="a new machine")
+    plain.add_key("ada", signer=key)
+    light.registry(people=PEOPLE, signer=lambda: other).revoke_key("ada", by="bea", reason="lost")
+    plain.revoke_key("bea", by="cas", reason="lost, and cas has no key")
+    assert plain.verify().problems == []
+    path = light.folder / "keys.zip"
+    plain.export(path, at="2026-02-01T12:00:00.000000Z")
+    assert offline.check(offline.read(path))[1] == []
+
+
+def test_a_program_closes_nothing_and_nobody_owns_nothing(light: Any) -> None:
+    registry = light.registry(people=PEOPLE)
+    proposal = light.propose(light.candidate(), registry)
+    for who in ("bot", "cron"):
+        with pytest.raises(NotEligible, match="only people close"):
+            registry.reject(proposal.id, by=who, reason="by itself")
+    assert registry.proposal(proposal.id) == proposal
+    without = light.registry(people={"ada": ("approver",), "ben": ("data_scientist",)})
+    with pytest.raises(InvalidRecord, match="declared are: ada, ben"):
+        light.propose(light.candidate(3.0), without)
+    with pytest.raises(InvalidRecord, match="'ghost' is not declared"):
+        registry.lock_hypothesis(HypothesisLock(PROBLEM, "H-9", "a" * 64, "ghost", "2026"))
+    assert registry.lock_hypothesis(HypothesisLock(PROBLEM, "H-9", "a" * 64, " OLGA ", "2026")).by == "olga"
 
 
 def test_a_key_file_is_private_and_is_never_overwritten(tmp_path: Path) -> None:

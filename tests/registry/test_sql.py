@@ -190,6 +190,32 @@ def swap_data(c: sqlite3.Connection) -> None:
     c.execute("UPDATE snapshots SET record = replace(record, '\"rows\":1', '\"rows\":9')")
 
 
+def invent_lock(c: sqlite3.Connection) -> None:
+    c.execute("INSERT INTO hypothesis_locks SELECT problem, 'H-2', digest, \"by\", at FROM hypothesis_locks")
+
+
+def invent_use(c: sqlite3.Connection) -> None:
+    c.execute("INSERT INTO holdout_uses (holdout_digest, problem, proposal_id, at, alpha) "
+              "SELECT holdout_digest, problem, proposal_id, at, 0.001 FROM holdout_uses WHERE seq = 1")  # fmt: skip
+
+
+def invent_snapshot(c: sqlite3.Connection) -> None:
+    c.execute("INSERT INTO snapshots SELECT problem, 'd9', digest, holdout_digest, "
+              "replace(record, '\"d1\"', '\"d9\"') FROM snapshots")  # fmt: skip
+
+
+def break_proposal(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE proposals SET gates = '[{' WHERE disposition = 'rejected'")
+
+
+def bend_proposal(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE proposals SET gates = '[3]', summary = '7' WHERE disposition = 'rejected'")
+
+
+def break_snapshot(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE snapshots SET record = '[]'")
+
+
 def unsign(c: sqlite3.Connection) -> None:
     c.execute("DELETE FROM signatures WHERE seq = (SELECT max(seq) FROM signatures)")
 
@@ -219,6 +245,12 @@ def sign_another(c: sqlite3.Connection) -> None:
         (forget_move, "has 0 moves"),
         (forget_use, "holdout.used .* gone or edited"),
         (relock, "hypothesis.locked .* gone or edited"),
+        (invent_lock, "No event tells of the lock of hypothesis 'H-2'"),
+        (invent_use, "No event tells of the holdout use of 'P-"),
+        (invent_snapshot, "No event tells of the snapshot 'd9'"),
+        (break_proposal, "row of proposal 'P-.* can't be read"),
+        (bend_proposal, "row of proposal 'P-.* can't be read"),
+        (break_snapshot, "row of snapshot 'd1' can't be read"),
         (swap_data, "snapshot.recorded .* gone or edited"),
     ],
 )
@@ -232,6 +264,9 @@ def test_whatever_is_changed_behind_the_ledgers_back_shows(
     found = lived.registry().verify()
     assert not found.ok
     assert any(re.search(says, problem) for problem in found.problems), found.problems
+    if "No event tells" in says:  # nor does a checkpoint hide it
+        recent = lived.registry().verify(since=lived.registry().checkpoint()).problems
+        assert any(re.search(says, problem) for problem in recent), recent
 
 
 def test_a_chain_rewritten_whole_is_given_away_by_the_head_outside(lived: Any) -> None:

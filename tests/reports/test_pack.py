@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -246,6 +246,19 @@ def test_what_is_not_known_is_not_provided_and_never_a_number(name: str, bare: V
     plain = re.sub(r"`[^`]*`|\[(?:[^\[\]\\]|\\.)*\]\([^)]*\)", "", rows)
     assert not re.search(r"(?<![\w./-])\d[\d,.]*(?![\w/])", plain), rows
     assert "nan" not in text.lower().split() and "None" not in text
+
+
+def test_a_green_checklist_says_how_many_gates_nobody_was_asked(bare: View) -> None:
+    lowest = Materiality("low", "benchmark", "A test says so.")
+    lines = standing(LISTED, facts=bare.facts, signed={}, materiality=lowest)
+    calm = replace(bare, known=replace(bare.known, materiality=lowest), lines=lines)
+    said = "Of 3 gates 2 are not required in tier 3, 2 of them for people to sign"
+    assert said in checklist.markdown(calm)
+    assert said not in checklist.markdown(bare), "tier 1 asks all of them"
+
+
+def test_counts_of_gaps_read_well() -> None:
+    assert [pack.times(n) for n in (1, 2, 3, 1200)] == ["once", "twice", "3 times", "1,200 times"]
 
 
 def test_pages_hold_their_pictures_and_no_script(whole: View) -> None:

@@ -219,7 +219,8 @@ def test_a_label_finds_its_answer(client: TestClient, trained: Path) -> None:
 def test_labels_that_can_not_be_kept(client: TestClient, item: Any, field: str) -> None:
     import json
 
-    answer = client.post("/feedback", content=json.dumps([item]).encode())
+    sent = json.dumps([item]).encode()
+    answer = client.post("/feedback", content=sent, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert [e["field"] for e in answer.json()["errors"]] == [field]
 

@@ -112,7 +112,7 @@ def test_effects_without_randomisation_come_side_by_side(work: Workspace, tmp_pa
     earned = 100 + 5 * trained + 0.8 * age + 3 * (town == "b") + rng.normal(0, 4, n)
     path = tmp_path / "study.csv"
     pd.DataFrame({"age": age, "town": town, "trained": trained, "earned": earned}).to_csv(path, index=False)
-    ask = causal.Ask("earned", "trained", ("age", "town"), resamples=50)
+    ask = causal.Ask("earned", "trained", ("age", "town"), resamples=200)
     made = causal.estimate(work, path, ask, save="training")
     names = [line.estimate.estimator for line in made.lines]
     assert names[0] == "doubly robust"

@@ -176,7 +176,50 @@ def test_incoming_rows_are_judged_and_an_alert_waits_for_a_second_look(home: Pat
     rows.assign(**{required: None}).to_parquet(tmp_path / "empty.parquet")
     broken = inputs.look(work, tmp_path / "empty.parquet")
     assert statuses(broken)["data quality"] == "critical"
+    assert statuses(broken)["drift"] == "unknown"
     assert broken.page is None
+    untold = json.loads(broken.verdict.read_text())
+    assert (untold["overall_drift"], untold["seen_drift"], untold["status"]) == (None, None, "unknown")
+    due = {t.name: t.state for t in retraining.check(work).need.triggers}
+    assert due["drift"] == "unknown"
+
+
+def test_a_critical_look_opens_one_incident_and_a_healthy_one_closes_it(home: Path, tmp_path: Path) -> None:
+    work = at(home)
+    rows = work.plugin.clean(work.plugin.simulate(rows=400, seed=1))[0][[c.name for c in work.problem.inputs]]
+    required = next(c.name for c in work.problem.inputs if c.required and not c.nullable)
+    rows.assign(**{required: None}).to_parquet(tmp_path / "broken.parquet")
+    rows.to_parquet(tmp_path / "fine.parquet")
+    inputs.look(work, tmp_path / "broken.parquet", as_of=NOW - timedelta(days=30))
+    assert incidents.listed(work) == [], "a look far back alarms nobody today"
+    for _ in range(2):
+        inputs.look(work, tmp_path / "broken.parquet")
+    (one,) = incidents.listed(work, only_open=True)
+    assert (one.cause, one.severity, one.times) == ("look: inputs", "critical", 2)
+    assert "400 of 400 rows can't be used" in one.detail
+    fine = inputs.look(work, tmp_path / "fine.parquet")
+    assert fine.look.status == "healthy", fine.text()
+    assert incidents.listed(work, only_open=True) == []
+    shown = dict(monitoring_view.newest(work))
+    assert shown["Performance"] is None
+    assert shown["Rows that came in"].status == "healthy"  # type: ignore[union-attr]
+
+
+def test_what_nobody_looked_at_is_unknown_once_its_days_of_grace_are_over(home: Path) -> None:
+    """A champion in office since June 15th, labels mature after a day, seven days of grace."""
+    office = datetime.fromisoformat(at(home).registry.moves(NAME)[-1].at)
+
+    def seen(days: float) -> dict[str, daily.Check]:
+        return {c.name: c for c in daily.check(at(home, office + timedelta(days=days))).checks}
+
+    fresh, week, later = seen(6.9), seen(7), seen(8)
+    assert {fresh[n].status for n in ("performance", "inputs")} == {"healthy"}
+    assert f"not due until {office + timedelta(days=7):%Y-%m-%d}" in fresh["inputs"].detail
+    assert f"not due until {office + timedelta(days=8):%Y-%m-%d}" in fresh["performance"].detail
+    assert (week["inputs"].status, week["performance"].status) == ("unknown", "healthy")
+    assert later["performance"].status == "unknown"
+    assert later["inputs"].next == f"ds-workflow --problem {NAME} monitor-inputs --input FILE"
+    assert later["performance"].next == f"ds-workflow --problem {NAME} monitor-performance"
 
 
 def test_the_plan_is_carried_out_once(home: Path) -> None:
@@ -198,6 +241,12 @@ def test_the_plan_is_carried_out_once(home: Path) -> None:
     assert "roc_auc" in text
     wanted = next(one for one in first.work if one.action == "trigger_retraining")
     assert wanted.reference.endswith("H-MON-001.md")
+    worse = replace(made.plan, rationale="It has become much worse.")
+    told = [next(w for w in carrying.carry_out(work, worse).work if w.id == wanted.id) for _ in range(2)]
+    assert [w.detail for w in told] == ["It has become much worse."] * 2
+    assert told[0].reference == wanted.reference, "the draft that was begun stays"
+    assert len(list(work.registry.events(kind="work_restated"))) == len(first.work)
+    assert work.registry.verify().ok
     done = carrying.close(work, wanted.id, accepted=True, by="ana", reason="on it")
     assert done.disposition == "accepted"
     assert wanted.id not in {one.id for one in carrying.listed(work, only_open=True)}
@@ -289,7 +338,8 @@ def test_daily_puts_it_on_one_screen_and_all_problems_on_another(home: Path) -> 
     assert {c.name for c in screen.checks} >= {
         "custody", "performance", "inputs", "data", "retrain policy", "service: latency", "service: errors", "work",
     }  # fmt: skip
-    assert screen.status == "warn"
+    unseen = next(c for c in screen.checks if c.name == "inputs")
+    assert (screen.status, unseen.status) == ("unknown", "unknown"), "nobody looked at the inputs since it took office"
     assert 1 <= len(screen.next) <= 3
     old = daily.check(at(home, NOW + timedelta(days=8)))
     assert next(c for c in old.checks if c.name == "performance").status == "unknown"

@@ -24,6 +24,7 @@ from ds_workflow.errors import InvalidInput, SourceUnavailable, StateConflict, U
 from ds_workflow.reports import release_report
 from ds_workflow.use_cases import documents
 from ds_workflow.use_cases.release import gates as release
+from ds_workflow.use_cases.release import papers
 from ds_workflow.use_cases.release.walk import Walk
 from ds_workflow.workspace import Workspace
 from registry.records import utc_text
@@ -135,7 +136,8 @@ def test_an_open_finding_blocks_by_its_severity_or_once_it_is_overdue(copy: Copy
     on_the_day = replace(work, clock=lambda: now + timedelta(days=3))
     late = replace(work, clock=lambda: now + timedelta(days=4))
     assert red(on_the_day) == {} and red(late)["findings"] == "fail"
-    for bad in ({"due": "soon"}, {"due": "2026-02-30"}, {"severity": "bad"}, {"owner": " "}):
+    yesterday = (now - timedelta(days=1)).date().isoformat()
+    for bad in ({"due": "soon"}, {"due": "2026-02-30"}, {"due": yesterday}, {"severity": "bad"}, {"owner": " "}):
         with pytest.raises(InvalidInput):
             documents.open_finding(work, **{"title": "t", "severity": "low", **words, **bad})
 
@@ -185,6 +187,19 @@ def test_a_higher_tier_waits_for_looks_signatures_and_documents_and_is_green_whe
     assert red(work) == {"documents": "fail", "checklist": "fail"}
     work = copy("high", "regulated", "validator: vera")
     assert "L3 unsigned" in asked(work)[0]["checklist"]["detail"], "tier 1 asks for more"
+
+
+def test_a_run_of_few_test_files_counts_and_says_how_few(copy: Copy, house: Path) -> None:
+    work = copy()
+    path = work.path("reports", "tests.json")
+    record = {"commit": work.commit, "passed": 90, "failed": 0, "skipped": 0, "files": list(papers.PROOFS)}
+    path.write_text(json.dumps(record), "utf-8")
+    there = len(list((house / "tests").rglob("test_*.py")))
+    status, said, _ = papers.tests(Walk(work))
+    assert status == "pass" and f"2 of the {there} test files of the checkout ran, the others were not run" in said
+    for change in ({"failed": 1}, {"files": list(papers.PROOFS[:1])}, {"commit": "other"}):
+        path.write_text(json.dumps({**record, **change}), "utf-8")
+        assert papers.tests(Walk(work))[0] == "fail", change
 
 
 def test_a_retired_version_is_out_of_reach(copy: Copy) -> None:

@@ -76,6 +76,30 @@ def test_a_parquet_file_is_added_up_to_what_its_rows_say(
     assert numbers(by_sql) == approx(numbers(by_table), rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.parametrize("segment", ["", "place"])
+def test_sums_in_one_pass_know_when_they_would_lose_digits(segment: str, tmp_path: Path) -> None:
+    rows = table(8).assign(v0=lambda t: t["seconds"], place=lambda t: t["language"])
+    rng = np.random.default_rng(8)
+    rows["share"] = rows["accepted"].astype(float)  # 0 and 1, as numbers with a point
+    rows["nothing"] = 0.0
+    rows["spell"] = 1e5 + rng.normal(0, 1, len(rows))  # squares of it hold little of its variance
+    rows["huge"] = 1e200 * rows["seconds"]
+    rows["one"] = 1
+    rows["minus"] = rng.choice([-1, 0, 1], len(rows))
+    path = tmp_path / "rows.parquet"
+    rows.to_parquet(path)
+    layout = Layout("arm", "old", segment=segment)
+    one_pass = [Measure("accepted"), Measure("v0"), Measure("clicks", denominator="one"), Measure("minus")]
+    careful = [Measure("share"), Measure("nothing"), Measure("spell"), Measure("v0", covariate="spell")]
+    for measures in (one_pass, careful, *([m] for m in careful)):
+        by_sql, _ = aggregates.analyse(path, layout, measures, level=0.9, correction="holm")
+        by_table = analyse(rows, layout, measures, level=0.9, correction="holm")
+        assert words(by_sql) == words(by_table)
+        assert numbers(by_sql) == approx(numbers(by_table), rel=1e-7, abs=1e-12)
+    with pytest.raises(InvalidInput, match="added up"):
+        aggregates.analyse(path, layout, [Measure("huge")], level=0.9, correction="holm")
+
+
 def test_what_a_table_refuses_a_parquet_file_refuses(tmp_path: Path) -> None:
     rows = table(4)
     path = tmp_path / "rows.parquet"

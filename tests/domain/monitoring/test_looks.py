@@ -12,7 +12,7 @@ from pytest import approx
 from ds_workflow.domain import drift_table
 from ds_workflow.domain.monitoring import inputs, service
 from ds_workflow.domain.monitoring.inputs import Incoming
-from ds_workflow.domain.monitoring.looks import Finding, Look, worst
+from ds_workflow.domain.monitoring.looks import Finding, Level, Look, worst
 from ds_workflow.domain.monitoring.policy import MonitoringPolicy, contradictions
 from ds_workflow.domain.monitoring.service import Requests
 from ds_workflow.errors import InvalidInput
@@ -34,6 +34,39 @@ def look(*findings: Finding, at: str = "2026-03-01T00:00:00Z") -> Look:
 
 def named(found: list[Finding], name: str) -> Finding:
     return next(f for f in found if f.name == name)
+
+
+def test_drift_that_nothing_could_be_said_of_is_unknown() -> None:
+    none = inputs.findings(replace(FINE, refused=100), None, [], POLICY)
+    assert (named(none, "drift").status, inputs.overall(none)) == ("unknown", None)
+    few = inputs.findings(FINE, drift_table.compare(OLD, new(rows=20)), [], POLICY)
+    assert inputs.overall(few) is None
+    same = inputs.findings(FINE, drift_table.compare(OLD, new()), [], POLICY)
+    assert inputs.overall(same) is False
+    away = inputs.findings(FINE, drift_table.compare(OLD, new(100.0, rows=20)), [], POLICY)
+    assert inputs.overall(away) is True, "rows that are all out of range are told however few they are"
+
+
+@pytest.mark.parametrize(
+    ("whole", "segments", "shown"),
+    [
+        ("healthy", "healthy", ("healthy", "all")),
+        ("healthy", "warn", ("warn", "some")),
+        ("warn", "critical", ("critical", "some")),
+        ("warn", "unknown", ("warn", "all")),
+        ("unknown", "healthy", ("unknown", "all")),
+    ],
+)
+def test_the_worsening_that_a_look_shows(whole: Level, segments: Level, shown: tuple[str, str]) -> None:
+    other = Finding("calibration", "critical", "another thing")
+    seen = look(Finding("performance", whole, "all"), Finding("segments", segments, "some"), other)
+    assert seen.worsening() == shown
+    assert look(other).worsening()[0] == "unknown"
+
+
+def test_one_request_is_no_plural() -> None:
+    asked = Requests("2026-03-01T00:00:00Z", [100.0], 1, 0, 0, 0, 9)
+    assert service.findings(asked, POLICY)[0].detail.startswith("1 request in 24 hours")
 
 
 def test_drift_counts_only_when_two_looks_in_a_row_agree() -> None:

@@ -262,6 +262,7 @@ def test_tries_are_limited_and_logged(story: Story) -> None:
     assert limited.status_code == 429 and int(limited.headers["retry-after"]) > 0
     lines = story.work().accounts.access(outcome="refused", limit=6)
     assert [line.kind for line in lines] == ["limit", *["login"] * 5]
+    assert "'ada'" in lines[0].detail  # whose account it was aimed at
     assert log_in(visit(client.app, address="127.0.0.2"), "ada").status_code == 303
 
 
