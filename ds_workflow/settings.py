@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from ds_workflow.errors import InvalidInput
 
 DEFAULT_PROBLEM = "nyc_sales"
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -107,3 +110,35 @@ def _beside_plug_in(problem: str) -> tuple[Path, ...]:
         if spec is not None and spec.origin:
             found.append(Path(spec.origin).with_name(f"{problem}.yaml"))
     return tuple(found)
+
+
+def parse_yaml(content: bytes, *, where: str) -> Any:
+    """The content of a YAML file that others are judged by, plain values only. `where` names it in messages.
+
+    Raises InvalidInput for what is no UTF-8 text or no YAML, and for a key that stands in one mapping twice: of the two
+    YAML keeps the last without a word.
+    """
+    import yaml
+
+    class Strict(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+            seen: set[Any] = set()
+            for key, _ in node.value:
+                name = key.value if isinstance(key, yaml.ScalarNode) else None
+                if name is not None and name in seen:
+                    line = key.start_mark.line + 1
+                    raise InvalidInput(
+                        f"{where}, line {line}: '{name}' stands there twice, so one of the two would be ignored.",
+                        hint="Keep one of them.",
+                    )
+                seen.add(name)
+            return super().construct_mapping(node, deep)
+
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{where} is no text in UTF-8.", hint="Is it the file that you mean?") from error
+    try:
+        return yaml.load(text, Strict)  # noqa: S506 - a safe loader that is stricter
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"{where} is not valid YAML: {error}") from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ds_workflow.domain.assurance.records import BASELINE
+
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
 
@@ -22,6 +24,19 @@ def first_champion(work: Workspace) -> tuple[str, ...]:
         f"--feature-set-version {problem.feature_sets[0].version} --owner YOU --approved-by YOU"
     )
     return (appoint,) if known else (f"{command} data-snapshot --dataset-version {version} --simulate", appoint)
+
+
+def waiting(work: Workspace) -> int | None:
+    """The newest candidate while nobody has proposed it yet and it can challenge; None when there is none."""
+    name = work.problem.name
+    number = work.registry.aliases(name).get("candidate")
+    if number is None or not hasattr(work.plugin, "clean"):
+        return None
+    version = work.registry.version(name, number)
+    decided = {m.to_ref.version for m in work.registry.moves(name)}
+    asked = {p.challenger.version for p in work.registry.proposals(name)}
+    free = version.lineage.hypothesis_id != BASELINE and number not in decided | asked
+    return number if free else None
 
 
 def to_appoint(work: Workspace) -> str:

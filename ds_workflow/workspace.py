@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ds_workflow import plugins
 from ds_workflow.errors import InvalidInput
-from ds_workflow.settings import CHECKOUT, Settings
+from ds_workflow.settings import CHECKOUT, Settings, parse_yaml
 
 if TYPE_CHECKING:
     from ds_workflow.domain.problem import Problem
@@ -46,7 +46,7 @@ def busy_seconds() -> float:
         seconds = -1.0
     if not 0 < seconds <= MOST_BUSY_SECONDS:
         raise InvalidInput(
-            f"DS_WORKFLOW_BUSY_SECONDS is '{named}', and is a number of seconds above 0 and at most {MOST_BUSY_SECONDS}.",
+            f"DS_WORKFLOW_BUSY_SECONDS is '{named}'; it is a number of seconds above 0, at most {MOST_BUSY_SECONDS}.",
             hint="Leave it away for 20 seconds.",
         )
     return seconds
@@ -143,12 +143,7 @@ class Workspace:
         path = self.settings.people
         if not path.exists():
             return {}
-        import yaml
-
-        try:
-            content = yaml.safe_load(path.read_text("utf-8")) or {}
-        except yaml.YAMLError as error:
-            raise InvalidInput(f"{path} is not valid YAML: {error}") from error
+        content = parse_yaml(path.read_bytes(), where=str(path)) or {}
         people = content.get("people") if isinstance(content, dict) else None
         if not isinstance(people, dict) or not all(isinstance(r, list) for r in people.values()):
             raise InvalidInput(

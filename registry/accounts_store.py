@@ -34,6 +34,9 @@ TOKEN = "token.changed"  # noqa: S105 - the name of an event
 class _Database(SqlStore):
     def _create(self, engine: sa.Engine) -> None:
         super()._create(engine)
+        with engine.connect() as connection:  # who only looks waits for nobody who writes
+            if set(db.metadata.tables) <= set(sa.inspect(connection).get_table_names()):
+                return
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             db.metadata.create_all(connection)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,9 +27,12 @@ PROPOSAL = "proposal.written"
 CHANGED = "proposal.changed"
 DECISION = "decision.taken"
 MOVE = "champion.moved"
+STANDING = "decider.standing"  # the roles of who decides, and the digest of all declared people, as they were then
 LOCK = "hypothesis.locked"
 SNAPSHOT = "snapshot.recorded"
 HOLDOUT = "holdout.used"
+CONTINUES = "holdout.continues"  # two holdouts share rows, and so their looks; its subject is the newer one
+RESERVED = "holdout.reserved"  # a look is taken before its result is known; its subject is the holdout
 REGISTERED = "version.registered"
 APPLY_FAILED = "champion.apply_failed"
 RESTORED = "champion.restored"
@@ -89,7 +92,7 @@ def next_event(previous: Event | None, *, at: str, kind: str, subject: str, body
 def next_events(
     previous: Event | None, *, at: str, kind: str, subject: str, body: Mapping[str, Any]
 ) -> Iterator[Event]:
-    """The next event, after one that says so when the clock was turned back since the last."""
+    """The next event, after one that tells when the clock was turned back since the last."""
     if previous is not None and turned_back(at, previous.at):
         told = {"from": previous.at, "to": at}
         yield (previous := next_event(previous, at=at, kind=CLOCK, subject=subject, body=told))
@@ -142,24 +145,31 @@ def strayed_proposals(stored: Mapping[str, Proposal], told: Mapping[str, Mapping
     return problems + [f"Proposal '{i}' is gone; the events know it." for i in told if i not in bodies]
 
 
-def lost_records(ledger: Ledger, events: Iterable[Event]) -> list[str]:
-    """Where an event tells of a lock, a snapshot or a holdout use that is not there as it says."""
-    known: dict[tuple[str, str], list[Any]] = {}
-    lost = []
+def strayed_records(ledger: Ledger, events: Iterable[Event]) -> list[str]:
+    """Where a lock, a snapshot or a holdout use is not what the `events` about them say, or none tells of it."""
+    stored: dict[str, list[Any]] = {LOCK: ledger.locks(), SNAPSHOT: ledger.snapshots(), HOLDOUT: ledger.holdout_uses()}
+    have = {kind: Counter(digest_of(asdict(row)) for row in rows) for kind, rows in stored.items()}
+    problems = []
     for event in events:
-        body = event.body
-        if event.kind == LOCK:
-            rows: list[Any] = [ledger.lock(body["problem"], body["hypothesis_id"])]
+        told = digest_of(event.body)
+        if have[event.kind][told] > 0:
+            have[event.kind][told] -= 1
         else:
-            where = "problem" if event.kind == SNAPSHOT else "holdout_digest"
-            key = (event.kind, body[where])
-            if key not in known:
-                found: list[Any] = [*(ledger.snapshots if event.kind == SNAPSHOT else ledger.holdout_uses)(body[where])]
-                known[key] = [plain(asdict(row)) for row in found]
-            rows = known[key]
-        if not any(row is not None and (row if isinstance(row, dict) else plain(asdict(row))) == body for row in rows):
-            lost.append(f"Event {event.seq} ({event.kind} {event.subject}) tells of a record that is gone or edited.")
-    return lost
+            what = f"Event {event.seq} ({event.kind} {event.subject})"
+            problems.append(f"{what} tells of a record that is gone or edited.")
+    for kind, rows in stored.items():
+        for row in rows:
+            if have[kind][digest := digest_of(asdict(row))] > 0:
+                have[kind][digest] -= 1
+                problems.append(f"No event tells of {_RECORDS[kind](row)}, which is stored.")
+    return problems
+
+
+_RECORDS: dict[str, Callable[[Any], str]] = {
+    LOCK: lambda row: f"the lock of hypothesis '{row.hypothesis_id}' of {row.problem}",
+    SNAPSHOT: lambda row: f"the snapshot '{row.dataset_version}' of {row.problem}",
+    HOLDOUT: lambda row: f"the holdout use of '{row.proposal_id}' on {row.holdout_digest[:12]}",
+}
 
 
 def broken_pointer(moves: list[PointerMove], proposals: Mapping[str, Proposal]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from registry import deciding, signing
+from registry import chain, deciding, signing
 from registry.applying import Applier
 from registry.custody import pointed, require_bytes
 from registry.errors import (
@@ -20,7 +20,7 @@ from registry.errors import (
 )
 from registry.ports import Ledger, VersionStore
 from registry.reading import Reader
-from registry.records import Event, Evidence, Proposal, VersionRef, require_legal, utc_text
+from registry.records import Event, Evidence, Proposal, VersionRef, digest_of, require_legal, utc_text
 from registry.signing import Signer
 
 
@@ -139,6 +139,13 @@ class Core(Reader):
 
     def _decide(self, proposal: Proposal, action: str) -> None:
         """Write the decision that was just taken, signed by its person when they have a key."""
+        by = str(proposal.decided_by)
+        if roles := deciding.known_roles(self._people, by):
+            everybody = digest_of({name: sorted(held) for name, held in self._people.items()})
+            self._ledger.add_event(
+                at=str(proposal.decided_at), kind=chain.STANDING, subject=proposal.id,
+                body={"by": by, "roles": sorted(roles), "people": everybody},
+            )  # fmt: skip
         self._ledger.add_decision(deciding.decision(proposal, action))
         self._sign(self._ledger.head(), str(proposal.decided_by))
 

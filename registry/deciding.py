@@ -38,10 +38,38 @@ def roles_of(people: People, by: str) -> Sequence[str]:
     return roles
 
 
+def known_roles(people: People, by: str) -> Sequence[str]:
+    """The roles of a declared person; none for anybody else, as the clock."""
+    return next((roles for name, roles in people.items() if same_person(name, by)), ())
+
+
 def require_declared(people: People, by: str) -> None:
     """Once people are declared, only they take part; who only looks, or was disabled, does not."""
     if people and (roles := set(roles_of(people, by))) and roles <= ONLY_LOOK:
         raise NotEligible(f"'{by}' is {' and '.join(sorted(roles))} here, and closes no proposal.")
+
+
+def require_human(people: People, by: str, what: str) -> None:
+    """Raise NotEligible for a service account or an agent; `what` only people do, as in "close a proposal"."""
+    if people and NO_PERSON & set(roles_of(people, by)):
+        raise NotEligible(
+            f"'{by}' is a service account or an agent, and only people {what}.", hint="Let a person decide it."
+        )
+
+
+def require_owner(people: People, name: str) -> str:
+    """The name as it was declared; InvalidRecord for an owner whom nobody declared, once people are.
+
+    Work under a name that nobody has would bar nobody from approving it.
+    """
+    name = require_name(name)
+    if people and not any(same_person(name, other) for other in people):
+        raise InvalidRecord(
+            f"'{name}' is not declared in this workspace, so nothing can be theirs; declared are: "
+            f"{', '.join(sorted(people))}.",
+            hint="Name one of them, or declare this one with 'user-add'.",
+        )
+    return declared_name(people, name)
 
 
 def declared_name(people: People, by: str) -> str:

@@ -16,6 +16,7 @@ RegistryError
 │   └── ApplyFailed         the new champion did not load, match its digest or pass its smoke test
 ├── LoginRefused        the name and the password don't fit, or were tried too often
 └── Unavailable         a store cannot be reached or is locked
+    └── Unreadable          a stored row holds what no record can be made of
 
 Every message says what happened, what is allowed and what to do next.
 """
@@ -93,3 +94,7 @@ class LoginRefused(RegistryError):
 
 class Unavailable(RegistryError):
     """A store cannot be reached."""
+
+
+class Unreadable(Unavailable):
+    """A stored row holds what no record can be made of."""

@@ -17,7 +17,8 @@ _WHEN = (1980, 1, 1, 0, 0, 0)  # zip's first day: the same ledger gives the same
 _README = """An export of a ledger of decisions, made at {at}.
 
 events.jsonl       every event, each holding the SHA-256 of itself and of the one before
-proposals.jsonl    decisions.jsonl    moves.jsonl    signatures.jsonl: the rows that the events tell of
+proposals.jsonl    decisions.jsonl    moves.jsonl    signatures.jsonl    locks.jsonl    snapshots.jsonl    uses.jsonl:
+                   the rows that the events tell of
 manifest.json      the head of the chain, and the heads kept on the registered models
 
 Check it, with Python 3.11 or newer and nothing else:
@@ -39,6 +40,7 @@ def write(path: Path, ledger: Ledger, *, heads: Mapping[str, str], at: str) -> t
             offline.DECISIONS: ledger.decisions(),
             offline.MOVES: [move for problem in problems for move in ledger.moves(problem)],
             offline.SIGNATURES: ledger.signatures(),
+            **dict(zip(offline.RECORDS, (ledger.locks(), ledger.snapshots(), ledger.holdout_uses()), strict=True)),
         }
         head = chain.head_text(last) if last else ""
         path.parent.mkdir(parents=True, exist_ok=True)

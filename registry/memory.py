@@ -279,6 +279,10 @@ class MemoryLedger:
         """The lock, or None."""
         return self._rows.locks.get((problem, hypothesis_id))
 
+    def locks(self) -> list[HypothesisLock]:
+        """By problem and hypothesis."""
+        return [lock for _, lock in sorted(self._rows.locks.items())]
+
     def add_snapshot(self, snapshot: SnapshotRecord) -> SnapshotRecord:
         """Record once."""
         with self.transaction():
@@ -306,9 +310,13 @@ class MemoryLedger:
             self._rows.uses.append(use)
             self._tell(use.at, chain.HOLDOUT, use.proposal_id, asdict(use))
 
-    def holdout_uses(self, holdout_digest: str) -> list[HoldoutUse]:
+    def holdout_uses(self, holdout_digest: str | None = None) -> list[HoldoutUse]:
         """Oldest first."""
-        return [u for u in self._rows.uses if u.holdout_digest == holdout_digest]
+        return [u for u in self._rows.uses if holdout_digest in (None, u.holdout_digest)]
+
+    def unreadable(self) -> list[str]:
+        """None: what is in memory are records."""
+        return []
 
     def add_event(self, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
         """Append to the chain."""

@@ -19,9 +19,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2  # 1 had no locks, snapshots and holdout uses
 EVENTS, SIGNATURES, MANIFEST = "events.jsonl", "signatures.jsonl", "manifest.json"
 PROPOSALS, DECISIONS, MOVES = "proposals.jsonl", "decisions.jsonl", "moves.jsonl"
+RECORDS = {"locks.jsonl": "hypothesis.locked", "snapshots.jsonl": "snapshot.recorded", "uses.jsonl": "holdout.used"}
 SIGNED = {"decision.taken", "approval.given", "override.requested", "champion.restored"}
 KEY_ADDED, KEY_REVOKED = "key.added", "key.revoked"
 
@@ -36,9 +37,11 @@ def read(where: Path) -> dict[str, str]:
     """The texts of an export by name. Raises OSError or BadZipFile when there is none."""
     names = (MANIFEST, EVENTS, SIGNATURES, PROPOSALS, DECISIONS, MOVES)
     if where.is_dir():
-        return {name: (where / name).read_text("utf-8") for name in names}
+        more = [name for name in RECORDS if (where / name).exists()]
+        return {name: (where / name).read_text("utf-8") for name in (*names, *more)}
     with zipfile.ZipFile(where) as archive:
-        return {name: archive.read(name).decode() for name in names}
+        more = [name for name in RECORDS if name in archive.namelist()]
+        return {name: archive.read(name).decode() for name in (*names, *more)}
 
 
 def check(texts: Mapping[str, str], head: str = "") -> tuple[int, list[str]]:
@@ -51,6 +54,7 @@ def check(texts: Mapping[str, str], head: str = "") -> tuple[int, list[str]]:
             *links(events),
             *heads(events, manifest, head),
             *stored(events, rows[PROPOSALS], rows[DECISIONS], rows[MOVES]),
+            *(records(events, rows) if manifest["format"] != 1 else ()),
             *pointers(rows[MOVES], {p["id"]: p for p in rows[PROPOSALS]}),
             *signatures(events, {s["seq"]: s for s in rows[SIGNATURES]}),
         ]
@@ -75,8 +79,8 @@ def links(events: list[dict[str, Any]]) -> Iterable[str]:
 def heads(events: list[dict[str, Any]], manifest: Mapping[str, Any], head: str) -> Iterable[str]:
     """Heads that the chain does not hold: it was cut off, or written anew."""
     by_seq = {str(event["seq"]): event["hash"] for event in events}
-    if manifest["format"] != FORMAT:
-        yield f"The export has format {manifest['format']}; this check knows {FORMAT}."
+    if manifest["format"] not in (1, FORMAT):
+        yield f"The export has format {manifest['format']}; this check knows 1 to {FORMAT}."
     last = f"{events[-1]['seq']} {events[-1]['hash']}" if events else ""
     if manifest["head"] != last:
         yield f"The export was made at head '{manifest['head']}', and its last event is '{last}'."
@@ -109,6 +113,16 @@ def stored(
         want = Counter(digest(e["body"]) for e in events if e["kind"] == kind)
         if want != Counter(map(digest, rows)):
             yield f"The {what} are not those that the events tell of."
+
+
+def records(events: list[dict[str, Any]], rows: Mapping[str, list[dict[str, Any]]]) -> Iterable[str]:
+    """Locks, snapshots and holdout uses that are gone or edited, or that no event tells of."""
+    for name, kind in RECORDS.items():
+        want, have = Counter(digest(e["body"]) for e in events if e["kind"] == kind), Counter(map(digest, rows[name]))
+        if lost := sum((want - have).values()):
+            yield f"{lost} of what events ({kind}) tell of is not in {name} as they say."
+        if more := sum((have - want).values()):
+            yield f"{more} in {name} is there, and no event ({kind}) tells of it."
 
 
 def pointers(moves: list[dict[str, Any]], proposals: Mapping[str, dict[str, Any]]) -> Iterable[str]:

@@ -163,8 +163,21 @@ class Reader:
         return self._ledger.decisions(proposal_id)
 
     def holdout_uses(self, digest: str) -> list[HoldoutUse]:
-        """Every comparison that looked at this holdout, oldest first."""
-        return self._ledger.holdout_uses(digest)
+        """Every comparison that looked at this holdout, or at one that shares its rows, oldest first."""
+        found = [use for one in self._sharing(digest) for use in self._ledger.holdout_uses(one)]
+        return sorted(found, key=lambda use: use.at)
+
+    def holdout_reserved(self, digest: str) -> list[Event]:
+        """Every look that was begun at this holdout, or at one that shares its rows, with a proposal in the end or
+        without, oldest first."""
+        found = [e for one in self._sharing(digest) for e in self._ledger.events(kind=chain.RESERVED, subject=one)]
+        return sorted(found, key=lambda told: told.seq)
+
+    def _sharing(self, digest: str) -> list[str]:
+        """The holdout itself and those that it shares rows with."""
+        told = ((e.subject, str(e.body["of"])) for e in self._ledger.events(kind=chain.CONTINUES))
+        pairs = [pair for pair in told if digest in pair]
+        return list(dict.fromkeys([digest, *(one for pair in pairs for one in pair)]))
 
     def hypothesis_lock(self, problem: str, hypothesis_id: str) -> HypothesisLock | None:
         """The lock, or None before the first training."""

@@ -22,6 +22,10 @@ class Resolving(Core):
         """Raise NotEligible when people are declared and this one takes no part."""
         deciding.require_declared(self._people, by)
 
+    def require_owner(self, name: str) -> str:
+        """The owner's name as it was declared; InvalidRecord for nobody's name once people are declared."""
+        return deciding.require_owner(self._people, name)
+
     # -- custody ---------------------------------------------------------------------------------------------------
 
     def restore(self, problem: str, *, by: str, reason: str) -> Custody:
@@ -136,8 +140,7 @@ class Resolving(Core):
                 hint="Declare people with 'user-add', or train a candidate that passes.",
             )
         deciding.require_declared(self._people, by)
-        if {"service", "agent"} & set(deciding.roles_of(self._people, by)):
-            raise NotEligible(f"'{by}' is a service account or an agent; only people ask for an override.")
+        deciding.require_human(self._people, by, "ask for an override")
         by = deciding.declared_name(self._people, by)
         old.require_open(at)
         if old.verdict not in ("fail", "inconclusive"):
@@ -192,21 +195,36 @@ class Resolving(Core):
         return signer.public
 
     def revoke_key(self, actor: str, *, by: str, reason: str) -> str:
-        """End a person's key, as when it was lost; what it signed stays signed. The public half."""
+        """End a person's key; what it signed stays signed. The public half.
+
+        Its owner signs that with the key itself; when it was lost, an approver other than the owner ends it, and signs
+        by their own key if they have one. Raises NotEligible otherwise, InvalidRecord without a key to end.
+        """
         reason = deciding.require_reason(reason, "A revoked key")
         by = deciding.declared_name(self._people, deciding.require_name(by))
-        if not quorum.same_person(by, actor):
+        own = quorum.same_person(by, actor)
+        if not own and not self._people:
+            raise NotEligible(
+                f"Nobody is declared here, so '{by}' proves no second person who could end the key of '{actor}'.",
+                hint="Its owner ends it with the key at hand (DS_WORKFLOW_SIGNING_KEY). If it was lost, declare an "
+                "approver with 'user-add', who ends it.",
+            )
+        if not own:
             deciding.require_approver(self._people, by, interests=None)
         key = signing.active_key(self.key_events(), actor)
         if key is None:
             raise InvalidRecord(f"'{actor}' has no key.", hint="'key-list' shows them.")
+        try:
+            signer = self._signer_of(by)
+        except NotEligible as error:
+            lost = "If the key was lost, an approver other than its owner ends it: key-revoke --by NAME."
+            raise NotEligible(str(error), hint=f"{error.hint} {lost}" if own else error.hint) from error
         with self._ledger.transaction():
-            body = {"by": by, "actor": actor, "key": key, "reason": reason}
             told = self._ledger.add_event(
-                at=utc_text(self._clock()), kind=signing.KEY_REVOKED, subject=actor, body=body
-            )
-            signer = self._signer()
-            if signer is not None and signer.public == signing.active_key(self.key_events()[:-1], by):
+                at=utc_text(self._clock()), kind=signing.KEY_REVOKED, subject=actor,
+                body={"by": by, "actor": actor, "key": key, "reason": reason},
+            )  # fmt: skip
+            if signer is not None:
                 self._ledger.add_signature(signer.sign(told, by))
         return key
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -61,8 +61,8 @@ class Registry(WayBack, Resolving):
         return version
 
     def lock_hypothesis(self, lock: HypothesisLock) -> HypothesisLock:
-        """Lock a hypothesis before training; NameTaken when it changed after its lock."""
-        return self._ledger.add_lock(lock)
+        """Lock a hypothesis before training; NameTaken when it changed after its lock, InvalidRecord for nobody's."""
+        return self._ledger.add_lock(replace(lock, by=deciding.require_owner(self._people, lock.by)))
 
     def record_snapshot(self, record: SnapshotRecord) -> SnapshotRecord:
         """Record a data snapshot; NameTaken when the name stands for other bytes."""
@@ -71,6 +71,32 @@ class Registry(WayBack, Resolving):
     def record_event(self, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
         """Add a line of your own to the chain."""
         return self._ledger.add_event(at=utc_text(self._clock()), kind=kind, subject=subject, body=body)
+
+    def continue_holdout(self, digest: str, *, of: str, share: float) -> None:
+        """Let two holdouts that share rows share their looks from now on; `share` of the rows of `digest`. Once."""
+        with self._ledger.transaction():
+            if of not in self._sharing(digest):
+                self._ledger.add_event(
+                    at=utc_text(self._clock()), kind=chain.CONTINUES, subject=digest, body={"of": of, "share": share}
+                )
+
+    def reserve_look(
+        self, holdout_digest: str, *, question: str, kind: str, round: str, alpha: float, counted: int
+    ) -> None:
+        """Take a look at a holdout before anything is scored on it, so that a process killed afterwards has taken it.
+
+        `counted` looks and reservations were known when its level was reckoned; Conflict when others came between. The
+        same question again takes nothing more.
+        """
+        with self._ledger.transaction():
+            begun = self.holdout_reserved(holdout_digest)
+            if any(told.body["question"] == question for told in begun):
+                return
+            deciding.require_uncounted(len(self.holdout_uses(holdout_digest)) + len(begun), counted)
+            body = {"question": question, "kind": kind, "round": round, "alpha": alpha}
+            self._ledger.add_event(
+                at=utc_text(self._clock()), kind=chain.RESERVED, subject=holdout_digest, body=body
+            )
 
     # -- proposals -----------------------------------------------------------------------------------------------
 
@@ -97,7 +123,7 @@ class Registry(WayBack, Resolving):
         problem, at = evidence.problem, utc_text(self._clock())
         if evidence.kind not in ("bootstrap", "promotion", "adopt"):
             raise InvalidRecord(f"A {evidence.kind} is not proposed; bootstraps, promotions and adoptions are.")
-        owner = deciding.declared_name(self._people, deciding.require_name(owner))
+        owner = deciding.require_owner(self._people, owner)
         if evidence.kind != "adopt":
             require_custody(self.custody(problem), problem)
         elif self.require_adoptable(problem) != evidence.challenger:
@@ -112,7 +138,7 @@ class Registry(WayBack, Resolving):
             if proposal is None:
                 asked = self._ledger.proposals(problem, challenger=evidence.challenger.digest)
                 deciding.require_fresh(evidence, asked)
-                deciding.require_uncounted(len(self._ledger.holdout_uses(evidence.holdout_digest)), uses_before)
+                deciding.require_uncounted(len(self.holdout_uses(evidence.holdout_digest)), uses_before)
                 now = self._clock()
                 proposal = Proposal(
                     id=proposal_id(now, evidence.digest),
@@ -206,6 +232,7 @@ class Registry(WayBack, Resolving):
         by, reason = deciding.require_name(by), deciding.require_reason(reason, "A rejection")
         deciding.require_seen(self._ledger.proposal(proposal_id), seen_digest)
         deciding.require_declared(self._people, by)
+        deciding.require_human(self._people, by, "close a proposal")
         by = deciding.declared_name(self._people, by)
         return self._close(proposal_id, "rejected", "reject", by, reason)
 

@@ -104,7 +104,7 @@ def active_key(events: Iterable[Event], actor: str) -> str | None:
     found = None
     for told in events:
         if person(told.body.get("actor", "")) == person(actor):
-            found = str(told.body["key"]) if told.kind == KEY_ADDED else None
+            found = str(told.body.get("key", "")) if told.kind == KEY_ADDED else None
     return found
 
 
@@ -136,9 +136,9 @@ def wrong_signatures(events: Iterable[Event], signatures: Mapping[int, Signature
         elif found is not None and (found.key != wanted or person(found.actor) != by or not valid(found, told.hash)):
             problems.append(f"Event {told.seq} ({told.kind} {told.subject}) carries a signature that is not of '{by}'.")
         if told.kind == KEY_ADDED:
-            keys[person(str(told.body["actor"]))] = str(told.body["key"])
+            keys[person(str(told.body.get("actor", "")))] = str(told.body.get("key", ""))
         elif told.kind == KEY_REVOKED:
-            keys.pop(person(str(told.body["actor"])), None)
+            keys.pop(person(str(told.body.get("actor", ""))), None)
     return problems
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from registry import chain, refusals, sql_rows
 from registry import sql_schema as db
-from registry.errors import Conflict, InvalidRecord
+from registry.errors import Conflict, InvalidRecord, Unreadable
 from registry.files import file_lock
 from registry.records import (
     Decision,
@@ -189,6 +189,12 @@ class SqlLedger(SqlStore):
         )
         return HypothesisLock(**rows[0]) if rows else None
 
+    def locks(self) -> list[HypothesisLock]:
+        """By problem and hypothesis."""
+        row = db.hypothesis_locks.c
+        rows = self._rows(db.hypothesis_locks.select().order_by(row.problem, row.hypothesis_id))
+        return [HypothesisLock(**found) for found in rows]
+
     def add_snapshot(self, snapshot: SnapshotRecord) -> SnapshotRecord:
         """Record once; NameTaken when the name stands for other bytes."""
         with self._write() as connection:
@@ -223,8 +229,21 @@ class SqlLedger(SqlStore):
             connection.execute(db.holdout_uses.insert().values(asdict(use)))
             self._tell(use.at, chain.HOLDOUT, use.proposal_id, asdict(use))
 
-    def holdout_uses(self, holdout_digest: str) -> list[HoldoutUse]:
+    def holdout_uses(self, holdout_digest: str | None = None) -> list[HoldoutUse]:
         """Oldest first."""
-        query = db.holdout_uses.select().where(db.holdout_uses.c.holdout_digest == holdout_digest)
+        query = db.holdout_uses.select()
+        if holdout_digest is not None:
+            query = query.where(db.holdout_uses.c.holdout_digest == holdout_digest)
         rows = self._rows(query.order_by(db.holdout_uses.c.seq))
         return [HoldoutUse(**{name: row[name] for name in HoldoutUse.__dataclass_fields__}) for row in rows]
+
+    def unreadable(self) -> list[str]:
+        """One sentence for every proposal and snapshot that no record can be made of."""
+        found = []
+        for table, read in ((db.proposals, sql_rows.to_proposal), (db.snapshots, sql_rows.to_snapshot)):
+            for row in self._rows(table.select()):
+                try:
+                    read(row)
+                except Unreadable as error:
+                    found.append(str(error))
+        return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
+from registry.errors import Unreadable
 from registry.records import (
     Decision,
     Event,
@@ -21,6 +23,26 @@ from registry.records import (
 )
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
+
+
+def _readable(what: str, named: str) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
+    """Says which row it is that no record can be made of, by its column `named`."""
+
+    def around(read: Callable[[Row], T]) -> Callable[[Row], T]:
+        @wraps(read)
+        def reading(row: Row) -> T:
+            try:
+                return read(row)
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+                raise Unreadable(
+                    f"The row of {what} '{row[named]}' can't be read: {type(error).__name__}: {error}.",
+                    hint="Somebody edited it round the ledger. Restore the database from a backup.",
+                ) from error
+
+        return reading
+
+    return around
 
 
 def from_proposal(proposal: Proposal) -> dict[str, Any]:
@@ -62,6 +84,7 @@ def changing(proposal: Proposal) -> dict[str, Any]:
     }
 
 
+@_readable("proposal", "id")
 def to_proposal(row: Row) -> Proposal:
     """The proposal of a row."""
     challenger, champion = _to_ref("challenger", row), _to_ref("champion", row)
@@ -142,6 +165,7 @@ def to_decision(row: Row) -> Decision:
     return Decision(**{name: row[name] for name in Decision.__dataclass_fields__})
 
 
+@_readable("snapshot", "dataset_version")
 def to_snapshot(row: Row) -> SnapshotRecord:
     """The snapshot of a row."""
     record = json.loads(row["record"])

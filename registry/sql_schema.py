@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 REVISIONS = "arena_revision"  # where alembic keeps the step that was taken last
 
 metadata = MetaData()
@@ -201,6 +201,23 @@ signatures = Table(
 APPEND_ONLY = (events, decisions, pointer_moves, holdout_uses, hypothesis_locks, snapshots, signatures)
 WRITTEN_ONCE = tuple(c.name for c in proposals.c)[: [c.name for c in proposals.c].index("disposition")]
 
+# what makes a row collide with one that is there: SQLite's INSERT OR REPLACE would delete that one without a word
+_SEQ = ("seq = NEW.seq",)
+_OF_PROPOSAL = (*_SEQ, "proposal_id = NEW.proposal_id")
+KEYS: dict[str, tuple[str, ...]] = {
+    "events": (*_SEQ, "previous = NEW.previous", "hash = NEW.hash"),
+    "decisions": _OF_PROPOSAL,
+    "pointer_moves": _OF_PROPOSAL,
+    "holdout_uses": _SEQ,
+    "hypothesis_locks": ("problem = NEW.problem AND hypothesis_id = NEW.hypothesis_id",),
+    "snapshots": ("problem = NEW.problem AND dataset_version = NEW.dataset_version",),
+    "signatures": _SEQ,
+}
+_SAME_STATE = (
+    "disposition = 'open' AND NEW.disposition = 'open' AND evidence_digest = NEW.evidence_digest",
+    "effect = 'applying' AND NEW.effect = 'applying' AND problem = NEW.problem",
+)
+
 _PG_REFUSE = """CREATE OR REPLACE FUNCTION arena_refuse() RETURNS trigger AS $$
 BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$ LANGUAGE plpgsql"""
 
@@ -218,6 +235,7 @@ def _guard(table: Table) -> None:
             f"BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END"
         )
         _when_created(table, "sqlite", sqlite)
+    _when_created(table, "sqlite", _no_replace(name, "INSERT", KEYS[name]))
     _when_created(table, "postgresql", _PG_REFUSE)
     postgres = (
         f"CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE ON {name} "
@@ -225,6 +243,15 @@ def _guard(table: Table) -> None:
     )
     _when_created(table, "postgresql", postgres)
     _when_created(table, "postgresql", _no_truncate(name))
+
+
+def _no_replace(name: str, verb: str, keys: tuple[str, ...], unless: str = "") -> str:
+    """Each key has an index, and is looked up by itself."""
+    there = " OR ".join(f"EXISTS (SELECT 1 FROM {name} WHERE {key}{unless})" for key in keys)  # noqa: S608
+    return (
+        f"CREATE TRIGGER {name}_no_replace_{verb.lower()} BEFORE {verb} ON {name} WHEN {there} "
+        f"BEGIN SELECT RAISE(ABORT, 'a row of {name} is never replaced'); END"
+    )
 
 
 def _no_truncate(name: str) -> str:
@@ -247,6 +274,8 @@ def _guard_proposals() -> None:
         )
         _when_created(proposals, "postgresql", _PG_REFUSE)
         _when_created(proposals, "postgresql", postgres)
+    _when_created(proposals, "sqlite", _no_replace("proposals", "INSERT", ("id = NEW.id", *_SAME_STATE)))
+    _when_created(proposals, "sqlite", _no_replace("proposals", "UPDATE", _SAME_STATE, " AND id <> NEW.id"))
     _when_created(proposals, "postgresql", _no_truncate("proposals"))
 
 

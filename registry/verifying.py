@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from registry import chain
-from registry.errors import RegistryError
+from registry.errors import NotFound, RegistryError, Unreadable
 from registry.ports import Ledger, VersionStore
 from registry.records import Event, PointerMove, Proposal, Verification, digest_of
 from registry.signing import KEY_ADDED, KEY_REVOKED, wrong_signatures
@@ -22,6 +22,7 @@ from registry.signing import KEY_ADDED, KEY_REVOKED, wrong_signatures
 PAGE = 5_000
 TRIES, PAUSE = 3, 0.1  # looks at a head that seems to lag, and the seconds between them
 KEYS = (KEY_ADDED, KEY_REVOKED)
+RECORDS = (chain.LOCK, chain.SNAPSHOT, chain.HOLDOUT)
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Told:
         elif event.kind in self.rows:
             self.rows[event.kind][digest_of(event.body)] += 1
             self.weighty[event.subject] = event.seq
-        elif event.kind in (chain.LOCK, chain.SNAPSHOT, chain.HOLDOUT):
+        elif event.kind in RECORDS:
             self.kept.append(event)
         elif event.kind == chain.REGISTERED:
             self.registered.add(event.subject.rpartition("/")[0])
@@ -62,27 +63,40 @@ def verify(versions: VersionStore, ledger: Ledger, *, since: Checkpoint | None =
     """What is wrong, one sentence each; `checked` counts the events walked over."""
     told, count = Told(), 0
     with ledger.reading():  # others decide meanwhile, and a row newer than its event would look like tampering
-        problems, count = _read(ledger, told, since)
-        problems += [wrong for problem in ledger.problems() for wrong in _pointer(ledger, problem)]
+        problems, count = _walk(ledger, told, since)
+        try:
+            problems += _compare(ledger, told, since)
+            problems += [wrong for problem in ledger.problems() for wrong in _pointer(ledger, problem)]
+        except Unreadable as error:
+            more = "The other rows are compared with their events once every row can be read."
+            problems += [*(ledger.unreadable() or [str(error)]), more]
     for problem in sorted({*ledger.problems(), *told.registered}):
         problems += _head(versions, ledger, problem, told)
     return Verification(not problems, count, problems)
 
 
-def _read(ledger: Ledger, told: Told, since: Checkpoint | None) -> tuple[list[str], int]:
+def _walk(ledger: Ledger, told: Told, since: Checkpoint | None) -> tuple[list[str], int]:
+    """What is wrong with the chain itself, its signatures included; and how many events there are."""
     count, problems = 0, _lost_before(ledger, since) if since else []
     walked = chain.Links(since.seq, since.hash) if since else chain.Links()
     for event in _pages(ledger, walked.seq):
         problems += walked.next(event)
         told.add(event)
         count += 1
-    by_problem = _proposals(ledger, told, since)
-    problems += chain.strayed_proposals(by_problem, told.proposals)
-    problems += _strayed_rows(ledger, told, since)
-    problems += chain.lost_records(ledger, told.kept)
     before = [e for kind in KEYS for e in ledger.events(kind=kind) if e.seq <= since.seq] if since else []
     signed = sorted([*before, *told.signed], key=lambda event: event.seq)
     return problems + wrong_signatures(signed, {s.seq: s for s in ledger.signatures()}, chain.SIGNED), count
+
+
+def _compare(ledger: Ledger, told: Told, since: Checkpoint | None) -> list[str]:
+    """Where rows are not what the events say."""
+    by_problem = _proposals(ledger, told, since)
+    problems = chain.strayed_proposals(by_problem, told.proposals)
+    problems += _strayed_rows(ledger, told, since)
+    records = told.kept
+    if since:  # those from before it too: a row put in since tells nothing of when
+        records = [event for kind in RECORDS for event in ledger.events(kind=kind)]
+    return problems + chain.strayed_records(ledger, records)
 
 
 def _pages(ledger: Ledger, after: int) -> Iterator[Event]:
@@ -108,7 +122,7 @@ def _proposals(ledger: Ledger, told: Told, since: Checkpoint | None) -> dict[str
     for ident in told.proposals:
         try:
             found[ident] = ledger.proposal(ident)
-        except RegistryError:
+        except NotFound:
             continue  # it is gone, and the comparison says so
     return found
 
@@ -153,7 +167,11 @@ def _head(versions: VersionStore, ledger: Ledger, problem: str, told: Told) -> l
         except RegistryError as error:
             return [f"{problem}: the head kept on the registered model can't be read: {error}"]
         wrong = chain.wrong_head(tag, ledger, problem, max(mine, default=0))
-        if half := ledger.proposals(problem, effect="applying"):
+        try:
+            half = ledger.proposals(problem, effect="applying")
+        except Unreadable:
+            return wrong  # which one it is was said
+        if half:
             # the head is written after the last step of applying: one that lags here is no tampering
             finishes = "any command that decides, or 'arena-status', finishes it"
             return [f"{half[0].id} is half applied: {finishes}"] if wrong else []

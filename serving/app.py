@@ -19,6 +19,7 @@ from registry.errors import RegistryError
 from serving import elsewhere
 from serving.api import explain, feedback, forecast, health, hooks, monitor, named, predict, score
 from serving.errors import body_of, status_of
+from serving.guard import Guarded
 from serving.hub import Hub
 from serving.web import console
 
@@ -50,7 +51,15 @@ def create_app(work: Workspace | None = None) -> FastAPI:
         yield
         await run_in_threadpool(hub.stop)
 
-    app = FastAPI(title="Champion service", description=ABOUT, version="1", lifespan=lifespan)
+    app = FastAPI(
+        title="Champion service",
+        description=ABOUT,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,  # ours stands among the pages: FastAPI's brings scripts from elsewhere
+        redoc_url=None,
+    )
+    app.add_middleware(Guarded)
     app.state.hub = hub
     for room in ROOMS:
         room.mount(app, hub)
@@ -59,7 +68,7 @@ def create_app(work: Workspace | None = None) -> FastAPI:
     def refused(request: Request, status: int, body: object, reason: str) -> JSONResponse:
         hub.log.add(Refused(hub.clock(), request.url.path[:200], status, reason[:300]))
         hub.metrics.requests.labels("refused", str(status)).inc()
-        headers = {"Retry-After": "1"} if status == 503 else None
+        headers = {503: {"Retry-After": "1"}, 401: {"WWW-Authenticate": "Bearer"}}.get(status)
         return JSONResponse(body, status_code=status, headers=headers)
 
     @app.exception_handler(WorkflowError)

@@ -8,10 +8,10 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.errors import InvalidInput, WorkflowError
+from ds_workflow.errors import InvalidInput
 from ds_workflow.use_cases import incidents, predict, traffic
 from ds_workflow.use_cases.traffic import CHALLENGER, CHAMPION, FALLBACK, SHADOW
-from registry.errors import RegistryError
+from serving.pause import told
 from serving.shadow import Shadow, Shown
 from serving.slot import BY, Live
 
@@ -146,8 +146,8 @@ class Beside:
                 raise InvalidInput(f"version {version.version} has another digest than the trial's challenger")
             found = predict.ensure_quick(self._work, predict.load(self._work, version))
             found.warm_up()
-        except (WorkflowError, RegistryError, OSError, ValueError) as error:
-            self._note(f"{trial.id}: the challenger can't answer, so the champion does: {error}")
+        except Exception as error:  # a model is foreign code: what its loading raises can't be listed
+            self._note(f"{trial.id}: the challenger can't answer, so the champion does: {told(error)}")
             self._retry_at = time.monotonic() + self._pause
             self._pause = min(LONGEST_RETRY, 2 * self._pause)
             return None
@@ -158,13 +158,13 @@ class Beside:
         _LOG.warning("%s", detail)
         try:
             incidents.note(self._work, CAUSE, detail, by=BY, severity="warn")
-        except (WorkflowError, OSError) as error:
+        except Exception as error:
             _LOG.warning("the incident can't be written: %s", error)
 
     def _settle(self, resolution: str) -> None:
         try:
             incidents.settle(self._work, CAUSE, by=BY, resolution=resolution)
-        except (WorkflowError, OSError) as error:
+        except Exception as error:
             _LOG.warning("the incident can't be closed: %s", error)
 
 

@@ -10,6 +10,7 @@ from ds_workflow.use_cases.predict import BadRows, TooMany
 from registry.errors import Conflict, NoChampion, NotFound, Unavailable
 from serving.batcher import Overloaded
 from serving.body import TooLarge
+from serving.guard import Foreign, NeedsToken, WrongKind
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoChampion, 503),
@@ -22,6 +23,9 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownName, 404),
     (Conflict, 409),
     (Forged, 403),
+    (Foreign, 403),
+    (NeedsToken, 401),
+    (WrongKind, 415),
     (InvalidInput, 400),
 )
 MOST_TOLD = 1_000  # bad fields that one answer spells out; the numbers of all bad rows come with them

@@ -6,20 +6,20 @@ import gc
 import logging
 import os
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from ds_workflow.errors import UnknownName, WorkflowError
 from ds_workflow.use_cases import incidents, predict, requests, traffic
-from registry.errors import RegistryError
 from serving.beside import CAUSE, Beside
 from serving.metrics import Metrics
+from serving.pause import told
 from serving.slot import BY, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ds_workflow.domain.problem import Problem
     from ds_workflow.use_cases.predict import Answerer
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from registry.records import VersionRef
 
 POLL_SECONDS = 0.5
+WATCH = "watch"  # of incidents: a problem could not be followed
 _LOG = logging.getLogger(__name__)
 
 
@@ -40,6 +41,7 @@ class Hub:
         self._poll_seconds = poll_seconds
         self._stop = Event()
         self._thread: Thread | None = None
+        self._troubled: dict[str, str] = {}  # by problem: what the watch could not do
         self._nonce, self._count = os.urandom(4).hex(), count()
         self.clock = work.clock
         self.log = requests.log_of(work)
@@ -82,7 +84,14 @@ class Hub:
     @property
     def watched(self) -> bool:
         """Whether decisions are followed."""
-        return self._thread is not None
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def unwatched(self) -> str:
+        """Why decisions are no longer followed though they should be; empty while all is well."""
+        if self._thread is None or self._thread.is_alive():
+            return ""
+        return "nobody follows the decisions in this worker any more: its watcher ended; restart it"
 
     def start(self) -> None:
         """Load what there is, follow the decisions, write the log; all in threads."""
@@ -111,18 +120,38 @@ class Hub:
                 if self._stop.is_set():
                     return
                 before = slot.live.ref if slot.live else None
-                try:
-                    slot.look()
-                except Exception:  # the watch goes on whatever happens; what was served is still served
-                    _LOG.exception("looking after %s", slot.work.settings.problem)
-                self._count_swap(slot, before)
-                slot.watch_custody()
-                try:
-                    self._follow_trial(slot)
-                except (WorkflowError, RegistryError, OSError) as error:
-                    _LOG.warning("the trial of %s can't be followed: %s", slot.work.settings.problem, error)
+                steps: tuple[Callable[[], None], ...] = (
+                    slot.look,
+                    partial(self._count_swap, slot, before),
+                    slot.watch_custody,
+                    partial(self._follow_trial, slot),
+                )
+                went = [self._done(slot, step) for step in steps]
+                if all(went) and slot.work.settings.problem in self._troubled:
+                    self._done(slot, partial(self._well_again, slot))
             if self._stop.wait(self._poll_seconds):
                 return
+
+    def _done(self, slot: Slot, step: Callable[[], None]) -> bool:
+        """Whether a step of the watch went well. Whatever happens in one, the watch goes on and says so: a watch that
+        ended would leave every later decision unserved in silence."""
+        name = slot.work.settings.problem
+        try:
+            step()
+        except Exception as error:
+            if self._troubled.get(name) != told(error):  # once, and not twice a second
+                self._troubled[name] = told(error)
+                _LOG.exception("looking after %s", name)
+                try:
+                    incidents.note(slot.work, WATCH, f"The service could not follow {name}: {told(error)}", by=BY)
+                except Exception:
+                    _LOG.exception("the incident can't be written")
+            return False
+        return True
+
+    def _well_again(self, slot: Slot) -> None:
+        del self._troubled[slot.work.settings.problem]
+        incidents.settle(slot.work, WATCH, by=BY, resolution="it is followed again")
 
     def _follow_trial(self, slot: Slot) -> None:
         """Begin, follow and end what `traffic-start` and its kin decided."""

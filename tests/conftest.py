@@ -99,10 +99,9 @@ def champion_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "first_champion"
     with (home.parent / "first_champion.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not home.exists():
-            making = home.with_name("first_champion.making")
-            _appoint(making)
-            making.rename(home)
+        if not (done := home.with_name("first_champion.done")).exists():
+            _appoint(home)  # where it stays: MLflow remembers absolute paths
+            done.touch()
     own = tmp_path_factory.mktemp("champion") / "home"
     shutil.copytree(home, own)
     return own

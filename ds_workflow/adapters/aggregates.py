@@ -2,24 +2,25 @@
 
 The answer is that of `domain.ab_test.analysis` on the same rows: the same units, the same samples, the same refusals.
 """
-# ruff: noqa: S608 - columns are quoted by `_name`, and no other text of a stranger gets into a query
+# ruff: noqa: S608 - columns are quoted by `quoted`, and no other text of a stranger gets into a query
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from ds_workflow.adapters.parquet_sql import Session, finite, first_row, kinds_of, number_of, opened, quoted, view_of
 from ds_workflow.domain.ab_test.analysis import (
+    NUMBERS,
     OVERALL,
     Analysis,
     Place,
     arms_of,
     conclude,
+    refuse_words,
     require_askable,
     require_units,
 )
@@ -27,12 +28,8 @@ from ds_workflow.domain.ab_test.forms import Form, Layout, Measure, Sample, form
 from ds_workflow.domain.ab_test.samples import Mean, Pair, Proportion
 from ds_workflow.errors import InvalidInput
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
 WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
 REAL = frozenset({"FLOAT", "DOUBLE"})
-THREADS = 2
 TRUSTED = 100  # a variance from plain sums is trusted while the squared mean is at most so many times as large
 
 
@@ -67,8 +64,8 @@ def suits(path: Path, layout: Layout) -> bool:
     import duckdb
 
     try:
-        with _opened(path) as connection:
-            kinds = _kinds(connection)
+        with opened(path) as connection:
+            kinds = kinds_of(connection)
     except duckdb.Error:
         return False
     named = [c for c in (layout.arm, layout.unit, layout.segment) if c in kinds]
@@ -76,18 +73,33 @@ def suits(path: Path, layout: Layout) -> bool:
 
 
 def analyse(
-    path: Path, layout: Layout, measures: Sequence[Measure], *, level: float, correction: str
+    path: Path,
+    layout: Layout,
+    measures: Sequence[Measure],
+    *,
+    level: float,
+    correction: str,
+    told: Callable[[str], None] | None = None,
 ) -> tuple[Analysis, int]:
-    """The analysis of a Parquet file and its rows. Raises InvalidInput as the analysis of a table does."""
+    """The analysis of a Parquet file and its rows; `told` gets the SQL that added it up. Raises InvalidInput as the
+    analysis of a table does."""
     require_askable(measures, correction)
     import duckdb
 
     try:
-        with _opened(path) as db:
+        with opened(path) as db:
             total = _require(db, layout, measures)
+            before = len(db.said)
             cells, mixed, faults = _cells(db, layout, measures)
+            statements = [
+                view_of(path.name),
+                *(query for query in db.said[before:] if not query.startswith("DESCRIBE")),
+            ]
             if faults:  # seen in the same pass; which and how many is asked only now
                 _explain(db, layout, measures)
+            named = sum(cell.rows for (k, place, _), cell in cells.items() if (k, place) == (0, OVERALL))
+            # with a unit, rows are missing where a unit was in two arms as well
+            unarmed = _unarmed(db, layout) if layout.unit else total - named
     except duckdb.Error as error:
         raise InvalidInput(f"{path.name} can't be added up: {error}", hint="Is the file whole?") from error
     units = {arm: cell.n for (k, place, arm), cell in cells.items() if (k, place) == (0, OVERALL)}
@@ -102,8 +114,24 @@ def analyse(
                 if found is not None:
                     samples[k, place, treatment] = found
     counted = {arm: units[arm] for arm in arms}
-    made = conclude(samples, measures, counted, shares=layout.shares, mixed=mixed, level=level, correction=correction)
+    made = conclude(
+        samples,
+        measures,
+        counted,
+        shares=layout.shares,
+        mixed=mixed,
+        unarmed=unarmed,
+        segments=len(places) - 1,
+        level=level,
+        correction=correction,
+    )
+    if told is not None:
+        told(";\n\n".join(statements) + ";\n")
     return made, total
+
+
+def _unarmed(db: Session, layout: Layout) -> int:
+    return int(first_row(db, f"SELECT count(*) - count({quoted(layout.arm)}) FROM file")[0])
 
 
 def _pair(measure: Measure, sides: Sequence[Cell]) -> tuple[Form, Sample, Sample] | None:
@@ -117,7 +145,7 @@ def _pair(measure: Measure, sides: Sequence[Cell]) -> tuple[Form, Sample, Sample
 Cells = dict[tuple[int, str, str], Cell]
 
 
-def _cells(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]) -> tuple[Cells, int, int]:
+def _cells(db: Session, layout: Layout, measures: Sequence[Measure]) -> tuple[Cells, int, int]:
     """Every arm's figures by metric and segment, each segment added up over its own units; how many units were seen in
     two arms, which are in none; and how many values are missing or no finite numbers."""
     asked = list(enumerate(measures))
@@ -134,9 +162,9 @@ def _cells(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]) 
     db.execute(
         "CREATE TEMP TABLE mixed AS SELECT who FROM units WHERE arm IS NOT NULL GROUP BY who HAVING count(*) > 1"
     )
-    mixed = int(_one(db, "SELECT count(*) FROM mixed")[0])
+    mixed = int(first_row(db, "SELECT count(*) FROM mixed")[0])
     drop = " WHERE who NOT IN (SELECT who FROM mixed)" if mixed else ""
-    faults = int(_one(db, "SELECT sum(f) + count_if(who IS NULL) FROM units")[0] or 0)
+    faults = int(first_row(db, "SELECT sum(f) + count_if(who IS NULL) FROM units")[0] or 0)
     found, _ = _added(db, f"SELECT * FROM units{drop}", asked, events=True)
     if layout.segment:
         parts = _by_unit(layout, inside, segment=layout.segment)
@@ -176,12 +204,12 @@ class _Sums:
         return Cell(self.n, self.n, self.alike(y), self.mean(y), self.moment(y, y), *paired)
 
 
-def _summed(db: DuckDBPyConnection, layout: Layout, measures: Sequence[tuple[int, Measure]]) -> Cells | None:
+def _summed(db: Session, layout: Layout, measures: Sequence[tuple[int, Measure]]) -> Cells | None:
     """What `_added` finds over rows and over segments, from plain sums in one pass over the file.
 
     None where plain sums do not tell it: see `_Sums.tells` and `_totals`.
     """
-    kinds = _kinds(db)
+    kinds = kinds_of(db)
     columns = dict.fromkeys(c for _, m in measures for c in (m.outcome, m.denominator, m.covariate) if c)
     at = {c: f"v{j}" for j, c in enumerate(columns)}
     asked = [f"sum({v})" for v in at.values()]
@@ -203,16 +231,16 @@ def _summed(db: DuckDBPyConnection, layout: Layout, measures: Sequence[tuple[int
 
 
 def _totals(
-    db: DuckDBPyConnection, layout: Layout, at: Mapping[str, str], asked: Sequence[str]
+    db: Session, layout: Layout, at: Mapping[str, str], asked: Sequence[str]
 ) -> dict[tuple[str, str], _Sums] | None:
     """The sums by place and arm, those of everything added up from the segments; None where one is no finite number or
     a value is missing."""
     import duckdb
 
-    values = ", ".join(f"{_number(column)} AS {name}" for column, name in at.items())
+    values = ", ".join(f"{number_of(column)} AS {name}" for column, name in at.items())
     named = {"arm": layout.arm, "place": layout.segment}  # a constant place would cost a third
     keys = [key for key, column in named.items() if column]
-    inside = [*(f"{_name(named[key])} AS {key}" for key in keys), values]
+    inside = [*(f"{quoted(named[key])} AS {key}" for key in keys), values]
     filled = f"count({' + '.join(at.values())})"  # a sum with a gap is a gap
     figures = ", ".join(("count(*)", filled, *asked, *keys))
     query = f"SELECT {figures} FROM (SELECT {', '.join(inside)} FROM file) GROUP BY {', '.join(keys)}"
@@ -237,9 +265,9 @@ def _rows(layout: Layout, measures: Sequence[tuple[int, Measure]], *, segment: s
     """Every row as a unit: arm, place and the values."""
     columns = []
     for k, m in measures:
-        y = _finite(m.outcome)
+        y = finite(m.outcome)
         columns += [f"{y} AS s{k}", f"({y} = 0 OR {y} = 1) AS b{k}"]
-        columns += [f"{_finite(beside)} AS x{k}" for beside in filter(None, (m.denominator or m.covariate,))]
+        columns += [f"{finite(beside)} AS x{k}" for beside in filter(None, (m.denominator or m.covariate,))]
     faulty = f"CAST({_faulty(measures)} AS INTEGER) AS f"
     return f"SELECT {_places(layout, segment)}, {faulty}, {', '.join(columns)} FROM file{_there(segment)}"
 
@@ -248,34 +276,32 @@ def _by_unit(layout: Layout, measures: Sequence[tuple[int, Measure]], *, segment
     """Rows added up to their unit (averaged beside a covariate), so that what hangs together is one observation."""
     columns = []
     for k, m in measures:
-        y, whole = _finite(m.outcome), "avg" if m.covariate else "sum"
+        y, whole = finite(m.outcome), "avg" if m.covariate else "sum"
         columns += [f"{whole}({y}) AS s{k}", f"bool_and({y} = 0 OR {y} = 1) AS b{k}"]
-        columns += [f"{whole}({_finite(beside)}) AS x{k}" for beside in filter(None, (m.denominator or m.covariate,))]
-    group = ", ".join(filter(None, (_name(layout.unit), _name(layout.arm), _name(segment) if segment else "")))
+        columns += [f"{whole}({finite(beside)}) AS x{k}" for beside in filter(None, (m.denominator or m.covariate,))]
+    group = ", ".join(filter(None, (quoted(layout.unit), quoted(layout.arm), quoted(segment) if segment else "")))
     return (
-        f"SELECT {_name(layout.unit)} AS who, {_places(layout, segment)}, count(*) AS c, "
+        f"SELECT {quoted(layout.unit)} AS who, {_places(layout, segment)}, count(*) AS c, "
         f"count_if({_faulty(measures)}) AS f, {', '.join(columns)} FROM file{_there(segment)} GROUP BY {group}"
     )
 
 
 def _places(layout: Layout, segment: str) -> str:
-    place = _name(segment) if segment else f"'{OVERALL}'"
-    return f"{_name(layout.arm)} AS arm, {place} AS place"
+    place = quoted(segment) if segment else f"'{OVERALL}'"
+    return f"{quoted(layout.arm)} AS arm, {place} AS place"
 
 
 def _there(segment: str) -> str:
-    return f" WHERE {_name(segment)} IS NOT NULL" if segment else ""
+    return f" WHERE {quoted(segment)} IS NOT NULL" if segment else ""
 
 
 def _faulty(measures: Sequence[tuple[int, Measure]]) -> str:
     """Whether a row misses a value or holds one that is no finite number."""
     names = dict.fromkeys(c for _, m in measures for c in (m.outcome, m.denominator, m.covariate) if c)
-    return "NOT (" + " AND ".join(f"coalesce(isfinite({_number(c)}), false)" for c in names) + ")"
+    return "NOT (" + " AND ".join(f"coalesce(isfinite({number_of(c)}), false)" for c in names) + ")"
 
 
-def _added(
-    db: DuckDBPyConnection, units: str, measures: Sequence[tuple[int, Measure]], *, events: bool
-) -> tuple[Cells, int]:
+def _added(db: Session, units: str, measures: Sequence[tuple[int, Measure]], *, events: bool) -> tuple[Cells, int]:
     """Statistics over units, by arm and place, and the faulty rows among them. Beside a second value its moments are
     taken, else those of the number of rows."""
     figures = []
@@ -297,9 +323,9 @@ def _added(
     return found, faults
 
 
-def _require(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]) -> int:
+def _require(db: Session, layout: Layout, measures: Sequence[Measure]) -> int:
     """The rows of the file. Refuses columns that are not there or that hold no numbers."""
-    kinds = _kinds(db)
+    kinds = kinds_of(db)
     values = list(dict.fromkeys(c for m in measures for c in (m.outcome, m.denominator, m.covariate) if c))
     named = [layout.arm, layout.unit, layout.segment, *values]
     lost = [c for c in dict.fromkeys(named) if c and c not in kinds]
@@ -307,17 +333,31 @@ def _require(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]
         raise InvalidInput(f"The table has no column {', '.join(lost)}.", hint=f"It has {', '.join(kinds)}.")
     for name in values:
         if kinds[name] not in WHOLE | REAL | {"BOOLEAN", "HUGEINT"} and not kinds[name].startswith("DECIMAL"):
-            raise InvalidInput(f"Column '{name}' holds no numbers.", hint="0 and 1 for a share, numbers otherwise.")
-    return int(_one(db, "SELECT count(*) FROM file")[0])
+            _refuse_text(db, name)
+    return int(first_row(db, "SELECT count(*) FROM file")[0])
 
 
-def _explain(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]) -> None:
+def _refuse_text(db: Session, name: str) -> None:
+    """Say how many values are words, and where the first stands."""
+    word = f"{quoted(name)} IS NOT NULL AND TRY_CAST(CAST({quoted(name)} AS VARCHAR) AS DOUBLE) IS NULL"
+    there, words = first_row(db, f"SELECT count({quoted(name)}), count_if({word}) FROM file")
+    if not words:
+        raise InvalidInput(f"Column '{name}' holds no numbers (it is kept as {kinds_of(db)[name]}).", hint=NUMBERS)
+    numbered = f"SELECT row_number() OVER () AS row, {quoted(name)} FROM file"
+    row, value = first_row(db, f"SELECT row, {quoted(name)} FROM ({numbered}) WHERE {word} ORDER BY row LIMIT 1")
+    refuse_words(name, int(words), int(there), row=int(row), value=value)
+
+
+def _explain(db: Session, layout: Layout, measures: Sequence[Measure]) -> None:
     """Say which values are missing, or no finite numbers."""
     values = list(dict.fromkeys(c for m in measures for c in (m.outcome, m.denominator, m.covariate) if c))
-    counts = [f"count(*) - count({_name(layout.unit)})" if layout.unit else "0"]
+    counts = [f"count(*) - count({quoted(layout.unit)})" if layout.unit else "0"]
     for name in values:
-        counts += [f"count_if({_number(name)} IS NULL OR isnan({_number(name)}))", f"count_if(isinf({_number(name)}))"]
-    homeless, *faults = (int(v) for v in _one(db, f"SELECT {', '.join(counts)} FROM file"))
+        counts += [
+            f"count_if({number_of(name)} IS NULL OR isnan({number_of(name)}))",
+            f"count_if(isinf({number_of(name)}))",
+        ]
+    homeless, *faults = (int(v) for v in first_row(db, f"SELECT {', '.join(counts)} FROM file"))
     require_units(layout.unit, homeless)
     for name, gaps, wild in zip(values, faults[::2], faults[1::2], strict=True):
         if gaps:
@@ -329,40 +369,3 @@ def _explain(db: DuckDBPyConnection, layout: Layout, measures: Sequence[Measure]
             raise InvalidInput(
                 "An experiment's values must be one finite number per unit.", hint="Drop or mend them first."
             )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[DuckDBPyConnection]:
-    """A database in memory with the file as a view; it reads nothing else and fetches nothing."""
-    import duckdb
-
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": THREADS,
-        "autoinstall_known_extensions": "false",
-    }
-    with duckdb.connect(":memory:", config=config) as connection:
-        name = str(path).replace("'", "''")
-        connection.execute(f"CREATE TEMP VIEW file AS SELECT * FROM read_parquet('{name}')")
-        yield connection
-
-
-def _kinds(db: DuckDBPyConnection) -> dict[str, str]:
-    return {str(row[0]): str(row[1]) for row in db.execute("DESCRIBE file").fetchall()}
-
-
-def _one(db: DuckDBPyConnection, query: str) -> tuple[Any, ...]:
-    found = db.execute(query).fetchone()
-    return found if found is not None else ()
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
-
-
-def _number(column: str) -> str:
-    return f"CAST({_name(column)} AS DOUBLE)"
-
-
-def _finite(column: str) -> str:
-    """A value, or nothing where it is no finite number: those are counted, and refused after the pass."""
-    return f"CASE WHEN isfinite({_number(column)}) THEN {_number(column)} END"

@@ -3,9 +3,10 @@
     at_least: warn                      # or critical
     repeat_hours: 24                    # the same alert is not sent again before
     webhook: {url_env: DS_WORKFLOW_WEBHOOK_URL, secret_env: DS_WORKFLOW_WEBHOOK_SECRET}
-    email: {host: 127.0.0.1, port: 25, sender: watch@example.org, to: [team@example.org], starttls: false,
+    email: {host: 127.0.0.1, port: 25, sender: watch@example.org, to: [team@example.org], starttls: false, ssl: false,
             user_env: DS_WORKFLOW_SMTP_USER, password_env: DS_WORKFLOW_SMTP_PASSWORD}
 
+A password leaves this machine only under TLS: with `starttls`, or with `ssl` from the first byte (port 465).
 Addresses of webhooks and secrets stand in the environment, never in the file. A webhook gets a POST of one JSON object,
 whose `text` chat programs show as it is; with a secret its body is signed (HMAC-SHA-256 in X-Signature-256).
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import json
 import smtplib
 import ssl
@@ -35,7 +37,8 @@ LEVELS = ("warn", "critical")
 _KEYS: dict[str, dict[str, type]] = {
     "webhook": {"url_env": str, "secret_env": str},
     "email": {
-        "host": str, "port": int, "sender": str, "to": list, "starttls": bool, "user_env": str, "password_env": str,
+        "host": str, "port": int, "sender": str, "to": list, "starttls": bool, "ssl": bool,
+        "user_env": str, "password_env": str,
     },
 }  # fmt: skip
 
@@ -98,7 +101,8 @@ class Webhook:
 
 @dataclass(frozen=True)
 class Email:
-    """A mail server and whom to write to."""
+    """A mail server and whom to write to; `ssl` is TLS from the first byte. Raises InvalidInput where a password would
+    be sent in the clear to another machine."""
 
     host: str
     port: int
@@ -107,7 +111,17 @@ class Email:
     starttls: bool = False
     user: str = ""
     password: str = ""
+    ssl: bool = False
     name: str = "email"
+
+    def __post_init__(self) -> None:
+        if self.ssl and self.starttls:
+            raise InvalidInput("email: ssl and starttls can't both be.", hint="ssl for port 465, starttls for 587.")
+        if self.user and not (self.ssl or self.starttls or _loopback(self.host)):
+            raise InvalidInput(
+                f"email: the password of {self.user} would go to {self.host} in the clear.",
+                hint="Set starttls: true (port 587) or ssl: true (port 465).",
+            )
 
     def send(self, message: Message) -> None:
         """Send it. Raises SourceUnavailable, also when a recipient is refused."""
@@ -116,7 +130,7 @@ class Email:
         mail["From"], mail["To"] = self.sender, ", ".join(self.to)
         mail.set_content(message.text, cte="quoted-printable")  # not every server takes 8 bits
         try:
-            with smtplib.SMTP(self.host, self.port, timeout=SECONDS) as server:
+            with self._server() as server:
                 if self.starttls:
                     server.starttls(context=ssl.create_default_context())
                 if self.user:
@@ -129,6 +143,18 @@ class Email:
             ) from error
         if refused:
             raise SourceUnavailable(f"The mail server refused {', '.join(sorted(refused))}.")
+
+    def _server(self) -> smtplib.SMTP:
+        if self.ssl:
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS, context=ssl.create_default_context())
+        return smtplib.SMTP(self.host, self.port, timeout=SECONDS)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 @dataclass(frozen=True)
@@ -199,10 +225,14 @@ def _email(part: Mapping[str, Any], environ: Mapping[str, str], path: Path) -> E
     to = tuple(map(str, part["to"]))
     if bad := [a for a in (part["sender"], *to) if "@" not in a or any(c in a for c in "\r\n")]:
         raise InvalidInput(f"{path}: '{bad[0]}' is no address.")
-    return Email(
-        part["host"], part.get("port", 25), part["sender"], to, part.get("starttls", False),
-        environ.get(part.get("user_env", ""), ""), environ.get(part.get("password_env", ""), ""),
-    )  # fmt: skip
+    at_once = part.get("ssl", False)
+    try:
+        return Email(
+            part["host"], part.get("port", 465 if at_once else 25), part["sender"], to, part.get("starttls", False),
+            environ.get(part.get("user_env", ""), ""), environ.get(part.get("password_env", ""), ""), at_once,
+        )  # fmt: skip
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}", hint=error.hint) from error
 
 
 class Outbox:

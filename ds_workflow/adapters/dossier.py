@@ -10,14 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ds_workflow.adapters import evidence, governance, monitoring_history, policies, run_files, snapshots
+from ds_workflow.adapters import evidence, governance, monitoring_history, policies, run_files, snapshots, traffic
 from ds_workflow.adapters.incidents import Incidents
+from ds_workflow.adapters.trials import Trials
 from ds_workflow.domain import findings, retirement
-from ds_workflow.domain.assurance import Known, facts
+from ds_workflow.domain.assurance import Canary, Known, facts
 from ds_workflow.domain.challenge import Challenge
 from ds_workflow.domain.checklist import SIGNED, signatures, standing
-from ds_workflow.domain.monitoring.looks import worst
+from ds_workflow.domain.monitoring.looks import Look, worst
 from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.traffic import CHALLENGER
 from ds_workflow.errors import WorkflowError
 from ds_workflow.settings import Settings
 
@@ -78,6 +80,8 @@ def gather(
         sourcing=governance.sourcing(settings, name),
         tests=or_none(lambda: run_files.read_json(settings.reports / "tests.json")),
         monitoring=or_none(lambda: watched(settings, name, version.digest)),
+        looks=or_none(lambda: tuple(_looks(settings, name, version.digest))) or (),
+        canaries=or_none(lambda: canaries(settings, name, version.digest)) or (),
         incidents=or_none(lambda: alerts(settings, name)),
         findings=findings.fold(events, name),
         retired=retirement.fold(events, name),
@@ -101,7 +105,7 @@ def told(events: Iterable[Any], problem: str) -> int:
 
 def watched(settings: Settings, problem: str, digest: str) -> tuple[str, str] | None:
     """The worst status of the newest looks at these bytes, with its words; None where nobody looked."""
-    about = [look for look in monitoring_history.latest(settings.store, problem).values() if look.digest == digest]
+    about = _looks(settings, problem, digest)
     if not about:
         return None
     level = worst(look.status for look in about)
@@ -109,10 +113,25 @@ def watched(settings: Settings, problem: str, digest: str) -> tuple[str, str] | 
     return level, f"{newest.kind} at {newest.at[:16]}: {newest.sentence()}"
 
 
+def canaries(settings: Settings, problem: str, digest: str) -> tuple[Canary, ...]:
+    """The trials in which these bytes answered a share of the traffic, oldest first."""
+    found = []
+    for trial in Trials(settings.store).listed(problem):
+        if trial.mode == "ab" and trial.challenger.digest == digest:
+            arm = traffic.arms(settings.store, trial.id).get(CHALLENGER)
+            found.append(Canary(trial.id, trial.started_at, trial.share, arm.requests if arm else 0))
+    return tuple(found)
+
+
 def alerts(settings: Settings, problem: str) -> tuple[str, ...]:
     """The open incidents of a problem, each in one line."""
     found = Incidents(settings.store).listed(problem, only_open=True)
     return tuple(f"{one.id} ({one.severity}, {one.cause}): {one.detail}" for one in found)
+
+
+def _looks(settings: Settings, problem: str, digest: str) -> list[Look]:
+    """The newest look of each kind at these bytes."""
+    return [look for look in monitoring_history.latest(settings.store, problem).values() if look.digest == digest]
 
 
 def _proposals(registry: Any, version: Any, moves: tuple[Any, ...], or_none: Lenient) -> tuple[Any, Any]:

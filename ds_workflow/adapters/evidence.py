@@ -63,19 +63,15 @@ def write(
     root.mkdir(parents=True, exist_ok=True)
     folder = Path(mkdtemp(prefix=".bundle-", dir=root))
     try:
-        return _write(root, folder, comparison, evaluation, policy_text, context)
+        return _write(root, folder, comparison, evaluation, policy_text=policy_text, context=context)
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # what is left of it when the disk was full, or the bundle was there
 
 
 def _write(
-    root: Path,
-    folder: Path,
-    comparison: Comparison,
-    evaluation: Evaluation,
-    policy_text: str,
+    root: Path, folder: Path, comparison: Comparison, evaluation: Evaluation, *, policy_text: str,
     context: Mapping[str, Any],
-) -> str:
+) -> str:  # fmt: skip
     for role in comparison.roles:
         models.to_frame(comparison.scored(role)).to_parquet(folder / f"{role}.parquet", index=False)
     if comparison.frozen is not None:

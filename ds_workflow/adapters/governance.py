@@ -14,7 +14,7 @@ from ds_workflow.domain.assurance import FACTS
 from ds_workflow.domain.checklist import Checklist
 from ds_workflow.domain.materiality import Materiality
 from ds_workflow.errors import InvalidInput
-from ds_workflow.settings import CHECKOUT, Settings
+from ds_workflow.settings import CHECKOUT, Settings, parse_yaml
 
 MATERIALITY = "materiality.yaml"
 CHECKLIST = "checklist/effective_challenge.yaml"
@@ -79,9 +79,7 @@ def _problems(path: Path) -> Mapping[str, Any]:
 
 
 def _yaml(path: Path) -> Any:
-    import yaml
-
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, OSError) as error:
-        raise InvalidInput(f"{path} can't be read: {error}") from error
+        return parse_yaml(path.read_bytes(), where=str(path))
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror}.") from error

@@ -10,32 +10,31 @@ import difflib
 import fcntl
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ds_workflow import plugins
 from ds_workflow.adapters import policies
+from ds_workflow.adapters.hypothesis_text import read
 from ds_workflow.domain.hypothesis import (
-    Draft,
     Gap,
     Hypothesis,
-    content_digest,
     filled_template,
     lineage,
-    sections_of,
     valid_id,
 )
 from ds_workflow.domain.hypothesis_check import incomplete, judge
-from ds_workflow.domain.outcome import OutcomeEntry, outcomes, with_outcome, without_outcome
+from ds_workflow.domain.outcome import OutcomeEntry, outcomes, with_outcome
 from ds_workflow.domain.problem import Problem
 from ds_workflow.errors import IncompleteHypothesis, InvalidInput, StateConflict
 from ds_workflow.settings import CHECKOUT, Settings
 
 if TYPE_CHECKING:
-    import yaml
+    pass
 
 INDEX = "BACKLOG.md"
 _LARGEST = 1_000_000  # bytes; a hypothesis is a page or two
@@ -68,81 +67,17 @@ class Listed:
     path: Path
 
 
-def _plain(node: yaml.Node, path: str, lines: dict[str, int]) -> Any:
-    """The node as text, lists and mappings, and the line of every field.
-
-    Every scalar stays the text that was written: `2.0` is a version and not a number, `no` is a word.
-    """
-    import yaml
-
-    if isinstance(node, yaml.ScalarNode):
-        return "" if node.style is None and node.value in ("~", "null") else str(node.value)
-    if isinstance(node, yaml.SequenceNode):
-        found = []
-        for i, item in enumerate(node.value):
-            lines[f"{path}[{i}]"] = item.start_mark.line + 2
-            found.append(_plain(item, f"{path}[{i}]", lines))
-        return found
-    read: dict[str, Any] = {}
-    for key, value in node.value:
-        name, at = str(key.value), key.start_mark.line + 2  # the front matter begins on line 2
-        where = f"{path}.{name}" if path else name
-        if not isinstance(key, yaml.ScalarNode) or name in read:
-            raise InvalidInput(
-                f"line {at}: '{where}' stands there twice, so one of the two would be ignored."
-                if name in read
-                else f"line {at}: a field's name is a single word.",
-                hint="Keep one of them.",
-            )
-        lines[where] = at
-        read[name] = _plain(value, where, lines)
-    return read
-
-
-def read(text: str) -> Draft:
-    """The document taken apart. InvalidInput names the line that can't be read as front matter and body."""
-    import yaml
-
-    digest = content_digest(text)
-    plain = without_outcome(text, keep_lines=True).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    rows = plain.split("\n")
-    close = next((i for i, row in enumerate(rows[1:], start=1) if row.rstrip() == "---"), 0)
-    if rows[0].rstrip() != "---" or not close:
-        raise InvalidInput(
-            "line 1: the document must begin with YAML front matter between two lines of '---'.",
-            hint="See docs/hypotheses/TEMPLATE.md.",
-        )
-    front = "\n".join(rows[1:close])
-    lines: dict[str, int] = {}
-    try:
-        if any(isinstance(token, (yaml.AliasToken, yaml.TagToken)) for token in yaml.scan(front)):
-            raise InvalidInput("The front matter uses YAML aliases or tags (*name, !name); write the values out.")
-        node = yaml.compose(front, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 2}, column {mark.column + 1}: " if mark else ""
-        raise InvalidInput(
-            f"{where}the front matter is not valid YAML ({getattr(error, 'problem', None) or error}).",
-            hint='Put texts with a colon or a # in quotes: title: "Price: nearer".',
-        ) from error
-    if node is not None and not isinstance(node, yaml.MappingNode):
-        raise InvalidInput("line 2: the front matter must be a list of fields, 'name: value'.")
-    fields = {} if node is None else _plain(node, "", lines)
-    body = "\n".join(rows[close + 1 :])
-    for title, _, at in sections_of(body):
-        lines.setdefault(title, at + close + 1)
-    return Draft(fields, body, digest, lines)
-
-
 def of(settings: Settings) -> HypothesisStore:
     """The hypotheses of a workspace, checked against the problems' declarations and the policies that hold there."""
 
+    @cache
     def problem(name: str) -> Problem:
         declared: Problem = plugins.load("problems", name).PROBLEM
         return declared
 
-    def gates(name: str) -> Iterable[str]:
-        return (gate.name for gate in policies.load(settings.policy(name), problem(name)).gates)
+    @cache
+    def gates(name: str) -> tuple[str, ...]:
+        return tuple(gate.name for gate in policies.load(settings.policy(name), problem(name)).gates)
 
     own, shipped = settings.hypotheses, CHECKOUT / "docs" / "hypotheses"
     beside = shipped if shipped.is_dir() and shipped.resolve() != own.resolve() else None
@@ -225,7 +160,10 @@ class HypothesisStore:
             line = raw.count(b"\n", 0, error.start) + 1
             raise InvalidInput(f"{path}, line {line}: not UTF-8 text.", hint="Save it as UTF-8.") from error
 
-    def _judge(self, ident: str, text: str) -> tuple[Hypothesis | None, tuple[Gap, ...]]:
+    def _judge(
+        self, ident: str, text: str, *, parents: Mapping[str, str] | None = None
+    ) -> tuple[Hypothesis | None, tuple[Gap, ...]]:
+        """`parents` are those of all documents, where many are judged one after the other."""
         try:
             draft = read(text)
         except InvalidInput as error:
@@ -243,7 +181,7 @@ class HypothesisStore:
             more.append(Gap("id", f"is '{made.id}', but the file is {ident}.md; they must agree.", draft.lines["id"]))
         if made is not None and made.parent:
             try:
-                lineage(self._parents(), made.id)
+                lineage(self._parents() if parents is None else parents, made.id)
             except InvalidInput as error:
                 more.append(Gap("parent", str(error), draft.lines["parent"]))
         return (None if more else made), (*gaps, *more)
@@ -316,20 +254,27 @@ class HypothesisStore:
         mine = {*self.ids()}
         shipped = (one for one in (self.shipped.list() if self.shipped else ()) if one.id not in mine)
         found = [replace(one, status="shipped") for one in shipped]
-        for ident in self.ids():
-            text = self.text(ident)
-            made, gaps = self._judge(ident, text)
-            try:
-                front, entries = read(text).front, outcomes(text)
-            except InvalidInput:
-                front, entries = {}, ()
-            said = {name: str(front.get(name) or "") for name in ("title", "change_type", "owner", "problem", "parent")}
-            status = "draft" if made is None else "tested" if entries else "ready"
-            latest = entries[-1].outcome if entries else ""
-            found.append(
-                Listed(ident, **said, status=status, outcome=latest, missing=len(gaps), path=self.path_for(ident))
-            )
+        parents = self._parents()
+        found += [self._line(ident, parents) for ident in parents]
         return tuple(sorted(found, key=lambda one: one.id))
+
+    def listed(self, ident: str) -> Listed:
+        """The line of one document. IncompleteHypothesis when there is none."""
+        holder = self.holder(ident)
+        found = holder._line(ident, None)
+        return found if holder is self else replace(found, status="shipped")
+
+    def _line(self, ident: str, parents: Mapping[str, str] | None) -> Listed:
+        text = self.text(ident)
+        made, gaps = self._judge(ident, text, parents=parents)
+        try:
+            front, entries = read(text).front, outcomes(text)
+        except InvalidInput:
+            front, entries = {}, ()
+        said = {name: str(front.get(name) or "") for name in ("title", "change_type", "owner", "problem", "parent")}
+        status = "draft" if made is None else "tested" if entries else "ready"
+        latest = entries[-1].outcome if entries else ""
+        return Listed(ident, **said, status=status, outcome=latest, missing=len(gaps), path=self.path_for(ident))
 
     def index(self) -> str:
         """The backlog page of the documents in the folder: the same documents give the same text."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ds_workflow.domain.monitoring.policy import MonitoringPolicy
 from ds_workflow.errors import InvalidInput
-from ds_workflow.settings import CHECKOUT, Settings
+from ds_workflow.settings import CHECKOUT, Settings, parse_yaml
 
 
 def path_of(settings: Settings, problem: str) -> Path | None:
@@ -23,15 +23,10 @@ def path_of(settings: Settings, problem: str) -> Path | None:
 
 def load(settings: Settings, problem: str) -> MonitoringPolicy:
     """The limits by which the problem is watched. Raises InvalidInput naming file and key."""
-    import yaml
-
     path = path_of(settings, problem)
     if path is None:
         return MonitoringPolicy(problem)
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} is not valid YAML: {error}") from error
+    content = parse_yaml(path.read_bytes(), where=str(path))
     try:
         return MonitoringPolicy.parse(content, problem=problem)
     except InvalidInput as error:

@@ -7,20 +7,19 @@ from pathlib import Path
 from ds_workflow.domain.policy import Policy
 from ds_workflow.domain.problem import Problem
 from ds_workflow.errors import InvalidInput
+from ds_workflow.settings import parse_yaml
 
 
 def load(path: Path, problem: Problem) -> Policy:
     """The policy of a problem. Raises InvalidInput naming file and key."""
-    import yaml
-
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = parse_yaml(path.read_bytes(), where=str(path))
     except FileNotFoundError as error:
         raise InvalidInput(
             f"There is no policy for {problem.name} at {path}.", hint="Write one; see config/policies/nyc_sales.yaml."
         ) from error
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"{path} is not valid YAML: {error}") from error
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror}.") from error
     try:
         return Policy.parse(content, segments=problem.segments, metrics=problem.metrics)
     except InvalidInput as error:

@@ -1,16 +1,18 @@
 """A rationale in other words, from any endpoint that speaks OpenAI's chat protocol.
 
 The environment names it: OPENAI_BASE_URL, DS_WORKFLOW_RATIONALE_MODEL and, where it wants one, OPENAI_API_KEY. What it
-says is taken only when it is one short paragraph in which every figure is one of the agent's, and none is lost.
+says is taken only when it is one short paragraph that `domain.rewording` has no objection to, and it never stands in
+for the agent's own words: it is shown beside them, with the model's name.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ds_workflow.adapters.code_eval.endpoint import Endpoint
+from ds_workflow.domain.rewording import objection
 from ds_workflow.errors import InvalidInput, SourceUnavailable
 
 MODEL = "DS_WORKFLOW_RATIONALE_MODEL"
@@ -18,19 +20,22 @@ SECONDS = 20.0
 LONGEST = 1_200
 SYSTEM = (
     "You rewrite one paragraph of a monitoring report for a team of data scientists. Keep every figure exactly as it "
-    "stands. Add no advice, no cause, no figure. Plain English, at most four sentences, no lists, no headings."
+    "stands, with its sign, and every direction (above, below). Add no advice, no cause, no figure. "
+    "Plain English, at most four sentences, no lists, no headings."
 )
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-def figures(text: str) -> set[str]:
-    """The figures in a text, as they are written."""
-    return set(_FIGURE.findall(text))
+@dataclass(frozen=True)
+class Reworded:
+    """Other words for a rationale, and the model that chose them."""
+
+    text: str
+    by: str
 
 
-def reworded(text: str, environ: Mapping[str, str]) -> str:
-    """The text in other words. Raises InvalidInput where no endpoint or model is named, or the answer says other
-    figures; SourceUnavailable where it does not answer."""
+def reworded(text: str, environ: Mapping[str, str]) -> Reworded:
+    """The text in other words. Raises InvalidInput where no endpoint or model is named, or the answer says something
+    else; SourceUnavailable where it does not answer."""
     import httpx
 
     endpoint = Endpoint.of(environ, timeout=SECONDS)
@@ -55,7 +60,6 @@ def reworded(text: str, environ: Mapping[str, str]) -> str:
     found = " ".join(str(said).split())
     if not found or len(found) > LONGEST:
         raise InvalidInput(f"the answer has {len(found):,} characters, 1 to {LONGEST:,} are taken")
-    if figures(found) != figures(text):
-        other = sorted(figures(found) ^ figures(text))
-        raise InvalidInput(f"the answer does not keep the figures as they are ({', '.join(other)})")
-    return found
+    if why := objection(text, found):
+        raise InvalidInput(f"the answer does not say the same: {why}")
+    return Reworded(found, model)

@@ -21,7 +21,11 @@ def _run_options(function: Any) -> Any:
         (
             click.option("--k", "ks", default="", help="pass@k for these: 1,10 (default: what the samples allow)."),
             click.option(
-                "--timeout", default=5, show_default=True, type=click.IntRange(1, 600), help="CPU seconds each."
+                "--timeout",
+                default=5,
+                show_default=True,
+                type=click.IntRange(1, 600),
+                help="Seconds of processor time for each completion with its tests; four times as many by the clock.",
             ),
             click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Run at once."),
         )

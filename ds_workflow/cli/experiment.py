@@ -69,11 +69,12 @@ def _guardrail(text: str) -> Any:
     name, _, rest = text.partition(":")
     margin, _, direction = rest.partition(":")
     try:
-        return Measure(name, practical=float(margin), greater_is_better=direction != "lower", guardrail=True)
+        allowed = float(margin)
     except ValueError as error:
         raise InvalidInput(
             f"'{text}' is no guardrail.", hint="COLUMN:MARGIN, or COLUMN:MARGIN:lower where less is better."
         ) from error
+    return Measure(name, practical=allowed, greater_is_better=direction != "lower", guardrail=True)
 
 
 def register(main: click.Group) -> None:
@@ -108,7 +109,7 @@ experiment-power --input past.parquet --outcome clicks --denominator views --uni
     @click.option("--arms", default=2, show_default=True)
     @click.option("--alpha", default=0.05, show_default=True)
     @click.option("--power", default=0.8, show_default=True)
-    @click.option("--looks", default=0, help="Plan so many looks by alpha spending and print their bounds.")
+    @click.option("--looks", default=0, help="Plan so many looks by alpha spending: units for them, and their bounds.")
     def experiment_power(
         hypothesis_id: str | None, past: Path | None, outcome: str, denominator: str, unit: str, **options: Any
     ) -> None:
@@ -320,8 +321,8 @@ causal-estimate --input panel.csv --treatment exposed --outcome rate --unit stat
     @click.option(
         "--estimators",
         default="",
-        help="Of aipw, ipw, matching, regression, ols, iv, did (default: all that the columns allow). The first of this "
-        "list decides, in whatever order they are named.",
+        help="Of aipw, ipw, matching, regression, ols, iv, did (default: all that the columns allow). The first of "
+        "this list decides, in whatever order they are named.",
     )
     @click.option("--estimand", type=click.Choice(["ATT", "ATE"]), default="ATT", show_default=True)
     @click.option("--cluster", default="", help="Column whose rows hang together.")

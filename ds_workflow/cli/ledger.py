@@ -60,7 +60,7 @@ def register(main: click.Group) -> None:
 
     @command(main, "key-revoke", section="People", examples='key-revoke ana --by ben --reason "Her laptop was stolen"')
     @click.argument("name")
-    @click.option("--by", required=True, help="Who revokes it: its owner, or an approver.")
+    @click.option("--by", required=True, help="Who revokes it: its owner, by the key itself, or another approver.")
     @click.option("--reason", required=True, help="Why, in a sentence.")
     def key_revoke(name: str, by: str, reason: str) -> None:
         """End a person's key; what it signed stays signed."""

@@ -107,23 +107,27 @@ monitor --metrics data/metrics_history.jsonl --out artifacts/agent_plan.yaml --j
     @click.option("--drift", "verdict", type=FILE, help="The newest verdict that 'drift' wrote.")
     @click.option("--out", type=FILE, default=Path("artifacts/agent_plan.yaml"), show_default=True, help="The plan.")
     @click.option("--act", is_flag=True, help="Carry the plan to people: incident, requests of work, a draft.")
-    @click.option("--rewrite", is_flag=True, help="Let the model that the environment names reword the rationale.")
+    @click.option(
+        "--rewrite", is_flag=True, help="Add a wording of the rationale by the model that the environment names."
+    )
     def monitor(*, metrics: Path | None, verdict: Path | None, out: Path, act: bool, rewrite: bool) -> None:
         """Turn the history of figures into a plan that people review; exit 1 unless healthy."""
         from ds_workflow.use_cases import agent
 
+        shown = None
         if metrics is None:
+            shown = agent.own_look(workspace())
             metrics, own = agent.own_files(workspace())
             verdict = verdict or own
         words = agent.in_other_words(workspace()) if rewrite else None
-        made = agent.write(metrics, verdict, out, rewrite=words)
+        made = agent.write(metrics, verdict, out, shown=shown, rewrite=words)
         if not act:
-            show(made.plan.to_dict(), made.text)
+            show(made.to_dict(), made.text)
         else:
             from ds_workflow.use_cases.monitor import work
 
             carried = work.carry_out(workspace(), made.plan)
-            document = {**made.plan.to_dict(), "carried": carried.to_dict()}
+            document = {**made.to_dict(), "carried": carried.to_dict()}
             show(document, lambda: f"{made.text()}\n\n{carried.text()}")
         finish(made.plan.status == "healthy")
 

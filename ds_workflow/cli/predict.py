@@ -30,7 +30,9 @@ def register(main: click.Group) -> None:
         "columns that are no inputs, such as the target, are ignored (over HTTP they are refused).",
     )
     @click.option("--output", "target", required=True, type=FILE, help="csv or parquet; appears when it is whole.")
-    @click.option("--rejects", type=FILE, help="Where bad rows are listed (default: OUTPUT.rejects.csv).")
+    @click.option(
+        "--rejects", type=FILE, help="Where bad rows are listed, the first row as 1 (default: OUTPUT.rejects.csv)."
+    )
     @ENGINE
     def predict(source: Path, target: Path, rejects: Path | None, engine: str) -> None:
         """Answer a file of rows with the champion. Exit 1 when rows had to be left out."""

@@ -77,11 +77,12 @@ telemetry-ingest --input events-2025-03-31.jsonl.gz --database postgresql+psycop
     @click.option("--input", "source", required=True, type=FILE, help="A file of events, or a folder of files.")
     @DATABASE
     def telemetry_ingest(source: Path, database: str) -> None:
-        """Take events into the warehouse: checked, once each, bad ones set aside with reasons."""
+        """Take events into the warehouse: checked, once each, bad ones set aside with reasons (exit 1: all of them)."""
         from ds_workflow.use_cases.telemetry import ingest
 
         made = ingest.ingest(workspace(), source, database=database)
         show(made.to_dict(), made.text)
+        finish(made.green)
 
     @command(
         main,

@@ -110,10 +110,11 @@ def register(main: click.Group) -> None:
     ) -> None:
         """Train, judge and appoint the first champion; refused when there is one."""
         from ds_workflow.use_cases import train
-        from ds_workflow.use_cases.arena import propose
+        from ds_workflow.use_cases.arena import people, propose
 
         work = workspace()
         propose.require_no_champion(work)
+        people.require_appointable(work, owner=owner, approved_by=approved_by)
         _require_feature_set(work, feature_set_version)
         made = train.baseline(
             work,

@@ -52,10 +52,20 @@ class Point:
 
 @dataclass(frozen=True)
 class Drift:
-    """What a drift verdict says: whether there is drift, and the features beyond its threshold."""
+    """What a drift verdict says: whether there is drift (None: it could not be told), and the features beyond its
+    threshold."""
 
-    overall: bool
+    overall: bool | None
     drifted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the newest look at performance shows, for a problem whose primary metric is no AUC: `status` is warn or
+    critical only where a worsening beyond the monitoring policy's limit is shown."""
+
+    status: Status
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -86,16 +96,19 @@ def points_of(rows: Sequence[Any]) -> list[Point]:
 
 
 def drift_of(verdict: Any) -> Drift | None:
-    """A drift verdict `{threshold, overall_drift, features: {name: psi}}`; None stays None. Raises InvalidInput."""
+    """A drift verdict `{threshold, overall_drift, features: {name: psi}}`; None stays None. One that says null, or no
+    drift with the status unknown, could not be told. Raises InvalidInput."""
     if verdict is None:
         return None
-    if not isinstance(verdict, Mapping) or not isinstance(verdict.get("overall_drift"), bool):
-        raise InvalidInput("The drift verdict must be an object with 'overall_drift': true or false.")
+    overall = verdict.get("overall_drift", "") if isinstance(verdict, Mapping) else ""
+    if overall is not None and not isinstance(overall, bool):
+        raise InvalidInput("The drift verdict must be an object with 'overall_drift': true, false or null (unknown).")
     features, threshold = verdict.get("features", {}), verdict.get("threshold", 0.2)
     if not isinstance(features, Mapping) or not all(_is_number(value) for value in [threshold, *features.values()]):
         raise InvalidInput("The drift verdict's threshold and features must be finite numbers.")
     beyond = [str(name) for name, value in features.items() if value > threshold]
-    return Drift(verdict["overall_drift"], tuple(sorted(beyond)))
+    untold = not overall and verdict.get("status") == "unknown"
+    return Drift(None if untold else overall, tuple(sorted(beyond)))
 
 
 def _point(record: Any, number: int) -> Point:
@@ -137,21 +150,23 @@ def _figure(record: Mapping[str, Any], name: str, where: str) -> float | None:
     return float(value)
 
 
-def plan(history: Sequence[Point], drift: Drift | None) -> Plan:
-    """The plan of a history (any order) and the newest drift verdict (None: there is none).
+def plan(history: Sequence[Point], drift: Drift | None, *, shown: Shown | None = None) -> Plan:
+    """The plan of a history (any order), the newest drift verdict and what a look at performance shows (None: there is
+    none).
 
     Drops are relative to the median of the 7 calendar days before the newest point of the figure, which is not in its
     own baseline. warn: ROC-AUC down 3 % or p95 above 400 ms on the 2 newest points; critical: ROC-AUC down 6 %, or
-    drift and PR-AUC down 5 %. unknown: no history, or nothing in it that can be compared and nothing that alarms.
+    drift and PR-AUC down 5 %. A worsening that a look shows is warn or critical as the look says. unknown: no history,
+    or nothing that can be compared and nothing that alarms, or a drift verdict or a look that could not be told.
     """
-    if not history:
+    if not history and shown is None:
         return Plan(
             "unknown", (), ("do_nothing",), "There is no history, so nothing can be said. Feed the monitor first."
         )
     ordered = sorted(history, key=lambda p: p.at)
     auc, pr = drop(ordered, "roc_auc"), drop(ordered, "pr_auc")
     slow = _slow(ordered)
-    findings: list[Mapping[str, Any]] = [{"as_of": ordered[-1].at.date().isoformat()}]
+    findings: list[Mapping[str, Any]] = [{"as_of": p.at.date().isoformat()} for p in ordered[-1:]]
     findings += [
         {f"{name}_drop_pct": round(100 * d, 2)} for name, d in (("roc_auc", auc), ("pr_auc", pr)) if d is not None
     ]
@@ -160,6 +175,8 @@ def plan(history: Sequence[Point], drift: Drift | None) -> Plan:
     if drift is not None:
         findings.append({"drift_overall": drift.overall})
         findings += [{"drifted_features": list(drift.drifted)}] if drift.drifted else []
+    if shown is not None:
+        findings.append({"performance_look": shown.status})
 
     critical, warn = [], []
     actions: set[str] = set()
@@ -172,17 +189,22 @@ def plan(history: Sequence[Point], drift: Drift | None) -> Plan:
     if drift is not None and drift.overall and pr is not None and pr >= PR_CRITICAL:
         critical.append(f"the inputs drift and PR-AUC is {100 * pr:.1f} % below its median (limit 5 %)")
         actions |= {"open_incident", "trigger_retraining"}
+    if shown is not None and shown.status == "critical":
+        critical.append(f"performance is shown to be worse, beyond the critical limit: {shown.detail}")
+        actions |= {"open_incident", "roll_back_model", "trigger_retraining"}
+    elif shown is not None and shown.status == "warn":
+        warn.append(f"performance is shown to be worse: {shown.detail}")
+        actions |= {"trigger_retraining"}
     if slow:
         warn.append(
             f"p95 latency was above {LATENCY_MS:g} ms on {LATENCY_POINTS} points in a row ({slow[0]:g}, {slow[1]:g})"
         )
         actions |= {"raise_thresholds"}
     status: Status = "critical" if critical else "warn" if warn else "healthy"
-    if status == "healthy" and auc is None and pr is None:
-        rest = "Neither ROC-AUC nor PR-AUC can be compared with a week before, and nothing else alarms."
+    if status == "healthy" and (rest := _untold(auc, pr, drift, shown)):
         return Plan("unknown", tuple(findings), ("do_nothing",), rest)
     if not actions:
-        return Plan(status, tuple(findings), ("do_nothing",), _healthy(auc, pr, drift))
+        return Plan(status, tuple(findings), ("do_nothing",), _healthy(auc, pr, drift, shown))
     chosen = tuple(a for a in ACTIONS if a in actions)
     said = "; ".join([*critical, *warn])
     return Plan(status, tuple(findings), chosen, said[0].upper() + said[1:] + ".")
@@ -210,9 +232,22 @@ def _slow(ordered: Sequence[Point]) -> list[float]:
     return above if len(above) == LATENCY_POINTS else []
 
 
-def _healthy(auc: float | None, pr: float | None, drift: Drift | None) -> str:
+def _untold(auc: float | None, pr: float | None, drift: Drift | None, shown: Shown | None) -> str:
+    """What keeps a plan without an alarm from being healthy, or ""."""
+    if shown is not None and shown.status == "unknown":
+        return f"Nothing alarms, but performance can't be told: {shown.detail}."
+    if shown is None and auc is None and pr is None:
+        return "Neither ROC-AUC nor PR-AUC can be compared with a week before, and nothing else alarms."
+    if drift is not None and drift.overall is None:
+        return "Nothing alarms, but whether the inputs drift could not be told; see the newest look at the inputs."
+    return ""
+
+
+def _healthy(auc: float | None, pr: float | None, drift: Drift | None, shown: Shown | None) -> str:
     parts = [f"{name} {-100 * d:+.1f} %" for name, d in (("ROC-AUC", auc), ("PR-AUC", pr)) if d is not None]
     said = f"Against the median of the {BASELINE_DAYS} days before: {', '.join(parts)}; nothing is beyond its limit"
+    if not parts and shown is not None:
+        said = f"The newest look at performance shows nothing beyond its limit: {shown.detail}"
     if drift is not None and drift.overall:
         said += ". The inputs drift, but performance holds; look at the drift report"
     return said + "."

@@ -76,8 +76,10 @@ def ordered(values: pd.Series) -> Floats:
 
 
 def levels(values: pd.Series) -> pd.Series:
-    """Rows by category, as text, of the known values; most frequent first."""
+    """Rows by category, as text, of the known values; most frequent first. A level of pandas' own type of categories
+    that no row has is none."""
     counted = values.value_counts()
+    counted = counted[counted > 0]
     names = counted.index.astype(str)
     if names.is_unique:
         return counted.set_axis(names).astype(np.int64)

@@ -7,6 +7,7 @@ alarm on most small tables, a p-value alone on every large one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -113,8 +114,8 @@ def compare(
 ) -> TableDrift:
     """Every column of `reference` against the same column of `new`.
 
-    Raises InvalidInput for an empty table, a column that `new` lacks, numbers that became texts, a threshold not above
-    0. Identifiers, dates and columns without a single value are skipped, and said.
+    Raises InvalidInput for an empty table, a column that `new` lacks, numbers that became texts, a threshold that is no
+    number above 0. Identifiers, dates and columns without a single value are skipped, and said.
     """
     return conclude(measure(reference, new), threshold=threshold, alpha=alpha, minimum_rows=minimum_rows)
 
@@ -139,8 +140,8 @@ def conclude(
     measured: Measured, *, threshold: float = 0.2, alpha: float = ALPHA, minimum_rows: int = MIN_ROWS
 ) -> TableDrift:
     """Which of the measured columns drift, judged together. Raises InvalidInput when none was measured."""
-    if not threshold > 0:
-        raise InvalidInput(f"The PSI threshold must be above 0, not {threshold:g}.", hint="0.2 is usual.")
+    if not (threshold > 0 and math.isfinite(threshold)):
+        raise InvalidInput(f"The PSI threshold must be a number above 0, not {threshold:g}.", hint="0.2 is usual.")
     kept, skipped = measured.figures, measured.skipped
     if not kept:
         raise InvalidInput("No column holds a feature that can be compared.", hint=f"Skipped: {dict(skipped)}.")
@@ -190,6 +191,7 @@ def _column(name: str, reference: pd.Series, new: pd.Series) -> dict[str, Any]:
         )
     ks = None
     outside = (0.0, 1.0)
+    beyond: _Beyond | None = None
     fresh: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     if number:
@@ -199,6 +201,9 @@ def _column(name: str, reference: pd.Series, new: pd.Series) -> dict[str, Any]:
         if len(known) and len(now):
             ks = two_samples.kolmogorov_smirnov(known, now)
             outside = two_samples.outside_range(known, now)
+            below = int(np.searchsorted(now, known[0], side="left"))
+            above = len(now) - int(np.searchsorted(now, known[-1], side="right"))
+            beyond = _Beyond(float(known[0]), float(known[-1]), below, above)
     elif is_free_text(reference):
         bins = profile_of(reference)
         counts = bins.count(new)
@@ -230,12 +235,36 @@ def _column(name: str, reference: pd.Series, new: pd.Series) -> dict[str, Any]:
         "outside_p_value": outside[1],
         "new_categories": fresh,
         "vanished_categories": vanished,
-        "bins": _shares(bins, old, counts),
+        "bins": _shares(bins, old, counts, beyond=beyond),
     }
 
 
-def _shares(bins: Bins, old: Floats, new: Floats) -> tuple[tuple[str, float, float], ...]:
-    if bins.kind == "number":
+@dataclass(frozen=True)
+class _Beyond:
+    """The reference's range, and how many new values lie `below` and `above` it."""
+
+    low: float
+    high: float
+    below: int
+    above: int
+
+
+def _shares(
+    bins: Bins, old: Floats, new: Floats, *, beyond: _Beyond | None = None
+) -> tuple[tuple[str, float, float], ...]:
+    """Label and shares by bin. New values beyond the reference's range are shown by themselves, not in its end bins
+    (which hold them where PSI is computed)."""
+    if beyond is not None:
+        inner = _ranges(bins.edges)
+        if bins.edges:
+            inner[0] = f"{beyond.low:.4g} to {bins.edges[0]:.4g}"
+            inner[-1] = f"{bins.edges[-1]:.4g} to {beyond.high:.4g}"
+        labels = [f"below {beyond.low:.4g}", *inner, f"above {beyond.high:.4g}"]
+        new = np.concatenate([[beyond.below], new[:-1], [beyond.above], new[-1:]])
+        new[1] -= beyond.below
+        new[-3] -= beyond.above
+        old = np.concatenate([[0.0], old[:-1], [0.0], old[-1:]])
+    elif bins.kind == "number":
         labels = _ranges(bins.edges)
     elif bins.kind == "text":
         strange = _ranges([100 * edge for edge in bins.strange])

@@ -63,7 +63,8 @@ class Finding:
 def opened(
     ident: str, problem: str, *, version: int | None, severity: str, title: str, owner: str, due: str, by: str, at: str
 ) -> Finding:
-    """A new finding whose every word is there. Raises InvalidInput naming what is not."""
+    """A new finding whose every word is there; its day is that of `at` (UTC) or later. Raises InvalidInput naming what
+    is not."""
     if severity not in SEVERITIES:
         raise InvalidInput(f"'{severity}' is no severity; allowed are {', '.join(SEVERITIES)}.")
     for what, text in (("title", title), ("owner", owner), ("name of who opens it", by)):
@@ -75,6 +76,11 @@ def opened(
         date.fromisoformat(due)
     except ValueError as error:
         raise InvalidInput(f"'{due}' is no day; write it as 2026-12-31.") from error
+    if due < at[:10]:
+        raise InvalidInput(
+            f"A finding can't be due on {due}: today is {at[:10]} (UTC), and nobody can mend it in the past.",
+            hint="Give the day by which it is to be mended, today or later.",
+        )
     return Finding(ident, problem, version, severity, title.strip(), owner.strip(), due, by.strip(), at)
 
 

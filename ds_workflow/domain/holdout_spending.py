@@ -23,10 +23,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ds_workflow.errors import InvalidInput
-from registry.records import HoldoutUse, Proposal, VersionRef, digest_of
+from registry.records import Event, HoldoutUse, Proposal, VersionRef, digest_of
 
 Scheme = Literal["decaying", "equal"]
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+REGISTERED = "version.registered"  # the ledger's event of a trained version
 LOOKS = 10  # the tenth of the decaying series is a 164th of alpha: what it could still show is a huge effect
 BOOTSTRAP = "bootstrap"
 _SPARE = 2.0  # resamples for each one that the smallest corrected level needs at least
@@ -158,18 +159,52 @@ class Account:
 
 def question(kind: str, challenger: VersionRef, champion: VersionRef | None, *, policy_digest: str) -> str:
     """What a comparison asks of its holdout; the same text for the same question."""
+    if kind == "adopt":  # judged as what it would have been in time
+        kind = "promotion" if champion else BOOTSTRAP
     return digest_of([kind, challenger.digest, champion.digest if champion else "", policy_digest])
 
 
-def account(uses: Sequence[HoldoutUse], proposal: Callable[[str], Proposal]) -> Account:
-    """The account of one holdout from the ledger's lines, oldest first; `proposal` finds the one of an id."""
+def account(
+    uses: Sequence[HoldoutUse], proposal: Callable[[str], Proposal], reserved: Sequence[Event] = ()
+) -> Account:
+    """The account of one holdout from the ledger's lines, oldest first; `proposal` finds the one of an id.
+
+    A look counts from when it was `reserved`, before anything was scored; one that came to no proposal is counted with
+    an empty id of it.
+    """
+    begun = {str(told.body["question"]): told for told in reversed(reserved)}
     counted = []
     for use in uses:
         found = proposal(use.proposal_id)
         e = found.evidence
         asked = question(e.kind, e.challenger, e.champion, policy_digest=e.policy_digest)
-        counted.append(Counted(asked, found.round, use, looks=e.kind != BOOTSTRAP))
-    return Account(tuple(counted))
+        trial = e.kind == BOOTSTRAP or (e.kind == "adopt" and e.champion is None)
+        counted.append(Counted(asked, found.round, use, looks=not trial))
+    since = {asked: told.at for asked, told in begun.items()}
+    for asked in begun.keys() - {one.question for one in counted}:
+        told, body = begun[asked], begun[asked].body
+        lost = HoldoutUse(told.subject, "", "", told.at, float(body["alpha"]))
+        counted.append(Counted(asked, str(body["round"]), lost, looks=body["kind"] != BOOTSTRAP))
+    return Account(tuple(sorted(counted, key=lambda one: min(since.get(one.question, one.use.at), one.use.at))))
+
+
+def candidates_scored(registered: Sequence[Event], holdout_digest: str) -> int:
+    """How many candidates were trained beside this holdout, and so showed their figures on it, from the events of kind
+    REGISTERED. A first champion is none: no hypothesis stands behind it and nobody chose it among others."""
+    lineages = [told.body.get("lineage", {}) for told in registered]
+    return sum(one.get("holdout_digest") == holdout_digest and one.get("hypothesis_id") != "BASELINE"
+               for one in lineages)  # fmt: skip
+
+
+def scored_words(scored: int, taken: int) -> str:
+    """The warning where more candidates were scored than looks were taken; "" where not."""
+    if scored <= taken:
+        return ""
+    return (
+        f"{scored} candidates were scored on this holdout when they were trained, and {taken} "
+        f"{'look was' if taken == 1 else 'looks were'} taken: whoever chose among them by those figures looked more "
+        "often than is counted, and a winner may be luck."
+    )
 
 
 def spending_told(look: Look, spending: Spending) -> dict[str, Any]:

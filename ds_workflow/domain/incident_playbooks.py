@@ -30,6 +30,14 @@ PLAYBOOKS: Mapping[str, tuple[str, ...]] = {
         "Fill the drafted hypothesis and train on the newer rows: hypothesis-check, train-candidate",
         "Close it with what was done: incident-close",
     ),
+    "inputs": (
+        "Acknowledge it: incident-ack",
+        "See which rows and columns, and since when: monitor-inputs --input FILE, then its page",
+        "Refused rows or values out of range: a unit, a code or a source has changed; have the sender put it right",
+        "If answers do harm now, put the former champion back: arena-rollback --reason ... --by ...",
+        "Look again: monitor-inputs --input FILE; a healthy look closes it by itself",
+        "Close it with what was done: incident-close",
+    ),
     "service": (
         "Acknowledge it: incident-ack",
         "See how many requests and which: the Monitoring page, and GET /metrics",

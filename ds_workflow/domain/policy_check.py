@@ -23,7 +23,7 @@ from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.resample import bounds
 from ds_workflow.errors import InvalidInput
 
-Status = Literal["pass", "warn", "fail", "unknown"]
+Status = Literal["pass", "warn", "fail", "unknown", "exempt"]  # exempt: nothing to look at yet, said by name
 _LARGER_IS_STRICTER = ("floor", "beats_naive", "weighted_improvement")
 _ROWS = 400  # of a segment in the made comparison: the gates are the same, and it is quick
 _HOPELESS, _HARD = 0.05, 0.5  # chance that a model as good as the champion passes
@@ -224,5 +224,5 @@ def _margin(gate: GateSpec, comparison: Comparison) -> list[Finding]:
 
 
 def green(findings: Sequence[Finding]) -> bool:
-    """Whether nothing failed; a warning is for people to weigh, and unknown says what could not be looked at."""
-    return all(one.status != "fail" for one in findings)
+    """Whether nothing failed and everything could be looked at; a warning is for people to weigh."""
+    return all(one.status not in ("fail", "unknown") for one in findings)

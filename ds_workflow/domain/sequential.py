@@ -127,6 +127,39 @@ def looks(shares: Sequence[float], *, alpha: float = 0.05, kind: Spending = "obr
     return tuple(found)
 
 
+def power_of_looks(bounds: Sequence[Look], drift: float) -> float:
+    """Probability that |z| goes beyond its bound at one of the looks, when z at all units has mean `drift` and
+    deviation 1."""
+    return _power(*_never_crossed(bounds), bounds[-1].share, drift)
+
+
+def inflation_of_looks(bounds: Sequence[Look], *, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Units that planned looks need over those of one look, for the same power: the squared ratio of the drifts
+    (Jennison and Turnbull 2000, section 2.3)."""
+    _level(alpha)
+    fixed = float(stats.norm.isf(alpha / 2) + stats.norm.ppf(power))
+    points, density = _never_crossed(bounds)
+    end = bounds[-1].share
+    drift = optimize.brentq(lambda d: _power(points, density, end, d) - power, 0.9 * fixed, 3 * fixed, xtol=1e-9)
+    return max(1.0, (float(drift) / fixed) ** 2)
+
+
+def _never_crossed(bounds: Sequence[Look]) -> tuple[Floats, Floats]:
+    """The sum at the last look, without drift, among the experiments that never went beyond a bound."""
+    points = density = np.zeros(0)
+    before = 0.0
+    for look in bounds:
+        edge = min(look.z, EDGE) * math.sqrt(look.share)
+        points, density = _carried(points, density, edge=edge, step=look.share - before)
+        before = look.share
+    return points, density
+
+
+def _power(points: Floats, density: Floats, end: float, drift: float) -> float:
+    # the path's likelihood ratio of a drift depends on its end alone, so one recursion serves every drift
+    return 1.0 - float(np.sum(density * np.exp(drift * points - drift**2 * end / 2)))
+
+
 def _crossing(z: float, *, points: Floats, density: Floats, step: float, time: float) -> float:
     """Probability of first going beyond +-z at `time`; before the first look there are no points."""
     if len(points) == 0:

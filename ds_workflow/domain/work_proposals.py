@@ -2,7 +2,8 @@
 
 It is no proposal of a challenger: it moves nothing. What is proposed once is open once, so two runs of the agent on the
 same figures leave one request. Its id is made of problem, action and how many of the kind were closed before, so that
-two runs at the same moment write the same line.
+two runs at the same moment write the same line. Where what is seen has changed while it is open, it is restated: the
+newest reason stands, and the chain of events keeps those before.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any, Literal
 from ds_workflow.errors import InvalidInput, StateConflict, UnknownName
 
 Disposition = Literal["open", "accepted", "declined"]
-PROPOSED, CLOSED = "work_proposed", "work_closed"  # kinds of event in the ledger's chain
+# kinds of event in the ledger's chain, in the order in which `folded` takes them
+PROPOSED, RESTATED, CLOSED = KINDS = ("work_proposed", "work_restated", "work_closed")
 TITLES: Mapping[str, str] = {
     "trigger_retraining": "Train a new candidate",
     "roll_back_model": "Roll the champion back",
@@ -51,10 +53,17 @@ def folded(events: Iterable[tuple[str, Mapping[str, Any]]]) -> list[WorkProposal
     for kind, body in events:
         if kind == PROPOSED:
             found.setdefault(body["id"], WorkProposal(**body))
+        elif kind == RESTATED and body["id"] in found:
+            found[body["id"]] = replace(found[body["id"]], detail=body["detail"], command=body["command"])
         elif kind == CLOSED and body["id"] in found and found[body["id"]].disposition == "open":
             told = {k: body[k] for k in ("disposition", "decided_at", "decided_by", "reason")}
             found[body["id"]] = replace(found[body["id"]], **told)
     return list(found.values())
+
+
+def restating(one: WorkProposal, detail: str, command: str, *, at: str) -> dict[str, Any]:
+    """The body of the event that gives an open request the reason that is seen now."""
+    return {"id": one.id, "detail": detail, "command": command, "at": at}
 
 
 def still_open(known: Sequence[WorkProposal], problem: str, action: str) -> WorkProposal | None:

@@ -85,7 +85,12 @@ def text(lines: Sequence[Any], table_of: Sequence[Balance], meeting: Overlap | N
             for b in sorted(table_of, key=lambda b: -abs(b.difference_after))
         ]
         heads = ["covariate", "treated", "controls", "difference (sd)", "weighted (sd)"]
-        out += ["", "Balance under the weights of doubly robust and inverse probability weighting", "", *text_table(heads, rows, align="lrrrr")]
+        out += [
+            "",
+            "Balance under the weights of doubly robust and inverse probability weighting",
+            "",
+            *text_table(heads, rows, align="lrrrr"),
+        ]
     if meeting:
         out += ["", f"Overlap: {meeting.outside:.1%} of the treated beyond every control; effective controls "
                 f"{meeting.effective:,.0f}."]  # fmt: skip

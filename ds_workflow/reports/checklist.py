@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ds_workflow.domain.checklist import Checklist, Line
 from ds_workflow.reports.cited import MISSING
-from ds_workflow.reports.pack_view import STATUS_WORDS, View, head
+from ds_workflow.reports.pack_view import STATUS_WORDS, View, head, not_asked
 from ds_workflow.reports.tables import code, md, md_table, paragraph, plain
 
 SIGNS = {"pass": "+", "fail": "x", "unknown": "?", "unsigned": "!", "not required": "-"}
@@ -28,7 +28,8 @@ def markdown(view: View) -> str:
     """The document."""
     out = head(view, "Effective-challenge checklist")
     ready = [line.gate.id for line in view.lines if line.open]
-    out += [f"Required and not green: {', '.join(ready)}." if ready else "Every required gate is green.", ""]
+    said = f"Required and not green: {', '.join(ready)}." if ready else "Every required gate is green."
+    out += [f"{said} {not_asked(view)}".strip(), ""]
     for letter, title in view.checklist.sections.items():
         rows = [_row(view, i) for i, line in enumerate(view.lines) if line.gate.section == letter]
         out += [f"## {letter}. {md(title)}", ""]

@@ -192,16 +192,20 @@ def side_by_side(left: str, right: str) -> list[tuple[str, str, bool]]:
 
 
 def paired_text(champion: str, challenger: str, found: Paired) -> str:
-    """Two models on the same tasks, for the terminal."""
+    """Two files of completions of the same tasks, for the terminal; neither is a champion of the arena."""
+    first, second = f"{champion} (--against)", f"{challenger} (--completions)"
     lines = text_table(
-        ["", "pass@1"],
-        [[f"champion {champion}", f"{found.champion:.4f}"], [f"challenger {challenger}", f"{found.challenger:.4f}"]],
-        align="lr",
+        ["", "pass@1"], [[first, f"{found.champion:.4f}"], [second, f"{found.challenger:.4f}"]], align="lr"
     )
     lines.append("")
     lines += paragraph(
-        f"Difference {points(found.difference)}, 95 % {span(found.interval, 'share', difference=True)} (bootstrap over "
-        f"{found.tasks} tasks); {found.only_challenger} tasks are answered better by the challenger, "
-        f"{found.only_champion} by the champion ({found.test}: p = {found.p_value:.4f})."
+        f"Difference {points(found.difference)}, 95 % {span(found.interval, 'share', difference=True)} "
+        f"({found.interval_by}, of which there are {found.tasks}); {found.only_challenger} tasks are answered better "
+        f"by {second}, {found.only_champion} by {first} ({found.test}: {p_words(found.p_value)})."
     )
     return "\n".join(lines)
+
+
+def p_words(p: float) -> str:
+    """A p-value with four digits; one below them is said to be so, since none is 0."""
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"

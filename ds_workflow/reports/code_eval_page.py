@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from ds_workflow.domain.code_eval.scores import Paired, score, tallies
 from ds_workflow.reports.charts import ForestRow, forest_plot
 from ds_workflow.reports.charts_bars import horizontal_bars
-from ds_workflow.reports.code_eval import WORDS, side_by_side
+from ds_workflow.reports.code_eval import WORDS, p_words, side_by_side
 from ds_workflow.reports.page import bullets, figure, para, section, table
 from ds_workflow.reports.tables import count, esc, measure, number, percent, span
 
@@ -126,9 +126,10 @@ def pair_body(left: str, right: str, found: Paired) -> str:
     said = (
         f"{left}: {percent(found.champion)}; {right}: {percent(found.challenger)}. Difference "
         f"{measure(found.difference, 'share', difference=True)}, 95 % "
-        f"{span(found.interval, 'share', difference=True)} (bootstrap over {count(found.tasks)} tasks). "
+        f"{span(found.interval, 'share', difference=True)} ({found.interval_by}, of which there are "
+        f"{count(found.tasks)}). "
         f"{right} is better on {count(found.only_challenger)} tasks, {left} on {count(found.only_champion)} "
-        f"({found.test}: p = {found.p_value:.4f})."
+        f"({found.test}: {p_words(found.p_value)})."
     )
     return section(
         "Beside each other", para(said), figure("Difference in pass@1", "Paired by task.", draw(WIDE), draw(SLIM))

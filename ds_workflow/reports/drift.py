@@ -8,6 +8,7 @@ from ds_workflow.reports.page import bullets, figure, page, para, pill, section,
 from ds_workflow.reports.tables import count, esc, number, percent, text_table
 
 WIDE, SLIM = 870, 350
+BARS = 24
 PICTURED = 12  # columns drawn: all that drift and the largest PSI of the others
 
 
@@ -99,9 +100,13 @@ def _change(c: ColumnDrift) -> str:
 
 
 def _chart(name: str, c: ColumnDrift) -> str:
-    groups = [BarGroup(label, (Bar(before), Bar(after))) for label, before, after in c.bins[:24]]
+    largest = sorted(range(len(c.bins)), key=lambda i: -max(c.bins[i][1:]))[:BARS]  # those that hold most rows
+    groups = [
+        BarGroup(label, (Bar(before), Bar(after))) for label, before, after in (c.bins[i] for i in sorted(largest))
+    ]
 
     def draw(width: int) -> str:
         return grouped_bars(groups, title=name, labels=("reference", "new"), width=width, styled=False)
 
-    return figure(f"{name}: PSI {number(c.psi)}", f"Share of rows by bin. {_change(c)}", draw(WIDE), draw(SLIM))
+    rest = f" The {len(c.bins) - BARS} smallest bins are not drawn." if len(c.bins) > BARS else ""
+    return figure(f"{name}: PSI {number(c.psi)}", f"Share of rows by bin.{rest} {_change(c)}", draw(WIDE), draw(SLIM))

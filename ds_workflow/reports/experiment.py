@@ -30,7 +30,7 @@ def text(found: Analysis) -> str:
             span(r.contrast.interval, unit_of(r), difference=True),
             f"{r.contrast.p_value:.2g}",
             "" if r.measure.guardrail else f"{r.corrected:.2g}",
-            r.practical,
+            _said(r),
             measure(r.contrast.detectable, unit_of(r), difference=True).lstrip("+"),
         ]
         for r in found.rows
@@ -77,11 +77,26 @@ def _wanted(found: Analysis) -> bool:
 
 def _name(r: Row) -> str:
     place = "" if r.segment == OVERALL else f", {r.segment}"
-    return f"{r.measure.name}{' (guardrail)' if r.measure.guardrail else ''}, {r.arm}{place}"
+    return f"{_named(r)}, {r.arm}{place}"
 
 
-def html(found: Analysis, *, title: str) -> str:
-    """The page: recommendation, forest, table, warnings."""
+def _named(r: Row) -> str:
+    m = r.measure
+    return m.name + (guarded(m.practical, unit_of(r), greater=m.greater_is_better) if m.guardrail else "")
+
+
+def _said(r: Row) -> str:
+    return f"guardrail {r.practical}" if r.measure.guardrail else r.practical
+
+
+def guarded(margin: float, unit: str, *, greater: bool) -> str:
+    """What tells a guardrail from a metric: its margin, and in which direction."""
+    allowed = measure(margin, unit, difference=True).lstrip("+")
+    return f" (guardrail: may {'fall' if greater else 'rise'} by {allowed})"
+
+
+def html(found: Analysis, *, title: str, sql: str = "") -> str:
+    """The page: recommendation, forest, table, warnings, and the SQL that added the figures up."""
     first = found.primary
     verdict = found.recommendation.verdict
     tiles = [
@@ -104,7 +119,7 @@ def html(found: Analysis, *, title: str) -> str:
             f"{r.contrast.p_value:.2g}",
             "" if r.measure.guardrail else f"{r.corrected:.2g}",
             number(r.contrast.effect_size) if r.contrast.effect_size is not None else "",
-            esc(r.practical),
+            esc(_said(r)),
             esc(measure(r.contrast.detectable, unit_of(r), difference=True).lstrip("+")),
         ]
         for r in found.rows
@@ -128,15 +143,21 @@ def html(found: Analysis, *, title: str) -> str:
                 "again."
             ),
         ),
+        statements(sql),
     ]
     return page(f"Experiment: {title}", "\n".join(part for part in body if part))
+
+
+def statements(sql: str) -> str:
+    """The SQL behind a page's figures, to be run again; empty where nothing was added up in SQL."""
+    return section("SQL", f"<pre>{esc(sql)}</pre>" if sql else "", id="sql")
 
 
 def _forests(rows: Sequence[Row]) -> list[str]:
     """One forest per metric, since metrics differ in unit."""
     out = []
-    for name in dict.fromkeys(r.measure.name for r in rows):
-        mine = [r for r in rows if r.measure.name == name]
+    for name in dict.fromkeys(_named(r) for r in rows):
+        mine = [r for r in rows if _named(r) == name]
         lines = [ForestRow(f"{r.arm}, {r.segment}", r.contrast.estimate, r.contrast.interval, _status(r)) for r in mine]
 
         def draw(width: int, lines: Sequence[ForestRow] = lines, mine: Sequence[Row] = mine, name: str = name) -> str:

@@ -11,6 +11,7 @@ from ds_workflow.domain.ab_test.contrasts import CALLED_OFF
 from ds_workflow.domain.causal.propensity import BALANCED
 from ds_workflow.reports.charts import Bar, BarGroup, ForestRow, Month, forest_plot, grouped_bars, residual_series
 from ds_workflow.reports.charts_curves import BandPoint, band_curve
+from ds_workflow.reports.experiment import guarded, statements
 from ds_workflow.reports.experiment_tables import Table, chosen, tables
 from ds_workflow.reports.page import bullets, figure, para, pill, section, table
 from ds_workflow.reports.peeking import WORDS
@@ -42,12 +43,14 @@ class Place:
     address: str
     choice: Mapping[str, str]
     source: str
+    sql: bool = False
 
     def csv(self, name: str) -> str:
         """The line under a picture: where its figures come from, and a link to them."""
         query = urlencode({k: v for k, v in self.choice.items() if v})
         link = f"{self.address}/{quote(name)}.csv{'?' + query if query else ''}"
-        return f'<p class="small soft">{esc(self.source)} · <a href="{esc(link)}">{esc(name)}.csv</a></p>'
+        sql = ' · <a href="#sql">SQL</a>' if self.sql else ""
+        return f'<p class="small soft">{esc(self.source)} · <a href="{esc(link)}">{esc(name)}.csv</a>{sql}</p>'
 
 
 def verdict(body: Mapping[str, Any]) -> str:
@@ -92,7 +95,9 @@ def html(body: Mapping[str, Any], place: Place) -> str:
     draw = _KIND.get(str(body["kind"]))
     parts = draw(body["result"], made, place) if draw else [para("This kind of result has no pictures.")]
     warnings = list(body["result"].get("warnings") or ())
-    return "\n".join(part for part in [*parts, section("Warnings", bullets(warnings))] if part)
+    return "\n".join(
+        part for part in [*parts, section("Warnings", bullets(warnings)), statements(str(body.get("sql", "")))] if part
+    )
 
 
 def head(body: Mapping[str, Any]) -> str:
@@ -145,8 +150,8 @@ def _experiment(found: Mapping[str, Any], made: Mapping[str, Table], place: Plac
     rows = made["contrasts"].dicts()
     better = {c["metric"]: c.get("greater_is_better", True) for c in found["contrasts"]}
     out = []
-    for metric in dict.fromkeys(r["metric"] for r in rows):
-        mine = [r for r in rows if r["metric"] == metric]
+    for metric, guard in dict.fromkeys((r["metric"], r["guardrail"]) for r in rows):
+        mine = [r for r in rows if (r["metric"], r["guardrail"]) == (metric, guard)]
         unit = "share" if mine[0]["test"] == "two-proportion z" else ""
         lines = [
             ForestRow(
@@ -161,7 +166,10 @@ def _experiment(found: Mapping[str, Any], made: Mapping[str, Table], place: Plac
         def draw(width: int, lines: Sequence[ForestRow] = lines, unit: str = unit, metric: str = metric) -> str:
             return forest_plot(lines, title=metric, unit=unit, width=width, styled=False)
 
-        words = "Guardrail, treatment minus control" if mine[0]["guardrail"] else "Treatment minus control"
+        title = metric
+        if guard:
+            title += guarded(mine[0]["margin"] or 0.0, unit, greater=better[metric])
+        words = "Guardrail, treatment minus control" if guard else "Treatment minus control"
         cells = [
             [
                 esc(f"{r['arm']}, {r['segment']}"),
@@ -171,22 +179,30 @@ def _experiment(found: Mapping[str, Any], made: Mapping[str, Table], place: Plac
                 esc(span((r["low"], r["high"]), unit, difference=True)),
                 f"{r['p_value']:.2g}",
                 "" if r["guardrail"] else f"{r['corrected']:.2g}",
-                esc(r["practical"]),
+                _practical(r),
             ]
             for r in mine
         ]
         heads = ["Arm, segment", "Control", "Treatment", "Difference", "Interval", "p", "Corrected", "Practical"]
         out.append(
             section(
-                metric,
-                _drawn(metric, f"{words}, with intervals; {mine[0]['test']}.", draw, place, "contrasts"),
-                table(heads, cells, align="lrrrlrrl", caption=metric),
+                title,
+                _drawn(title, f"{words}, with intervals; {mine[0]['test']}.", draw, place, "contrasts"),
+                table(heads, cells, align="lrrrlrrl", caption=title),
             )
         )
     units = [[esc(r["arm"]), count(r["units"])] for r in made["units"].dicts()]
     split = para(f"p-value of the planned split: {found['sample_ratio_p_value']:.2g}; doubted below {CALLED_OFF:g}.")
     said = [*out, section("Units", table(["Arm", "Units"], units, align="lr"), split, place.csv("units"))]
     return said if rows else [para("Nothing fits this choice.")]
+
+
+def _practical(row: Mapping[str, Any]) -> str:
+    """A guardrail's verdict stands out, since it can stop what the metric would ship."""
+    if not row["guardrail"]:
+        return esc(row["practical"])
+    tone = {"holds": "pass", "hurt": "fail"}.get(str(row["practical"]), "inconclusive")
+    return pill(tone, f"guardrail {row['practical']}")
 
 
 def _standing(row: Mapping[str, Any], *, greater: bool) -> str:

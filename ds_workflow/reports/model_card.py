@@ -11,11 +11,11 @@ from typing import Any
 from ds_workflow.domain.problem import Problem, Split
 from ds_workflow.domain.scorecard import Intervals
 from ds_workflow.domain.snapshot import dates, held_out
-from ds_workflow.reports import spending
+from ds_workflow.reports import pack_view, spending
 from ds_workflow.reports.data_sources import FIELDS
 from ds_workflow.reports.pack_view import View, day, facts_table, head, metric_rows, segment_rows
 from ds_workflow.reports.run_card import interval_text, metric_text
-from ds_workflow.reports.tables import NOT_PROVIDED, code, count, md, md_table, metric_title
+from ds_workflow.reports.tables import NOT_PROVIDED, code, count, md, md_table, measure, metric_title, metric_unit, span
 from registry.records import Lineage, ModelVersion, Proposal, SnapshotRecord
 
 
@@ -31,11 +31,13 @@ def markdown(
     caveats: Sequence[str] = (),
     intervals: Intervals | None = None,
     split: Split | None = None,
+    fairness: Mapping[str, Any] | None = None,
 ) -> str:
     """The card as Markdown. All metrics and segments of the problem are listed, measured or not.
 
     `metrics` are on the holdout, in the metric's own unit; `proposal` is the one that decided on this version;
-    `split` is the one that `dataset` was frozen with (default: the declared one).
+    `split` is the one that `dataset` was frozen with (default: the declared one); `fairness` the content of the run's
+    fairness.json.
     """
     line = version.lineage
     out = [f"# Model card: {md(problem.title)}, version {version.version}", ""]
@@ -86,7 +88,7 @@ def markdown(
     ]
     heads = ["Segment", "Rows", *map(md, problem.metrics), f"Interval of {md(problem.primary_metric)}"]
     out += md_table(heads, rows, align="l" + "r" * len(heads))
-    out += ["", "## Fairness", "", _fairness(problem, proposal)]
+    out += ["", "## Fairness", "", *_fairness(problem, proposal, fairness or {})]
     out += ["", "## Under stress", "", _stress(proposal)]
     out += ["", "## Decision", "", _decision(proposal)]
     out += ["", "## Caveats", "", *([f"- {md(c)}" for c in caveats] or [NOT_PROVIDED])]
@@ -115,7 +117,7 @@ def of_pack(view: View) -> str:
     out += ["", f"## By segment ({code(problem.segment_column)})", ""]
     heads = ["Segment", "Rows", *map(code, problem.metrics)]
     out += [*md_table(heads, segment_rows(view), align="l" + "r" * len(heads)), "", shelf.below("scorecard")]
-    out += ["", "## Fairness", "", _fairness(problem, known.judged), "", "## Under stress", "", _stress(known.judged)]
+    out += ["", "## Fairness", "", *pack_view.fairness(view), "", "## Under stress", "", _stress_of_pack(view)]
     out += ["", "## Decision", "", _decision(known.decision or known.judged), "", "## Caveats", ""]
     missing = shelf.get("scorecard", "missing") or {}
     none = "Every declared metric was measured." if shelf.has("scorecard") else NOT_PROVIDED
@@ -146,18 +148,39 @@ def _data(problem: Problem, line: Lineage, dataset: SnapshotRecord | None, split
     return lines
 
 
-def _fairness(problem: Problem, proposal: Proposal | None) -> str:
+def _fairness(problem: Problem, proposal: Proposal | None, content: Mapping[str, Any]) -> list[str]:
+    """The differences that the run measured, and what the gates said of them."""
     found = [g for g in (proposal.gates if proposal else ()) if "fairness" in g.name]
-    if not found:
-        groups = ", ".join(problem.fairness_columns or problem.sensitive)
-        return f"{NOT_PROVIDED}{f' (groups declared: {md(groups)})' if groups else ''}"
-    return " ".join(f"{md(g.name)}: {g.status}. {md(g.note)}".strip() for g in found)
+    said = " ".join(f"{md(g.name)}: {g.status}. {md(g.note)}".strip() for g in found)
+    rows = []
+    for d in content.get("differences") or []:
+        unit = metric_unit(str(d["metric"]))
+        size = measure(d["difference"], unit, difference=True)
+        ends = md(span(d["interval"], unit, difference=True)) if d["interval"] else NOT_PROVIDED
+        rows.append([code(d["column"]), md(metric_title(d["metric"])), md(f"{d['high']} over {d['low']}"), size, ends])
+    if rows:
+        heads = ["Column", "Metric", "Groups", "Difference", "Interval"]
+        return [*md_table(heads, rows, align="lllrr"), "", said or "Measured; no gate of the policy judges them."]
+    groups = ", ".join(problem.fairness_columns or problem.sensitive)
+    return [said or f"{NOT_PROVIDED}{f' (groups declared: {md(groups)})' if groups else ''}"]
 
 
 def _stress(proposal: Proposal | None) -> str:
     """What requests that go wrong do to the answers: missing and corrupted values, another season."""
     found = [g for g in (proposal.gates if proposal else ()) if "stress" in g.name]
     return " ".join(f"{md(g.name)}: {g.status}. {md(g.note)}".strip() for g in found) or NOT_PROVIDED
+
+
+def _stress_of_pack(view: View) -> str:
+    """What the gates said, else the worst of the strains that were measured."""
+    place = (*pack_view.STRESS, "strains")
+    strains = view.shelf.get("bundle", *place) or []
+    said = _stress(view.known.judged)
+    if not strains or said != NOT_PROVIDED:  # the gate names the worst of them
+        return said
+    i = max(range(len(strains)), key=lambda k: float(strains[k].get("loss") or 0.0))
+    name = view.shelf.text("bundle", *place, i, "name")
+    return f"The worst strain is {name}: {pack_view.strain_loss(view, i)} lost. No gate judged the strains."
 
 
 def _decision(proposal: Proposal | None) -> str:

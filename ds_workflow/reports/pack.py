@@ -64,12 +64,17 @@ def _styled(text: str) -> str:
     return text.replace("</style>", f"{CSS}</style>", 1)
 
 
+def times(count: int) -> str:
+    """Once, twice, or so many times."""
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
 def index(title: str, documents: Sequence[Document], *, printed: str, lead: Sequence[str]) -> Document:
     """The first page: what there is, how much of each document is NOT PROVIDED, and what was printed."""
     rows = []
     for d in documents:
         gaps = d.markdown.count(NOT_PROVIDED)
-        rows.append([f"[{md(d.title)}]({d.name}.html)", f"**{gaps} times {NOT_PROVIDED}**" if gaps else "whole"])
+        rows.append([f"[{md(d.title)}]({d.name}.html)", f"**{times(gaps)} {NOT_PROVIDED}**" if gaps else "whole"])
     out = [f"# {md(title)}", "", *lead, "", *md_table(["Document", "Gaps"], rows), ""]
     return Document("index", title, "\n".join([*out, f"{printed} Every page also as Markdown.", ""]))
 

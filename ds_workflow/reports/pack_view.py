@@ -111,6 +111,58 @@ def segment_rows(view: View) -> list[list[str]]:
     ]
 
 
+def not_asked(view: View) -> str:
+    """How many gates the tier does not ask, in words; empty when it asks all of them."""
+    idle = [line for line in view.lines if line.status == "not required"]
+    if not idle:
+        return ""
+    signed = sum(line.gate.signed for line in idle)
+    people = f", {signed} of them for people to sign" if signed else ""
+    return (
+        f"Of {len(view.lines)} gates {len(idle)} {'is' if len(idle) == 1 else 'are'} not required in tier "
+        f"{view.known.materiality.tier}{people}: nobody was asked, so nothing is said of them."
+    )
+
+
+def fairness(view: View) -> list[str]:
+    """The measured differences between groups, all linked, and what the gates on fairness said of them."""
+    shelf = view.shelf
+    rows = []
+    for i, one in enumerate(shelf.get("fairness", "differences") or []):
+        unit = metric_unit(str(one.get("metric", "")))
+        shown = "shown" if one.get("shown") else "not shown"
+        rows.append(
+            [
+                code(one.get("column", "")),
+                shelf.text("metrics", str(one.get("metric", "")), "title"),
+                f"{code(one.get('high', ''))} over {code(one.get('low', ''))}",
+                shelf.figure("fairness", "differences", i, "difference", unit=unit, difference=True),
+                shelf.span("fairness", "differences", i, "interval", unit=unit, difference=True),
+                f"{shown}{', large' if one.get('large') else ''}",
+            ]
+        )
+    gates = view.known.gates("fairness")
+    said = " ".join(f"Gate {md(g.name)}: {g.status}. {md(g.note)}".strip() for g in gates)
+    if not rows:
+        groups = ", ".join(map(code, view.known.problem.fairness_columns or view.known.problem.sensitive))
+        declared = f" Groups declared: {groups}." if groups else ""
+        return [f"Differences between groups: {MISSING}.{declared} {said or 'No gate judged groups.'}"]
+    heads = ["Column", "Metric", "Groups", "Difference", "Interval", "Told apart"]
+    said = said or "Measured; no gate of the policy judges them."
+    return [*md_table(heads, rows, align="lllrrl"), "", said, "", shelf.below("fairness")]
+
+
+STRESS = ("checks", "challenger", "stress")
+
+
+def strain_loss(view: View, i: int) -> str:
+    """What a strain cost, linked: a share of the figure without it, or an absolute loss in the metric's unit."""
+    told = view.shelf.get("bundle", *STRESS) or {}
+    absolute = told.get("unit") == "absolute"
+    unit = metric_unit(str(told.get("metric") or view.known.problem.primary_metric)) if absolute else "share"
+    return view.shelf.figure("bundle", *STRESS, "strains", i, "loss", unit=unit, difference=absolute)
+
+
 def gate_rows(view: View) -> list[list[str]]:
     """The policy's gates as the evidence holds them: gate, place, status, observed, rows."""
     shelf, rows = view.shelf, []

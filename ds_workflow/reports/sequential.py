@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ds_workflow.domain.ab_test.contrasts import CALLED_OFF
 from ds_workflow.domain.ab_test.forms import Measure
-from ds_workflow.domain.ab_test.timeline import Timeline
+from ds_workflow.domain.ab_test.timeline import Look, Timeline
 from ds_workflow.reports.charts_curves import BandPoint, band_curve
 from ds_workflow.reports.page import bullets, figure, page, para, section, table
 from ds_workflow.reports.tables import count, esc, measure, number, span, text_table
@@ -15,9 +16,9 @@ SHOWN = 15
 
 
 def verdict(line: Timeline, asked: Measure) -> str:
-    """ship, keep or continue, from the last look."""
-    if line.warnings and "mismatch" in line.warnings[0]:
-        return "keep"
+    """ship, keep or continue, from the last look; invalid where the split was not the planned one."""
+    if _broken(line):
+        return "invalid"
     low, high = line.looks[-1].always_valid
     sign = 1.0 if asked.greater_is_better else -1.0
     low, high = sorted((sign * low, sign * high))
@@ -48,8 +49,19 @@ def text(asked: Measure, arms: Mapping[str, Timeline]) -> str:
     return "\n".join(lines).rstrip()
 
 
+def _broken(line: Timeline) -> Look | None:
+    """The first look at which the split is called off."""
+    return next((look for look in line.looks if look.sample_ratio < CALLED_OFF), None)
+
+
 def sentence(line: Timeline) -> str:
-    """What the looks allow to say."""
+    """What the looks allow to say; of a broken split, nothing but that."""
+    off = _broken(line)
+    if off is not None:
+        return (
+            f"From {off.until} on the split is not the planned one (p = {off.sample_ratio:.2g}), so no difference can "
+            "be trusted. Find what loses units in one arm, mend it, and run again with new units."
+        )
     first = line.first_decided
     said = f"{len(line.looks)} looks; "
     if first is None:

@@ -19,6 +19,7 @@ Records = Sequence[Mapping[str, Any]]
 Draw = Callable[[int], str]
 # the meaning of a column, as the query's heading has it, says whether it is a share
 _SHARE = re.compile(r"^(share|the same among|compile rate|lower end|upper end)|as a fraction|rate of its")
+FEWEST, WIDEST = 100, 0.5  # suggestions in a bin, and width of its interval, that a picture of bins asks for
 ROWS = 24  # of a table on a page; the CSV has all of them
 
 
@@ -118,6 +119,17 @@ def _series(
     return draw
 
 
+def _told(draw: Callable[[Records, int], str]) -> Callable[[Records, int], str]:
+    """The picture without the figures of few suggestions or with an interval of half the scale, which would be all that
+    one sees of it; the query's table has them."""
+
+    def drawn(records: Records, width: int) -> str:
+        clear = [r for r in records if r["shown"] >= FEWEST and r["low"] is not None and r["high"] - r["low"] <= WIDEST]
+        return draw(clear or records, width)
+
+    return drawn
+
+
 def _median_and_tail(records: Records, width: int) -> str:
     """The median, with a band up to the 95th percentile."""
     steps = [Step(f"{r['week']:%d %b}", r["p50"], (r["p50"], r["p95"])) for r in records]
@@ -156,7 +168,10 @@ _SHOWN: Mapping[str, tuple[str, Callable[[Records, int], str]]] = {
     "acceptance_by_segment": ("Acceptance by segment", _bars("developer_segment", "acceptance_rate")),
     "acceptance_by_language": ("Acceptance by language", _bars("language", "acceptance_rate")),
     "acceptance_by_task": ("Acceptance by kind of task", _bars("task", "acceptance_rate")),
-    "acceptance_by_latency": ("Acceptance by latency", _series(_bin, "acceptance_rate", "share")),
+    "acceptance_by_latency": (
+        "Acceptance by latency, without bins too thin to tell",
+        _told(_series(_bin, "acceptance_rate", "share")),
+    ),
     "latency_trend": ("Latency by week: the median, shaded up to the 95th percentile", _median_and_tail),
     "funnel": ("From shown to passed", _series(lambda r: str(r["name"]), "of_shown", "share")),
     "error_types": (

@@ -8,11 +8,14 @@ from ds_workflow.reports.cited import MISSING
 from ds_workflow.reports.pack_view import (
     GATE_HEADS,
     View,
+    fairness,
     gate_rows,
     head,
     metric_rows,
+    not_asked,
     picture,
     segment_rows,
+    strain_loss,
 )
 from ds_workflow.reports.tables import code, md, md_table, metric_unit
 
@@ -33,7 +36,7 @@ def markdown(view: View) -> str:
         ("Segments", _segments),
         ("Gates of the policy", _gates),
         ("Backtests", _backtest),
-        ("Fairness", _fairness),
+        ("Fairness", fairness),
         ("Drift of the inputs", _drift),
         ("Stress", _stress),
         ("Stability of the figures", _stability),
@@ -58,7 +61,7 @@ def _conclusion(view: View) -> list[str]:
     decided = f"{judged.label}, by {md(judged.decided_by)}" if judged.decided_by else judged.label.replace("_", " ")
     out = [f"Verdict {shelf.word('proposal', 'verdict')} in proposal {shelf.word('proposal', 'id')}; {decided}."]
     open_ = [line.gate.id for line in view.lines if line.open]
-    out += ["", f"Gates of the checklist not green: {', '.join(open_) if open_ else 'none'}."]
+    out += ["", f"Gates of the checklist not green: {', '.join(open_) if open_ else 'none'}. {not_asked(view)}".strip()]
     found = known.open_findings
     out += ["", f"Open findings: {', '.join(f.id for f in found) if found else 'none'}."]
     return out
@@ -187,31 +190,6 @@ def _backtest(view: View) -> list[str]:
     ]
 
 
-def _fairness(view: View) -> list[str]:
-    shelf = view.shelf
-    differences = shelf.get("fairness", "differences") or []
-    rows = []
-    for i, one in enumerate(differences):
-        unit = metric_unit(str(one.get("metric", "")))
-        shown = "shown" if one.get("shown") else "not shown"
-        rows.append(
-            [
-                code(one.get("column", "")),
-                shelf.text("metrics", str(one.get("metric", "")), "title"),
-                f"{code(one.get('low', ''))} and {code(one.get('high', ''))}",
-                shelf.figure("fairness", "differences", i, "difference", unit=unit, difference=True),
-                shelf.span("fairness", "differences", i, "interval", unit=unit, difference=True),
-                f"{shown}{', large' if one.get('large') else ''}",
-            ]
-        )
-    gates = view.known.gates("fairness")
-    said = " ".join(f"Gate {md(g.name)}: {g.status}." for g in gates) or f"A gate on fairness: {MISSING}."
-    if not rows:
-        return [f"Differences between groups: {MISSING}. {said}"]
-    heads = ["Column", "Metric", "Groups", "Difference", "Interval", "Told apart"]
-    return [*md_table(heads, rows, align="lllrrl"), "", said, "", shelf.below("fairness")]
-
-
 def _drift(view: View) -> list[str]:
     shelf = view.shelf
     place = ("checks", "challenger", "drift", "features")
@@ -238,7 +216,7 @@ def _stress(view: View) -> list[str]:
             shelf.text("bundle", *place, i, "name"),
             md(one["kind"]),
             shelf.figure("bundle", *place, i, "value", unit=unit),
-            shelf.figure("bundle", *place, i, "loss", unit="share"),
+            strain_loss(view, i),
             md(one.get("wrong") or "none"),
         ]
         for i, one in enumerate(strains[:MOST_STRAINS])

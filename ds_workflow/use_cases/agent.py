@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import monitoring_history, rationale_endpoint, run_files
+from ds_workflow.adapters.rationale_endpoint import Reworded
 from ds_workflow.domain import agent
-from ds_workflow.domain.agent import Plan
+from ds_workflow.domain.agent import Plan, Shown
+from ds_workflow.domain.monitoring.looks import TODAY_DAYS
 from ds_workflow.errors import InvalidInput, WorkflowError
 
 if TYPE_CHECKING:
@@ -22,19 +24,28 @@ __all__ = ["Plan", "Written", "in_other_words", "own_files", "plan_of", "write",
 
 @dataclass(frozen=True)
 class Written:
-    """A plan and the file it was written to."""
+    """A plan and the file it was written to. `reworded` is a model's wording of the rationale, for readers only:
+    incidents, requests of work and drafts carry the plan's own."""
 
     plan: Plan
     path: Path
+    reworded: Reworded | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan; what a model said is marked with its name."""
+        document = self.plan.to_dict()
+        if self.reworded is not None:
+            document |= {"rationale_reworded_by": self.reworded.by, "rationale_reworded": self.reworded.text}
+        return document
 
     def text(self) -> str:
         """For the terminal."""
-        return f"{yaml_text(self.plan)}\nWritten to {self.path}"
+        return f"{_yaml(self.to_dict())}\nWritten to {self.path}"
 
 
-def plan_of(points: Sequence[Any], drift: Any = None) -> Plan:
+def plan_of(points: Sequence[Any], drift: Any = None, *, shown: Shown | None = None) -> Plan:
     """The plan. Raises InvalidInput that names what can't be used."""
-    return agent.plan(agent.points_of(points), agent.drift_of(drift))
+    return agent.plan(agent.points_of(points), agent.drift_of(drift), shown=shown)
 
 
 def own_files(work: Workspace) -> tuple[Path, Path | None]:
@@ -48,10 +59,32 @@ def own_files(work: Workspace) -> tuple[Path, Path | None]:
     return history, verdict if verdict.exists() else None
 
 
-def write(metrics: Path, drift: Path | None, out: Path, *, rewrite: Callable[[str], str] | None = None) -> Written:
+def own_look(work: Workspace) -> Shown | None:
+    """What the newest look at the champion's performance shows; None for problems that are judged by an AUC, whose
+    rules read the history."""
+    problem = work.problem
+    if problem.primary_metric in agent.FIGURES:
+        return None
+    champion = work.registry.champion(problem.name)
+    look = monitoring_history.latest(work.settings.store, problem.name).get("performance")
+    if champion is None or look is None or look.version != champion.version:
+        return Shown("unknown", "nobody has looked at this champion's performance yet")
+    if (days := look.age(work.clock()).days) > TODAY_DAYS:
+        return Shown("unknown", f"the newest look at performance is {days} days old")
+    return Shown(*look.worsening())
+
+
+def write(
+    metrics: Path,
+    drift: Path | None,
+    out: Path,
+    *,
+    shown: Shown | None = None,
+    rewrite: Callable[[str], Reworded | None] | None = None,
+) -> Written:
     """The plan of a history (JSON lines) and a drift verdict, as YAML in `out`; nothing is written on bad input.
 
-    `rewrite` may say the rationale in other words (see `in_other_words`); it sees and changes nothing else.
+    `rewrite` may say the rationale in other words (see `in_other_words`), which stand beside it and change nothing.
     """
     verdict = None
     if drift is not None:
@@ -60,34 +93,36 @@ def write(metrics: Path, drift: Path | None, out: Path, *, rewrite: Callable[[st
                 f"There is no drift verdict {drift}.", hint="Write one by 'drift --out', or leave it out."
             )
         verdict = run_files.read_json(drift)
-    plan = plan_of(_lines(metrics), verdict)
-    if rewrite is not None:
-        plan = replace(plan, rationale=rewrite(plan.rationale))
+    plan = plan_of(_lines(metrics), verdict, shown=shown)
+    made = Written(plan, out, rewrite(plan.rationale) if rewrite is not None else None)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(yaml_text(plan), "utf-8")
-    return Written(plan, out)
+    out.write_text(_yaml(made.to_dict()), "utf-8")
+    return made
 
 
-def in_other_words(work: Workspace) -> Callable[[str], str]:
-    """A language model's words for a rationale, at the endpoint that the environment names; the agent's own words where
-    there is none, it does not answer, or what it says holds another figure than the agent's. It never decides."""
+def in_other_words(work: Workspace) -> Callable[[str], Reworded | None]:
+    """A language model's words for a rationale, at the endpoint that the environment names; None where there is none,
+    it does not answer, or what it says is not shown to be the same. It never decides."""
 
-    def rewritten(text: str) -> str:
+    def rewritten(text: str) -> Reworded | None:
         try:
-            said = rationale_endpoint.reworded(text, os.environ)
+            return rationale_endpoint.reworded(text, os.environ)
         except WorkflowError as error:
-            work.say(f"the rationale stays in the agent's own words: {error}")
-            return text
-        return said
+            work.say(f"the rationale stands in the agent's own words only: {error}")
+            return None
 
     return rewritten
 
 
 def yaml_text(plan: Plan) -> str:
     """The plan as YAML: the same plan, the same bytes."""
+    return _yaml(plan.to_dict())
+
+
+def _yaml(document: dict[str, Any]) -> str:
     import yaml
 
-    return str(yaml.safe_dump(plan.to_dict(), sort_keys=False, allow_unicode=True, width=120))
+    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _lines(path: Path) -> list[Any]:

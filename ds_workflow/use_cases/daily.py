@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from ds_workflow import plugins, steps
 from ds_workflow.adapters import monitoring_history, monitoring_policies, probes, served_rows, snapshots
 from ds_workflow.adapters.incidents import Incidents
 from ds_workflow.domain.monitoring import service
+from ds_workflow.domain.monitoring.looks import TODAY_DAYS
 from ds_workflow.errors import InvalidInput, WorkflowError
 from ds_workflow.reports import tables
 from ds_workflow.use_cases.monitor import retraining
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 Level = Literal["healthy", "warn", "critical", "unknown"]
 WORST_FIRST: tuple[Level, ...] = ("critical", "unknown", "warn", "healthy")
-LOOK_DAYS = 7  # a look that is older says nothing of today
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ class Everything:
         rows = []
         for screen in self.screens:
             bad = [f"{c.name}: {c.detail}" for c in screen.checks if c.status != "healthy"]
-            rows.append([screen.status, screen.problem, "; ".join(bad) or f"{len(screen.checks)} checks are healthy"])
-        lines = [f"{len(self.screens)} problems: {self.status}   {self.at}", ""]
+            rows.append([screen.status, screen.problem, "; ".join(bad) or f"{len(screen.checks)} checks, all healthy"])
+        lines = [f"{len(self.screens)} problem{'' if len(self.screens) == 1 else 's'}: {self.status}   {self.at}", ""]
         lines += tables.text_table(["status", "problem", "what is not healthy"], rows, limit=90)
         steps = [f"  {number}. {step}" for number, step in enumerate(self.next, start=1)]
         return "\n".join([*lines, "", "Next:", *(steps or ["  Nothing is waiting. Think of the next hypothesis."])])
@@ -193,21 +193,36 @@ def _performance(work: Workspace, champion: ModelVersion, looks: Mapping[Kind, L
     run = work.registry.run_artifacts(champion)
     found = probes.decay(run, work.problem, seed=champion.lineage.seed)
     step = "" if found.status == "healthy" else "Read which segments decayed and write a hypothesis about it."
-    return Check("performance", found.status, f"{found.detail} No labelled rows were looked at since.", step)
+    unseen = _unseen(work, champion, "performance", "monitor-performance")
+    if unseen.status == "healthy":
+        return Check("performance", found.status, f"{found.detail} Labelled rows: {unseen.detail}.", step)
+    level: Level = "critical" if found.status == "critical" else "unknown"
+    return Check("performance", level, f"labelled rows: {unseen.detail}; on its holdout: {found.detail}", unseen.next)
 
 
 def _inputs(work: Workspace, champion: ModelVersion, looks: Mapping[Kind, Look]) -> Check:
     look = looks.get("inputs")
     if look is not None and look.version == champion.version:
         return _of_look(work, look, "inputs", "monitor-inputs --input FILE")
-    return Check("inputs", "healthy", "no rows were looked at since this champion took office: monitor-inputs")
+    return _unseen(work, champion, "inputs", "monitor-inputs --input FILE")
+
+
+def _unseen(work: Workspace, champion: ModelVersion, kind: Kind, command: str) -> Check:
+    """What is to be said where nobody has looked at this champion: in its first days that is in order, then unknown."""
+    office = next((m.at for m in reversed(work.registry.moves(champion.problem))), champion.created_at)
+    policy = monitoring_policies.load(work.settings, work.problem.name)
+    due = policy.first_look_due(datetime.fromisoformat(office), kind)
+    if work.clock() < due:
+        return Check(kind, "healthy", f"not looked at yet, and not due until {utc_text(due)[:10]}")
+    again = f"ds-workflow --problem {work.problem.name} {command}"
+    return Check(kind, "unknown", f"nobody has looked since v{champion.version} took office on {office[:10]}", again)
 
 
 def _of_look(work: Workspace, look: Look, name: str, command: str) -> Check:
     """What a stored look says; one that is too old says nothing of today."""
     days = look.age(work.clock()).days
     again = f"ds-workflow --problem {work.problem.name} {command}"
-    if days > LOOK_DAYS:
+    if days > TODAY_DAYS:
         return Check(name, "unknown", f"last looked {days} days ago, then {look.status}: {look.sentence()}", again)
     found = sorted(look.findings, key=lambda f: WORST_FIRST.index(f.status))
     step = next((f.next for f in found if f.next), "") if look.status != "healthy" else ""

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.adapters import datasets, snapshots
+from ds_workflow.adapters import asked_before, datasets, snapshots
 from ds_workflow.domain.snapshot import held_out
 from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import quality, tables
@@ -90,6 +90,7 @@ def snapshot(
         say=work.say,
     )
     work.registry.record_snapshot(record)
+    asked_before.carry_over(work.registry, store, work.problem, record, say=work.say)
     words = held_out(work.problem, record, store.split(work.problem, dataset_version))
     return Frozen(record, store.folder(work.problem.name, dataset_version), words)
 

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import datasets, policies, snapshots
-from ds_workflow.domain.holdout_spending import Account, Spending, account
+from ds_workflow.domain.holdout_spending import (
+    REGISTERED,
+    Account,
+    Spending,
+    account,
+    candidates_scored,
+    scored_words,
+)
 from ds_workflow.domain.snapshot import conform, holdout_mask
 from ds_workflow.errors import InvalidInput, StateConflict
 from ds_workflow.reports import spending, tables
@@ -32,6 +39,7 @@ class Window:
     record: SnapshotRecord
     account: Account
     plan: Spending
+    scored: int  # candidates whose training showed their figures on it
 
     @property
     def told(self) -> dict[str, Any]:
@@ -47,6 +55,7 @@ class Window:
             "from": self.record.holdout_from,
             "to": self.record.last,
             "spending": self.told,
+            "candidates_scored": self.scored,
             "comparisons": [
                 {
                     "proposal": one.use.proposal_id,
@@ -79,10 +88,13 @@ class Status:
         for one in self.windows:
             head = f"{', '.join(one.dataset_versions)}   {one.digest[:12]}   {one.record.holdout_rows:,} rows"
             lines += [head, f"  {len(one.account.counted)} comparisons; {spending.words(one.told)}"]
+            if said := scored_words(one.scored, one.account.taken):
+                lines.append(f"  {said}")
             rows = [
-                [c.use.at[:19], c.use.proposal_id, str(one.account.number_of(c.question)), f"{c.use.alpha:.3g}"]
+                [c.use.at[:19], c.use.proposal_id or "(stopped before one)", str(one.account.number_of(c.question)),
+                 f"{c.use.alpha:.3g}"]
                 for c in one.account.counted
-            ]
+            ]  # fmt: skip
             if rows:
                 table = tables.text_table(["when", "proposal", "look", "level"], rows, align="llrr")
                 lines += ["", *(f"  {line}" for line in table)]
@@ -98,14 +110,16 @@ def status(work: Workspace) -> Status:
     for record in sorted(work.registry.snapshots(name), key=lambda r: r.created_at):
         by_digest.setdefault(record.holdout_digest, []).append(record)
     windows = tuple(
-        Window(digest, tuple(r.dataset_version for r in records), records[0], _account(work, digest), plan)
+        Window(digest, tuple(r.dataset_version for r in records), records[0], _account(work, digest), plan,
+               candidates_scored(work.registry.events(kind=REGISTERED), digest))
         for digest, records in by_digest.items()
     )
     return Status(name, windows)
 
 
 def _account(work: Workspace, digest: str) -> Account:
-    return account(work.registry.holdout_uses(digest), work.registry.proposal)
+    uses, reserved = work.registry.holdout_uses(digest), work.registry.holdout_reserved(digest)
+    return account(uses, work.registry.proposal, reserved)
 
 
 @dataclass(frozen=True)
@@ -226,7 +240,8 @@ def _seen(work: Workspace) -> tuple[set[int], set[int], str]:
     done: set[str] = set()
     for record in registry.snapshots(name):
         mine = champion is not None and champion.lineage.dataset_version == record.dataset_version
-        looked = bool(registry.holdout_uses(record.holdout_digest)) and record.holdout_digest not in done
+        digest = record.holdout_digest
+        looked = bool(registry.holdout_uses(digest) or registry.holdout_reserved(digest)) and digest not in done
         if not (mine or looked):
             continue
         found = store.load(work.problem, record.dataset_version)

@@ -100,7 +100,8 @@ def check(work: Workspace, hypothesis_id: str, *, dataset_version: str | None) -
     rows = {str(name): int(n) for name, n in holdout[problem.segment_column].value_counts().sort_index().items()}
     scored = _champion_scored(work, version)
     digest = frozen.record.holdout_digest
-    told = policy.spending.told(account(work.registry.holdout_uses(digest), work.registry.proposal).taken)
+    uses, reserved = work.registry.holdout_uses(digest), work.registry.holdout_reserved(digest)
+    told = policy.spending.told(account(uses, work.registry.proposal, reserved).taken)
     note = f"On the holdout of snapshot {version}: {spending.words(told)}"
     assume = Assumptions(alpha=policy.spending.level(min(told["taken"] + 1, told["looks"])))
     values, levels = _measured(claim, rows, scored)

@@ -36,7 +36,7 @@ def read(work: Workspace, ident: str) -> Page:
     """The hypothesis of that id. InvalidInput for what is no id, IncompleteHypothesis when there is none."""
     store = hypotheses.of(work.settings).holder(ident)  # looking at a shipped one copies nothing
     text = store.text(ident)
-    listed = next(one for one in hypotheses.of(work.settings).list() if one.id == ident)
+    listed = hypotheses.of(work.settings).listed(ident)
     found = store.check(ident)
     return Page(
         id=ident,

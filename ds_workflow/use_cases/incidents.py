@@ -32,9 +32,10 @@ class Worked:
     def text(self) -> str:
         """For the terminal."""
         one = self.incident
+        seen = "seen once" if one.times == 1 else f"seen {one.times} times"
         lines = [
             f"{one.id}  {one.severity}  {one.problem}, {one.cause}: {one.detail}",
-            f"  opened {one.opened_at} by {one.opened_by}, seen {one.times} times, last {one.last_at}",
+            f"  opened {one.opened_at} by {one.opened_by}, {seen}, last {one.last_at}",
             f"  acknowledged by {one.acknowledged_by or 'nobody yet'}",
         ]
         if one.closed_at:

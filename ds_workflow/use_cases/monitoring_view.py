@@ -3,28 +3,31 @@ work, the retrain policy, and the requests of the last day."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ds_workflow.adapters import monitoring_policies, traffic
 from ds_workflow.adapters.incidents import Incident, Incidents
-from ds_workflow.adapters.monitoring_history import History
+from ds_workflow.adapters.monitoring_history import History, latest
 from ds_workflow.domain.incident_playbooks import steps_of
-from ds_workflow.domain.monitoring.looks import Look
-from ds_workflow.domain.work_proposals import CLOSED, PROPOSED, WorkProposal, folded
+from ds_workflow.domain.monitoring.looks import Kind, Look
+from ds_workflow.domain.work_proposals import KINDS as WORK_KINDS
+from ds_workflow.domain.work_proposals import WorkProposal, folded
+from ds_workflow.errors import WorkflowError
 from ds_workflow.reports import monitor_performance
 from ds_workflow.reports.tables import count, number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from ds_workflow.workspace import Workspace
 
 HOURS = 24
 LOOKS = 20  # of each kind, the newest
-KINDS = {"performance": "Performance", "inputs": "Rows that came in", "agent": "Agent"}
+WATCHED: tuple[Kind, ...] = ("performance", "inputs")
+KINDS: Mapping[Kind, str] = {"performance": "Performance", "inputs": "Rows that came in", "agent": "Agent"}
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,28 @@ def read(work: Workspace) -> Recorded:
     found = traffic.since(store, name, work.clock() - timedelta(hours=HOURS))
     history = History(store)
     try:
-        latest, looks, points = history.latest(name), history.looks(name, most=LOOKS), history.points(name)
+        seen, looks, points = history.latest(name), history.looks(name, most=LOOKS), history.points(name)
     finally:
         history.close()
     return Recorded(
         tuple(sorted(newest, key=lambda i: i.closed_at is not None)),
         found,
         _cards(found),
-        tuple((KINDS[kind], latest[kind]) for kind in latest),
+        tuple((KINDS[kind], seen[kind]) for kind in seen),
         tuple(reversed(looks)),
         _charts(work, points),
         tuple(one for one in _proposed(work) if one.problem == name),
     )
+
+
+def newest(work: Workspace) -> tuple[tuple[str, Look | None], ...]:
+    """The newest look at performance and at the rows that come in, None where nobody has looked; () where the stores
+    can't be read."""
+    try:
+        found = latest(work.settings.store, work.problem.name)
+    except (WorkflowError, OSError):
+        return ()
+    return tuple((KINDS[kind], found.get(kind)) for kind in WATCHED)
 
 
 def _charts(work: Workspace, points: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -80,7 +93,7 @@ def _charts(work: Workspace, points: list[dict[str, Any]]) -> tuple[str, ...]:
 
 def _proposed(work: Workspace) -> list[WorkProposal]:
     """Newest first."""
-    events = [*work.registry.events(kind=PROPOSED), *work.registry.events(kind=CLOSED)]
+    events = [event for kind in WORK_KINDS for event in work.registry.events(kind=kind)]
     return folded((event.kind, event.body) for event in events)[::-1]
 
 

@@ -115,4 +115,6 @@ def _next(work: Workspace, status: Status, live: list[Proposal]) -> tuple[str, s
         )
     if any(p.verdict == "pass" for p in live):
         return "Read the proposal and decide.", ""
+    if number := steps.waiting(work):
+        return f"Version {number} waits: let the arena compare it with the champion.", f"{command} arena-propose"
     return "Write the next hypothesis and train a candidate for it.", f"{command} hypothesis-new H-AREA-001 --owner YOU"

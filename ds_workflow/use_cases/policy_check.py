@@ -51,7 +51,10 @@ class Checked:
 
     def text(self) -> str:
         """For the terminal."""
-        state = "sound" if self.ok else "NOT SOUND"
+        failed = any(one.status == "fail" for one in self.findings)
+        state = "sound" if self.ok else "NOT SOUND" if failed else "NOT KNOWN TO BE SOUND"
+        if self.ok and any(one.status == "exempt" for one in self.findings):
+            state = "sound as far as can be known without a champion"
         lines = [f"{self.path} ({self.problem}): {state}", ""]
         for one in self.findings:
             first, *rest = tables.paragraph(f"{one.name}: {one.detail}", width=100)
@@ -96,11 +99,12 @@ def _contradictions(work: Workspace, policy: Policy) -> list[Finding]:
 
 
 def _incumbent(work: Workspace, policy: Policy) -> list[Finding]:
-    """What the champion's stored rows say; unknown without a champion or its evidence."""
+    """What the champion's stored rows say; exempt without a champion, unknown without its evidence."""
     try:
         judged = _judged(work)
         if judged is None:
-            return [Finding("attainable", "unknown", "There is no champion yet to say what can be reached.")]
+            said = "No champion yet: not tried. Ask again once there is one."
+            return [Finding("attainable", "exempt", said)]
         work.say(f"asking the evidence of {judged.id}, which made version {judged.challenger.version} champion")
         bundle = evidence.read(work.settings.evidence, judged.evidence.bundle_digest, work.problem)
         return list(policy_check.against_incumbent(policy, bundle.comparison, bundle.trial))

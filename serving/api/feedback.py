@@ -13,6 +13,7 @@ from ds_workflow.errors import InvalidInput
 from ds_workflow.use_cases import predict, requests
 from serving import schemas
 from serving.body import MAX_ROWS, body_of
+from serving.guard import require_known, require_own_json
 from serving.routes import PlainRoute
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def mount(app: FastAPI, hub: Hub) -> None:
     """Add the route."""
 
     async def feedback(request: Request) -> Any:
+        require_own_json(request)
+        await run_in_threadpool(require_known, request)
         body = await body_of(request)
         return JSONResponse(await run_in_threadpool(kept, body))
 
@@ -58,10 +61,11 @@ def mount(app: FastAPI, hub: Hub) -> None:
         summary="Labels for answers that were given",
         description=(
             "All or none are kept. The same label again changes nothing; another one is kept as a correction, and the "
-            "newest counts."
+            "newest counts. Labels change what is measured, so the media type must be said, a page of another site is "
+            "refused, and where reading is closed a token is needed."
         ),
         response_model=schemas.Feedback,
-        responses={400: schemas.REFUSALS[400], 413: schemas.REFUSALS[413]},
+        responses={status: schemas.REFUSALS[413 if status == 413 else 400] for status in (400, 401, 403, 413, 415)},
         openapi_extra={"requestBody": body},
         tags=["feedback"],
     )

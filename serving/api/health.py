@@ -21,7 +21,8 @@ def mount(app: FastAPI, hub: Hub) -> None:
 
     @app.get("/health", response_model=schemas.Health, responses={503: {"model": schemas.Health}}, tags=["operation"])
     def health() -> Any:
-        """Which champions answer, and whether the pointer log agrees. 503 while none does."""
+        """Which champions answer, and whether the pointer log agrees. 503 while none does. `not watched` says that this
+        worker serves on but no longer follows decisions."""
         return _health(hub)
 
     @app.get("/ready", response_model=schemas.Health, responses={503: {"model": schemas.Health}}, tags=["operation"])
@@ -29,7 +30,7 @@ def mount(app: FastAPI, hub: Hub) -> None:
         """200 once every decided champion is loaded and answers the way it will go on to; then send traffic."""
         told = _health(hub)  # loads the default one
         waiting = [slot.work.settings.problem for slot in hub.slots() if slot.live is not None and not slot.ready]
-        if isinstance(told, JSONResponse) or not (waiting or told["waiting"]):
+        if isinstance(told, JSONResponse) or not (waiting or told["waiting"] or hub.unwatched):
             return told
         told |= {"status": "not ready", "waiting": sorted({*waiting, *told["waiting"]})}
         return JSONResponse(told, status_code=503)
@@ -60,6 +61,9 @@ def _health(hub: Hub) -> Any:
         status = "no champion" if error is None or type(error).__name__ == "NoChampion" else "unavailable"
         detail = {"status": status, "models": [], "detail": str(error or ""), "waiting": waiting}
         return JSONResponse(detail, status_code=503)
+    if hub.unwatched:
+        said = hub.unwatched if error is None else f"{error} And {hub.unwatched}"
+        return {"status": "not watched", "models": models, "detail": said, "waiting": waiting}
     broken = [one["problem"] for one in models if one["custody"] != "in_custody" or one["behind"]]
     return {
         "status": f"look at {', '.join(broken)}" if broken else "ok",

@@ -65,7 +65,7 @@ def mount(app: FastAPI, hub: Hub) -> None:
         "type": ["object", "null"],
         "properties": {
             "threshold": {"type": "number"},
-            "overall_drift": {"type": "boolean"},
+            "overall_drift": {"type": ["boolean", "null"]},
             "features": {"type": "object", "additionalProperties": {"type": "number"}},
         },
         "required": ["overall_drift"],

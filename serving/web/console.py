@@ -20,6 +20,7 @@ from serving.web import (
     models,
     monitoring,
     overview,
+    reference,
     security,
     telemetry,
     try_it,
@@ -65,6 +66,7 @@ def mount(app: FastAPI, hub: Hub, *, reading: str | None = None, mlflow_url: str
         telemetry,
         try_it,
         documents,
+        reference,
         login,
     ):
         app.include_router(room.router, include_in_schema=False)

@@ -223,7 +223,9 @@ def failed(request: Request, error: Exception) -> Response:
     status, kind, hint, message = _told(error)
     deciding = request.method == "POST" and request.url.path.startswith("/arena/")
     if kind or deciding:
-        console.log(kind or "decision", "refused", who, request.url.path, str(error))
+        tried = getattr(request.state, "tried", "")  # whose account a login was aimed at; nobody proved to be them
+        detail = f"{error} (tried as {tried!r})" if tried else str(error)
+        console.log(kind or "decision", "refused", who, request.url.path, detail)
     answer = render(request, "error.html", status=status, message=message, hint=hint, title="Not done")
     if isinstance(error, LoginRefused) and error.wait_seconds:
         answer.headers["Retry-After"] = str(error.wait_seconds)

@@ -43,6 +43,7 @@ def log_in(request: Request, who: Anybody, form: Annotated[Login, Form()]) -> Re
     if not cookie or not security.same(form.csrf, cookie):
         raise Refused(403, "form", "This form was not made by this server.", hint="Open the login page again.")
     console = console_of(request)
+    request.state.tried = form.name[:64]  # for the access log, should it be refused
     try:
         account, text = console.accounts.log_in(form.name, form.password, address=who.address)
     except LoginRefused as error:

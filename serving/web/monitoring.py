@@ -12,10 +12,11 @@ router = APIRouter(route_class=PageRoute)
 
 @router.get("/monitoring")
 def everything(request: Request, who: Reader) -> Response:
-    """Which problems have a champion to watch, and their incidents."""
+    """Which problems have a champion to watch, the newest looks at it, and their incidents."""
     console = console_of(request)
     found = [overview.standing(console.work(name)) for name in console.problems]
-    return render(request, "monitoring.html", title="Monitoring", standings=found)
+    looks = {one.problem: monitoring_view.newest(console.work(one.problem)) for one in found if one.champion}
+    return render(request, "monitoring.html", title="Monitoring", standings=found, looks=looks)
 
 
 @router.get("/monitoring/{problem}")

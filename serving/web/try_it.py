@@ -86,9 +86,9 @@ def _answer(request: Request, problem: str, values: dict[str, str]) -> Response:
     champion = console.hub.champion(problem)
     answer, errors = try_it.ask(champion, row)
     if _by_htmx(request):
-        return render(
-            request, "answer.html", status=400 if errors else 200, answer=answer, errors=errors, problem=problem
-        )
+        shown: dict[str, Any] = {"answer": answer, "errors": errors, "problem": problem, "part": True}
+        shown["fields"] = try_it.fields(console.work(problem).problem)
+        return render(request, "answer.html", status=400 if errors else 200, **shown)
     return _form(request, problem, values=values, answer=answer, errors=errors)
 
 
@@ -111,6 +111,7 @@ def _form(request: Request, problem: str, *, values: dict[str, str], answer: Any
         values=values,
         answer=answer,
         errors=errors,
+        part=False,
         version=version,
         missing=missing,
         commands="\n".join(steps.first_champion(work)) if missing else "",

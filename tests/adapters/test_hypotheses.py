@@ -318,3 +318,27 @@ def test_files_with_other_names_are_not_hypotheses(store: HypothesisStore) -> No
     (store.folder / "H-draft.md").write_text("notes", "utf-8")
     assert "H-draft" not in store.ids()
     assert [h.id for h in store.list()] == list(store.ids())
+
+
+def test_many_documents_are_each_asked_for_a_few_times_and_taken_apart_once(tmp_path: Path) -> None:
+    work = Workspace.at(tmp_path, "adult_income")
+    folder = work.settings.hypotheses
+    folder.mkdir(parents=True)
+    text, count = (DOCS / "H-INC-002.md").read_text("utf-8"), 40
+    for number in range(101, 101 + count):
+        changed = text.replace("H-INC-002", f"H-INC-{number}")
+        changed = re.sub(r"(?m)^parent:.*$", f"parent: H-INC-{number - 1}" if number > 101 else 'parent: ""', changed)
+        (folder / f"H-INC-{number}.md").write_text(changed, "utf-8")
+    shipped = len(list(DOCS.glob("H-*.md")))
+    read.cache_clear()
+    listed = [row for row in of(work.settings).list() if row.status == "ready"]
+    assert [row.parent for row in listed[1:]] == [row.id for row in listed[:-1]]
+    assert len(listed) == count
+    first = read.cache_info()
+    assert first.misses <= count + shipped
+    assert first.hits + first.misses <= 3 * (count + shipped)  # not once more for each document that has a parent
+    page = hypothesis_view.read(work, f"H-INC-{100 + count}")
+    assert (page.status, page.parent) == ("ready", f"H-INC-{99 + count}")
+    second = read.cache_info()
+    assert second.misses == first.misses
+    assert second.hits - first.hits <= 3 * (count + shipped)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from flow import Flow
 
+from ds_workflow.adapters.rationale_endpoint import Reworded
 from ds_workflow.errors import InvalidInput
 from ds_workflow.use_cases import agent
 
@@ -57,6 +58,19 @@ def test_bad_input_is_told_and_nothing_is_written(tmp_path: Path, history: Path)
         with pytest.raises(InvalidInput, match=words):
             agent.write(metrics, drift, out)
     assert not out.parent.exists()
+
+
+def test_other_words_stand_beside_the_agents_own_and_are_marked(tmp_path: Path, history: Path) -> None:
+    plain = agent.write(history, None, tmp_path / "plain.yaml")
+    said = agent.write(history, None, tmp_path / "said.yaml", rewrite=lambda _: Reworded("Other words.", "small"))
+    assert said.plan == plain.plan, "what is carried out is the agent's own"
+    written = yaml.safe_load(said.path.read_text("utf-8"))
+    assert written == said.to_dict()
+    assert written == {
+        **plain.plan.to_dict(), "rationale_reworded_by": "small", "rationale_reworded": "Other words.",
+    }  # fmt: skip
+    refused = agent.write(history, None, tmp_path / "refused.yaml", rewrite=lambda _: None)
+    assert refused.path.read_bytes() == plain.path.read_bytes()
 
 
 def test_an_empty_history_is_unknown(tmp_path: Path) -> None:

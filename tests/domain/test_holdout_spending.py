@@ -14,18 +14,22 @@ from scipy.stats import binomtest
 from ds_workflow.domain.comparison import Comparison
 from ds_workflow.domain.gates import HoldoutUnspent, WeightedImprovement, claim, evaluate
 from ds_workflow.domain.holdout_spending import (
+    REGISTERED,
     Account,
     Counted,
     Look,
     Spending,
     account,
+    candidates_scored,
     question,
     resamples_for,
+    scored_words,
     spending_told,
 )
 from ds_workflow.domain.policy import Policy
 from ds_workflow.errors import InvalidInput
-from registry.records import Evidence, HoldoutUse, Proposal, VersionRef
+from registry import chain
+from registry.records import Event, Evidence, HoldoutUse, Proposal, VersionRef
 
 ALPHA = 0.05
 PLAN = Spending(ALPHA)
@@ -182,3 +186,15 @@ def test_forty_equal_challengers_find_no_winner_more_often_than_alpha(shared: fl
 
     assert ever(levels).high <= 1.1 * ALPHA
     assert ever(np.full(40, ALPHA)).low > 4 * ALPHA, "the harm that spending prevents is real here"
+
+
+def test_candidates_that_training_scored_are_counted_and_warned_of() -> None:
+    def trained(holdout: str, hypothesis: str) -> Event:
+        lineage = {"holdout_digest": holdout, "hypothesis_id": hypothesis}
+        return Event.after(None, at="2026", kind=REGISTERED, subject="houses/1", body={"lineage": lineage})
+
+    told = [trained("h", "BASELINE"), *(trained("h", f"H-{n}") for n in range(3)), trained("other", "H-9")]
+    assert candidates_scored(told, "h") == 3
+    assert [bool(scored_words(scored, 3)) for scored in (0, 3, 4)] == [False, False, True]
+    assert scored_words(4, 1).startswith("4 candidates were scored on this holdout")
+    assert REGISTERED == chain.REGISTERED

@@ -125,3 +125,11 @@ def test_a_margin_that_an_equal_model_can_not_show_is_named(
     assert error == pytest.approx(np.sqrt(2 * share * (1 - share) / n), rel=0.25)
     mapping["gates"]["no_drop"]["maximum"] = 0.5
     assert "no_drop" not in failures(against_incumbent(parse(mapping), equal, "promotion"), "attainable")
+
+
+def test_what_could_not_be_looked_at_is_not_green() -> None:
+    def green(*statuses: policy_check.Status) -> bool:
+        return policy_check.green([policy_check.Finding("x", status, "") for status in statuses])
+
+    assert green("pass", "warn", "exempt")
+    assert not green("pass", "unknown") and not green("pass", "fail")

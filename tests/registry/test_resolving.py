@@ -10,7 +10,7 @@ import pytest
 from registry import chain, offline
 from registry.errors import Conflict, InvalidRecord, NotEligible, NotPromotable, OutOfCustody, ProposalClosed
 from registry.quorum import Rule
-from registry.records import HypothesisLock
+from registry.records import HypothesisLock, digest_of
 from registry.signing import Signer
 
 PROBLEM = "toy_prices"
@@ -281,6 +281,21 @@ def test_a_key_is_ended_by_itself_or_by_an_approver_who_is_somebody_else(light: 
     path = light.folder / "keys.zip"
     plain.export(path, at="2026-02-01T12:00:00.000000Z")
     assert offline.check(offline.read(path))[1] == []
+
+
+def test_beside_a_decision_stands_who_was_declared_then(light: Any) -> None:
+    light.approve(light.propose(light.candidate()), light.registry(), by="anybody")
+    assert light.ledger.events(kind=chain.STANDING) == [], "in solo mode nobody is declared"
+    people = {"ada": ("approver",), "olga": ("data_scientist",)}
+    for n, roles in enumerate((("approver",), ("viewer", "approver")), start=3):
+        people = {**people, "ada": roles}
+        registry = light.registry(people=people)
+        proposal = light.propose(light.candidate(float(n)), registry)
+        light.approve(proposal, registry, by="ADA")
+        (told,) = light.ledger.events(kind=chain.STANDING, subject=proposal.id)
+        everybody = digest_of({name: sorted(held) for name, held in people.items()})
+        assert told.body == {"by": "ada", "roles": sorted(roles), "people": everybody}
+    assert light.registry().verify().problems == []
 
 
 def test_a_program_closes_nothing_and_nobody_owns_nothing(light: Any) -> None:

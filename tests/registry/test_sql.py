@@ -92,6 +92,36 @@ def test_what_a_proposal_binds_stays(lived: Any, column: str) -> None:
         connection.execute(f"UPDATE proposals SET {column} = {column}")
 
 
+@pytest.mark.parametrize("table", [*(t.name for t in APPEND_ONLY), "proposals"])
+def test_no_row_is_replaced_by_another_of_its_key(lived: Any, table: str) -> None:
+    with raw(lived) as connection:
+        before = connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+        assert before
+        for words in ("INSERT OR REPLACE", "REPLACE"):
+            with pytest.raises(sqlite3.IntegrityError, match="never replaced"):
+                connection.execute(f"{words} INTO {table} SELECT * FROM {table} LIMIT 1")
+        assert connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() == before
+
+
+def test_a_state_that_only_one_proposal_has_deletes_no_other(lived: Any) -> None:
+    """REPLACE deletes whatever stands in the way of a unique index, also where its key is another."""
+    lived.propose(lived.candidate(5.0))
+    with raw(lived) as connection:
+        names = [row[1] for row in connection.execute("PRAGMA table_info(proposals)")]
+        rest = ", ".join(f'"{name}"' for name in names if name != "id")
+        with pytest.raises(sqlite3.IntegrityError, match="never replaced"):
+            connection.execute(f"INSERT OR REPLACE INTO proposals (id, {rest}) SELECT 'P-x', {rest} FROM proposals "
+                               "WHERE disposition = 'open'")  # fmt: skip
+        applied = "UPDATE OR REPLACE proposals SET effect = 'applying' WHERE effect = 'applied'"
+        with pytest.raises(sqlite3.IntegrityError, match="never replaced"):
+            connection.execute(applied)
+        with pytest.raises(sqlite3.IntegrityError, match="never replaced"):
+            connection.execute(
+                "INSERT OR REPLACE INTO decisions (proposal_id, action, \"by\", at, reason, evidence_digest, "
+                "self_approved) SELECT proposal_id, 'reject', 'eve', at, '', evidence_digest, 0 FROM decisions LIMIT 1"
+            )
+
+
 def test_a_proposal_is_never_deleted(lived: Any) -> None:
     with raw(lived) as connection, pytest.raises(sqlite3.IntegrityError, match="never deleted"):
         connection.execute("DELETE FROM proposals")

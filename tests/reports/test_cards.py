@@ -183,6 +183,16 @@ def test_the_model_card_says_use_limits_and_what_is_never_an_input() -> None:
     assert VERSION.digest in whole
 
 
+def test_the_model_card_shows_the_groups_that_the_run_measured() -> None:
+    one = {"column": "sex", "metric": "tpr", "high": "men", "low": "women", "difference": 0.1401,
+           "interval": [0.0702, 0.21]}  # fmt: skip
+    whole = model_card.markdown(PROBLEM, VERSION, metrics={}, fairness={"differences": [one]})
+    part = whole.split("## Fairness")[1].split("## Under stress")[0]
+    assert "men over women | +14.01 pp |" in part and "+7.02" in part and "NOT PROVIDED" not in part
+    none = model_card.markdown(PROBLEM, VERSION, metrics={}, fairness={"differences": []})
+    assert "NOT PROVIDED" in none.split("## Fairness")[1].split("## Under stress")[0]
+
+
 def test_a_self_approved_version_carries_the_stamp(decided: Callable[..., Proposal]) -> None:
     assert "SELF-APPROVED" in model_card.markdown(PROBLEM, VERSION, metrics={}, proposal=decided(solo=True))
     assert "SELF-APPROVED" not in model_card.markdown(PROBLEM, VERSION, metrics={}, proposal=decided())

@@ -257,6 +257,18 @@ def test_a_green_checklist_says_how_many_gates_nobody_was_asked(bare: View) -> N
     assert said not in checklist.markdown(bare), "tier 1 asks all of them"
 
 
+@pytest.mark.parametrize(("unit", "shown"), [("relative", "[2.00 %]"), ("absolute", "[+0.02]")])
+def test_a_loss_under_stress_is_shown_in_its_own_unit(unit: str, shown: str, whole: View) -> None:
+    bundle = whole.shelf.get("bundle")
+    stress = {**bundle["checks"]["challenger"]["stress"], "unit": unit, "metric": "roc_auc"}
+    told = Source.of("bundle", {"gates": [], "checks": {"challenger": {"stress": stress}}}, "bundle")
+    kept = [source for source in whole.shelf.sources.values() if source.name != told.name]
+    text = validation.markdown(replace(whole, shelf=Shelf([*kept, told])))
+    row = next(line for line in text.splitlines() if "without area" in line)
+    assert f"{shown}(evidence/bundle.json#/checks/challenger/stress/strains/0/loss)" in row
+    assert citation.faults(text, {s.path: s.text for s in (*kept, told)}) == []
+
+
 def test_counts_of_gaps_read_well() -> None:
     assert [pack.times(n) for n in (1, 2, 3, 1200)] == ["once", "twice", "3 times", "1,200 times"]
 

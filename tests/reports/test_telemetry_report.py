@@ -38,3 +38,16 @@ def test_a_share_is_known_by_its_meaning() -> None:
     assert telemetry.value(0.5, "share taken") == "50.00 %"
     assert telemetry.value(0.5, "that share over the same share of all") == "0.5"
     assert telemetry.value(-0.01, "difference to the week before, as a fraction") == "-1.00 %"
+
+
+def test_a_bin_too_thin_to_tell_does_not_fill_the_picture() -> None:
+    meaning = {"from_ms": "lower end", "to_ms": "upper end", "acceptance_rate": "share taken"}
+    rows = [
+        {"model_version": "one", "from_ms": low, "to_ms": None, "shown": n, "acceptance_rate": 0.3, "low": a, "high": b}
+        for low, n, a, b in ((125, 5_000, 0.28, 0.32), (2_000, 400, 0.0, 1.0), (4_000, 3, 0.25, 0.35))
+    ]
+    shown = telemetry.panel("acceptance_by_latency", "Less of what comes late?", meaning, rows)
+    assert "125 ms" in shown.wide
+    assert "4,000 ms" not in shown.wide and "2,000 ms" not in shown.wide
+    alone = telemetry.panel("acceptance_by_latency", "Less of what comes late?", meaning, rows[2:])
+    assert "4,000 ms" in alone.wide, "what is all there is is shown"

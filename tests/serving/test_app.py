@@ -109,6 +109,17 @@ def test_bodies_that_are_no_list_of_rows(client: TestClient, body: str) -> None:
     assert answer.json()["errors"][0]["message"]
 
 
+def test_what_is_no_row_does_not_hide_what_is_wrong_with_the_others(client: TestClient) -> None:
+    answer = client.post("/predict", json=[ROW, 7, {**ROW, "block": -1}, None, "x"])
+    assert answer.status_code == 400
+    told = [(e["row"], e["field"], e["message"]) for e in answer.json()["errors"]]
+    assert [(row, field) for row, field, _ in told] == [(1, ""), (2, "block"), (3, ""), (4, "")]
+    assert [said for row, _, said in told if row != 2] == [
+        f"This is {kind} and no row" for kind in ("a number", "null", "a text")
+    ]
+    assert answer.json()["bad_rows"] == [1, 2, 3, 4]
+
+
 def test_too_many_rows_is_413(client: TestClient) -> None:
     answer = client.post("/predict", json=[{}] * (MAX_ROWS + 1))
     assert answer.status_code == 413

@@ -71,6 +71,7 @@ def test_every_example_of_the_document_is_understood(app: Any) -> None:
     client = TestClient(app)
     document = client.get("/openapi.json").json()
     tried = 0
+    answered: set[str] = set()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             for kind, content in operation.get("requestBody", {}).get("content", {}).items():
@@ -81,4 +82,10 @@ def test_every_example_of_the_document_is_understood(app: Any) -> None:
                     known = "was never answered" in answer.text  # no request of the example's id was ever made
                     assert answer.status_code in (200, 503) or known, f"{method} {path}: {answer.text[:300]}"
                     tried += 1
+                    if answer.status_code == 200:
+                        answered.add(path)
     assert tried > 10
+    served = {f"/problems/adult_income/{what}" for what in ("predict", "explain", "score")}
+    assert {"/predict", "/monitor", *served} <= answered  # what has a champion here is not merely refused well
+    for path in ("/health", "/ready", "/metrics"):
+        assert client.get(path).status_code == 200, path

@@ -56,6 +56,7 @@ def test_every_row_gets_the_answer_that_a_request_gets(
     np.testing.assert_allclose(found["predicted_probability"], answers_of(home, people), rtol=1e-9)
     assert set(found["predicted_label"]) <= {0, 1}
     assert set(found["model_version"]) == {1}
+    assert set(found["model_digest"]) == {home.work.registry.version("adult_income", 1).digest}
     assert found["note"].tolist() == people["note"].tolist()
     assert list(found.columns[: len(people.columns)]) == list(people.columns)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([source.name, target.name])

@@ -4,20 +4,61 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from office import Office
 
-from ds_workflow.use_cases import incidents, predict
-from serving.app import create_app
+from ds_workflow.errors import StateConflict
+from ds_workflow.use_cases import incidents
+from ds_workflow.use_cases.predict import Answerer
+from serving.api import health
+from serving.errors import status_of
 from serving.hub import WATCH, Hub
 from serving.pause import Pause
-from serving.slot import Slot
+from serving.slot import Live, Slot
 
-ROW = {"age": 41, "education": "Masters", "hours_per_week": 45}
+SAID = "missing 1 required positional argument"
+
+
+class Failing(Hub):
+    """A service whose trials can't be followed, for a reason that nobody foresaw, until `well`."""
+
+    well = False
+
+    def _follow_trial(self, slot: Slot) -> None:
+        if not self.well:
+            raise TypeError(SAID)
+
+
+class Ending(Hub):
+    """A service whose watcher a plug-in ends, once `ending`."""
+
+    ending = False
+
+    def _follow_trial(self, slot: Slot) -> None:
+        if self.ending:
+            raise SystemExit
+
+
+@dataclass
+class Stubborn(Slot):
+    """A place where the quick way, and with `never` even the first load, fails in an unforeseen way."""
+
+    never: bool = False
+    tried: int = 0
+
+    def _first(self) -> Live:
+        if self.never:
+            raise TypeError(SAID)
+        return Live(super()._first().answerer, settled=True)
+
+    def _quick(self, found: Answerer) -> Answerer:
+        self.tried += 1
+        raise TypeError(SAID)
 
 
 def until(true: Callable[[], Any]) -> Any:
@@ -28,20 +69,12 @@ def until(true: Callable[[], Any]) -> Any:
     return found
 
 
-def fails(*_: object, **__: object) -> Any:
-    raise TypeError("missing 1 required positional argument")
-
-
 def causes(office: Office) -> dict[str, int]:
     return {one.cause: one.times for one in incidents.listed(office.work, only_open=True)}
 
 
-def test_a_step_that_fails_in_an_unforeseen_way_neither_ends_the_watch_nor_stays_unsaid(
-    own_office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hub = Hub(own_office.work, poll_seconds=0.01)
-    follow = hub._follow_trial
-    monkeypatch.setattr(hub, "_follow_trial", fails)
+def test_a_step_that_fails_in_an_unforeseen_way_neither_ends_the_watch_nor_stays_unsaid(own_office: Office) -> None:
+    hub = Failing(own_office.work, poll_seconds=0.01)
     hub.start()
     try:
         until(lambda: WATCH in causes(own_office))
@@ -50,90 +83,73 @@ def test_a_step_that_fails_in_an_unforeseen_way_neither_ends_the_watch_nor_stays
         until(lambda: slot.live is not None and slot.live.ref.version == 2)  # decisions are followed all the same
         assert hub.watched
         assert causes(own_office)[WATCH] == 1  # told once, not at each look
-        monkeypatch.setattr(hub, "_follow_trial", follow)
+        hub.well = True
         until(lambda: WATCH not in causes(own_office))
     finally:
         hub.stop()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_watcher_that_ended_is_told_by_health_and_ready(own_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = create_app(own_office.work)
-    hub = app.state.hub
-
-    def ends(_: Slot) -> None:
-        raise SystemExit  # what a plug-in may do in its thread
-
-    with TestClient(app) as client:
+def test_a_watcher_that_ended_is_told_by_health_and_ready(own_office: Office) -> None:
+    hub = Ending(own_office.work, poll_seconds=0.01)
+    app = FastAPI()
+    health.mount(app, hub)
+    client = TestClient(app)
+    hub.start()
+    try:
         until(lambda: client.get("/ready").status_code == 200)
-        monkeypatch.setattr(hub, "_follow_trial", ends)
+        hub.ending = True
         until(lambda: not hub.watched)
-        health, ready = client.get("/health"), client.get("/ready")
-        assert (health.status_code, health.json()["status"]) == (200, "not watched")
-        assert "restart" in health.json()["detail"]
+        told, ready = client.get("/health"), client.get("/ready")
+        assert (told.status_code, told.json()["status"]) == (200, "not watched")
+        assert "restart" in told.json()["detail"]
         assert ready.status_code == 503
-        assert client.post("/predict", json=[ROW]).status_code == 200
+    finally:
+        hub.stop()
 
 
-def test_a_version_whose_loading_raises_a_type_error_is_left_alone_for_longer_each_time(
-    own_office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slot = Slot(own_office.work)
+def test_a_version_whose_loading_raises_a_type_error_is_left_alone_and_told(own_office: Office) -> None:
+    slot = Stubborn(own_office.work)
     slot.look()
-    loaded = []
-    monkeypatch.setattr(predict, "ensure_quick", lambda *_: loaded.append(1) or fails())
     own_office.approve(own_office.propose(2))
     for _ in range(4):
         slot.look()
-    assert len(loaded) == 1
+    assert slot.tried == 1
     assert slot.get().ref.version == 1
-    assert "TypeError" in slot.behind
+    assert f"TypeError: {SAID}" in slot.behind
     assert causes(own_office)["swap"] == 1
     assert not slot.ready
 
 
-def test_a_first_load_that_raises_a_type_error_is_a_refusal_in_words(
-    own_office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as broken:
-        broken.setattr(predict, "champion", fails)
-        client = TestClient(create_app(own_office.work))
-        for _ in range(2):
-            answer = client.post("/predict", json=[ROW])
-            assert answer.status_code == 503
-            assert "TypeError: missing" in answer.json()["errors"][0]["message"]
-        assert client.get("/health").status_code == 503
-        assert causes(own_office)["load"] == 1
-    slot = Slot(own_office.work)
-    slot.look()
-    assert slot.get().ref.version == 1
-    assert "load" not in causes(own_office)
+def test_a_first_load_that_raises_a_type_error_is_a_refusal_in_words(own_office: Office) -> None:
+    slot = Stubborn(own_office.work, never=True)
+    for _ in range(2):
+        with pytest.raises(StateConflict, match="TypeError: missing") as refused:
+            slot.get()
+        assert status_of(refused.value) == 503
+        slot.look()
+    assert causes(own_office)["load"] == 1
 
 
-def test_a_quick_way_that_can_not_be_tried_leaves_the_pipeline_answering(
-    own_office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slot = Slot(own_office.work)
-    plain = predict.champion(own_office.work)
-    monkeypatch.setattr(predict, "known_quick", lambda *_: replace(plain, way="pipeline"))
-    monkeypatch.setattr(predict, "ensure_quick", fails)
+def test_a_quick_way_that_can_not_be_tried_leaves_the_pipeline_answering(own_office: Office) -> None:
+    slot = Stubborn(own_office.work)
+    found = slot.get()
+    found.settled = False
     slot.look()
     assert slot.ready
-    assert slot.get().answerer.way == "pipeline"
     assert "TypeError" in slot.get().answerer.why
     assert "quick way" in causes(own_office)
 
 
-def test_a_pause_doubles_up_to_its_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    pause = Pause(2.0, 5.0)
+def test_a_pause_doubles_up_to_its_longest() -> None:
+    now = [100.0]
+    pause = Pause(2.0, 5.0, clock=lambda: now[0])
     for seconds in (2.0, 4.0, 5.0, 5.0):
         assert pause.over
         pause.fail()
-        now += seconds - 0.01
+        now[0] += seconds - 0.25
         assert not pause.over
-        now += 0.01
+        now[0] += 0.25
     pause.fail()
     pause.reset()
     assert pause.over

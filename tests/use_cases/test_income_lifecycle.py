@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ds_workflow import plugins
+from ds_workflow import plugins, steps
 from ds_workflow.adapters import run_files
-from ds_workflow.use_cases import daily, data, predict, train
-from ds_workflow.use_cases.arena import apply, propose
+from ds_workflow.use_cases import daily, data, overview, predict, train
+from ds_workflow.use_cases.arena import apply, propose, status
 from ds_workflow.use_cases.arena.status import View
 from ds_workflow.workspace import Workspace
 from registry.records import Proposal
@@ -35,8 +35,14 @@ def income(tmp_path_factory: pytest.TempPathFactory, house: Path) -> tuple[Works
     request = train.TrainRequest(
         "H-INC-001", "feature", "trees on capital and interactions", "ines", "v2.0", "sim-v1", strategy="global"
     )
+    assert steps.waiting(work) is None
     train.candidate(work, request)
-    return work, propose.propose(work).views[0]
+    assert steps.waiting(work) == 2
+    assert "arena-propose" in status.read(work).next()
+    assert overview.standing(work).command.endswith("arena-propose")
+    found = propose.propose(work).views[0]
+    assert steps.waiting(work) is None  # it was asked about
+    return work, found
 
 
 def test_the_snapshot_keeps_every_check(income: tuple[Workspace, View]) -> None:

@@ -186,10 +186,13 @@ def test_incoming_rows_are_judged_and_an_alert_waits_for_a_second_look(home: Pat
 
 def test_a_critical_look_opens_one_incident_and_a_healthy_one_closes_it(home: Path, tmp_path: Path) -> None:
     work = at(home)
-    rows = work.plugin.clean(work.plugin.simulate(rows=400, seed=1))[0][[c.name for c in work.problem.inputs]]
+    rows = work.plugin.clean(work.plugin.simulate(rows=4_000, seed=42))[0][[c.name for c in work.problem.inputs]]
+    rows = rows.sample(400, random_state=1)
     required = next(c.name for c in work.problem.inputs if c.required and not c.nullable)
     rows.assign(**{required: None}).to_parquet(tmp_path / "broken.parquet")
-    rows.to_parquet(tmp_path / "fine.parquet")
+    rows.to_parquet(tmp_path / "old.parquet")
+    now = pd.Timestamp(NOW.replace(tzinfo=None))
+    rows.assign(**{work.problem.time_column: now}).to_parquet(tmp_path / "fine.parquet")
     inputs.look(work, tmp_path / "broken.parquet", as_of=NOW - timedelta(days=30))
     assert incidents.listed(work) == [], "a look far back alarms nobody today"
     for _ in range(2):
@@ -197,6 +200,8 @@ def test_a_critical_look_opens_one_incident_and_a_healthy_one_closes_it(home: Pa
     (one,) = incidents.listed(work, only_open=True)
     assert (one.cause, one.severity, one.times) == ("look: inputs", "critical", 2)
     assert "400 of 400 rows can't be used" in one.detail
+    assert inputs.look(work, tmp_path / "old.parquet").look.status == "warn"
+    assert len(incidents.listed(work, only_open=True)) == 1, "what only warns closes nothing"
     fine = inputs.look(work, tmp_path / "fine.parquet")
     assert fine.look.status == "healthy", fine.text()
     assert incidents.listed(work, only_open=True) == []

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from ds_workflow.adapters import authorship
 from ds_workflow.use_cases.arena import people
 from ds_workflow.workspace import Workspace
+from registry.errors import InvalidRecord, NotEligible
+from registry.memory import MemoryLedger, MemoryVersions
+from registry.ports import RunRecord
 from registry.quorum import Rule, interest
-from registry.records import Evidence, HypothesisLock, HypothesisRef, Proposal, VersionRef, digest_of
+from registry.records import Evidence, HypothesisLock, HypothesisRef, Lineage, Proposal, VersionRef, digest_of
+from registry.service import Registry
 
 NAME = "adult_income"
 TIER_1 = "problems:\n  adult_income: {exposure: high, purpose: automated_decision, reason: Loans hang on it.}\n"
@@ -62,3 +70,40 @@ def test_the_tier_says_how_many_and_git_says_who_edited_last(work: Workspace) ->
     barred = rule.all_interests("olga")
     assert [bool(interest(barred, name)) for name in ("ana", "BEN", "hugo", "Olga")] == [False, True, True, True]
     assert authorship.last_editor(root / "nowhere" / "x.yaml") == ()
+
+
+def test_who_owns_what_the_alias_was_moved_to_does_not_adopt_it(work: Workspace) -> None:
+    """The owner of an adoption is who asked for it, and that may be anybody."""
+    root = work.settings.root
+    rows = pd.DataFrame({"area": np.arange(9.0)})
+    lineage = Lineage(NAME, "d1", digest_of(1), digest_of(2), "v1", "global", "data", "", "Tess", 1, "0" * 40, "H-1",
+                      digest_of(3))  # fmt: skip
+    (root / "files").mkdir()
+    versions = MemoryVersions(root / "versions")
+    versions.register(
+        RunRecord("one", lineage, LinearRegression().fit(rows, rows["area"]), (), {}, {}, {}, root / "files", rows, {}),
+        at="2026-01-31T12:00:00.000000Z",
+    )
+    work.__dict__["registry"] = Registry(versions=versions, ledger=MemoryLedger(), clock=work.clock)
+    work.settings.people.write_text("people: {ana: [approver], tess: [approver]}\n", "utf-8")
+    evidence = replace(proposal().evidence, kind="adopt", challenger=versions.version(NAME, 1).ref)
+    moved = replace(proposal(), kind="adopt", evidence=evidence)
+    barred = people.rule(work, moved).all_interests(moved.owner)
+    assert [bool(interest(barred, name)) for name in ("ana", "Tess", "olga")] == [False, True, True]
+
+
+def test_an_appointment_that_its_approver_could_not_decide_is_refused_before_anything_is_trained(
+    work: Workspace,
+) -> None:
+    people.require_appointable(work, owner="anybody", approved_by="anybody else")  # nobody is declared
+    work.settings.people.write_text("people: {ana: [approver], dan: [data_scientist], olga: [approver]}\n", "utf-8")
+    people.require_appointable(work, owner="dan", approved_by="ana")
+    for owner, by, why in (
+        ("dan", "zoe", "'zoe' is not declared"),
+        ("dan", "dan", "does not have the role"),
+        ("olga", "olga", "owns this candidate"),
+    ):
+        with pytest.raises(NotEligible, match=why):
+            people.require_appointable(work, owner=owner, approved_by=by)
+    with pytest.raises(InvalidRecord, match="'zoe' is not declared"):
+        people.require_appointable(work, owner="zoe", approved_by="ana")

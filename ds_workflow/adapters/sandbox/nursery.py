@@ -147,6 +147,8 @@ def main(control: int) -> None:
     for name in sorted(WARM):
         with contextlib.suppress(ImportError):
             __import__(name)
+    # the codec of host names: without it a look-up of a name fails for a file that is out of reach, not as a network's
+    "warm".encode("idna")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     link = socket.socket(fileno=control)
     while True:

@@ -43,6 +43,14 @@ order by arm
 """
 
 
+def arm_sql(metric: str, *, arm: str = "model_version") -> str:
+    """The statement that adds a product metric up by arm, over the views of the log."""
+    asked = product_metric(metric)
+    if arm not in ARMS:
+        raise UnknownName("column of arms", arm[:60], ARMS)
+    return _SQL.format(arm=arm, numerator=asked.numerator, denominator=asked.denominator, grain=asked.grain)
+
+
 def arm_moments(
     source: Source,
     metric: str,
@@ -56,11 +64,8 @@ def arm_moments(
     tell what either arm did to them. Raises UnknownName for a metric or column, InvalidInput where nothing is left.
     """
     asked = product_metric(metric)
-    if arm not in ARMS:
-        raise UnknownName("column of arms", arm[:60], ARMS)
-    sql = _SQL.format(arm=arm, numerator=asked.numerator, denominator=asked.denominator, grain=asked.grain)
     with source.session(filters) as session:
-        rows = session.ask(sql).rows
+        rows = session.ask(arm_sql(metric, arm=arm)).rows
     found = {str(name): ArmMoments(int(n), *map(float, sums)) for name, n, *sums, _ in rows if n}
     if not found:
         raise InvalidInput(

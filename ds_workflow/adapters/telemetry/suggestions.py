@@ -54,9 +54,12 @@ def tidy(warehouse: Warehouse) -> None:
             path.unlink()
 
 
-def put_together(connection: Any, warehouse: Warehouse, batch: str, made: list[Path]) -> None:
+def put_together(
+    connection: Any, warehouse: Warehouse, batch: str, made: list[Path], *, at_once: int = AT_ONCE
+) -> None:
     """Write the table that holds once `batch`, whose events are in the files `made`, is recorded: the days with a
-    suggestion that the batch tells of are written anew, the others stay as they are."""
+    suggestion that the batch tells of are written anew, the others stay as they are. `at_once` suggestions are put
+    together at a time, or those of one day."""
     kept = warehouse.kept(warehouse.state)
     held = warehouse.files()
     if kept is None:  # of an earlier release, or the first batch: everything is new
@@ -65,7 +68,7 @@ def put_together(connection: Any, warehouse: Warehouse, batch: str, made: list[P
     if made:
         _tell(connection, warehouse, held, made)
         events = warehouse.source([*held, *made])
-        rows = _days(connection, warehouse, kept, events, batch)
+        rows = _days(connection, warehouse, kept, events, batch, at_once=at_once)
         odd = _odd(connection, warehouse, kept, events, batch)
     state = warehouse.state_with(batch)
     document = asdict(Kept(tuple(rows), tuple(odd), warehouse.state))
@@ -83,7 +86,7 @@ def _tell(connection: Any, warehouse: Warehouse, held: list[Path], made: list[Pa
     connection.execute(_TOLD.replace("{events}", events))
 
 
-def _days(connection: Any, warehouse: Warehouse, kept: Kept, events: str, batch: str) -> list[str]:
+def _days(connection: Any, warehouse: Warehouse, kept: Kept, events: str, batch: str, *, at_once: int) -> list[str]:
     """Write the days that changed; the files of all days."""
     folder = warehouse.suggestions_folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +97,7 @@ def _days(connection: Any, warehouse: Warehouse, kept: Kept, events: str, batch:
         changed += f" union all select distinct day, 0 from {old} semi join told using (suggestion_id)"
     days = connection.execute(f"select day, sum(n) from ({changed}) group by day order by day").fetchall()
     put = catalog.view("suggestions").replace("{shown}", "true")
-    for first, last in _stretches(days):
+    for first, last in _stretches(days, at_once):
         within = f"day between date '{first}' and date '{last}'"
         log = (
             f"(select * from {events} semi join (select suggestion_id from told where not odd and {within}) "
@@ -130,12 +133,12 @@ def _odd(connection: Any, warehouse: Warehouse, kept: Kept, events: str, batch: 
     return [path.relative_to(warehouse.root).as_posix()]
 
 
-def _stretches(days: list[tuple[Any, int]]) -> Iterator[tuple[Any, Any]]:
-    """First and last day of stretches with at most `AT_ONCE` suggestions, or of one day."""
+def _stretches(days: list[tuple[Any, int]], at_once: int) -> Iterator[tuple[Any, Any]]:
+    """First and last day of stretches with at most `at_once` suggestions, or of one day."""
     first, many = None, 0
     last = None
     for day, n in days:
-        if first is not None and many + n > AT_ONCE:
+        if first is not None and many + n > at_once:
             yield first, last
             first, many = None, 0
         first = day if first is None else first

@@ -23,6 +23,7 @@ from ds_workflow.domain.multiplicity import ADJUSTMENTS
 from ds_workflow.errors import InvalidInput
 
 OVERALL = "all"
+NUMBERS = "0 and 1 for a share, numbers otherwise."
 Practical = Literal["worth having", "gain", "too small", "harm", "unclear", "holds", "hurt"]
 
 
@@ -106,7 +107,17 @@ def analyse(
                 pair = samples_of([part[part[layout.arm] == a] for a in (layout.control, arm)], measure, layout)
                 if pair is not None:
                     samples[k, place, arm] = pair
-    return conclude(samples, measures, units, shares=layout.shares, mixed=mixed, level=level, correction=correction)
+    return conclude(
+        samples,
+        measures,
+        units,
+        shares=layout.shares,
+        mixed=mixed,
+        unarmed=int(table[layout.arm].isna().sum()),
+        segments=len(places) - 1,
+        level=level,
+        correction=correction,
+    )
 
 
 Place = tuple[int, str, str]  # position of the metric, segment, treatment arm
@@ -119,11 +130,14 @@ def conclude(
     *,
     shares: tuple[float, ...] = (),
     mixed: int = 0,
+    unarmed: int = 0,
+    segments: int = 0,
     level: float = 0.95,
     correction: str = "holm",
 ) -> Analysis:
     """The analysis of statistics, wherever they were added up: every pair of samples tested (control, treatment), the
-    p-values corrected together, the recommendation. `units` counts the units of the arms, control first.
+    p-values corrected together, the recommendation. `units` counts the units of the arms, control first; `unarmed` the
+    rows that name no arm; `segments` the values there were, of which those too small to compare are told.
 
     Raises InvalidInput when the deciding metric can't be compared.
     """
@@ -146,8 +160,11 @@ def conclude(
         raise InvalidInput(
             "No metric has enough units in both arms to be compared.", hint="Two units in each at least."
         )
-    warnings = _warnings(split, mixed, rows) + tuple(
-        f"{name} does not vary, so it could not be tested." for name in untested
+    thin = segments - len({row.segment for row in found} - {OVERALL})
+    warnings = (
+        _warnings(split, mixed, unarmed, rows)
+        + _thin(thin, segments)
+        + tuple(f"{name} does not vary, so it could not be tested." for name in untested)
     )
     said = recommend(rows[0].contrast, rows, split=split, level=level, untested=untested)
     return Analysis(tuple(rows), units, split, mixed, correction, said, warnings, _together(samples))
@@ -194,13 +211,31 @@ def require(table: pd.DataFrame, layout: Layout, measures: Sequence[Measure]) ->
         require_units(layout.unit, int(table[layout.unit].isna().sum()))
     for m in measures:
         for name in filter(None, (m.outcome, m.denominator, m.covariate)):
-            if not (pd.api.types.is_numeric_dtype(table[name]) or pd.api.types.is_bool_dtype(table[name])):
-                raise InvalidInput(f"Column '{name}' holds no numbers.", hint="0 and 1 for a share, numbers otherwise.")
-            if table[name].isna().any():
+            column = table[name]
+            gaps = column.isna().to_numpy()
+            numbers = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+            if not numbers:
+                wrong = pd.to_numeric(column, errors="coerce").isna().to_numpy() & ~gaps
+                if wrong.any():
+                    row = int(wrong.argmax())
+                    refuse_words(name, int(wrong.sum()), int((~gaps).sum()), row=row + 1, value=column.iloc[row])
+            if gaps.any():
                 raise InvalidInput(
-                    f"Column '{name}' misses {int(table[name].isna().sum())} values.",
+                    f"Column '{name}' misses {int(gaps.sum())} values, the first in row {int(gaps.argmax()) + 1}.",
                     hint="Say what a missing one means (0, or the unit left out) before the analysis.",
                 )
+            if not numbers:
+                raise InvalidInput(f"Column '{name}' holds no numbers (it is kept as {column.dtype}).", hint=NUMBERS)
+
+
+def refuse_words(name: str, count: int, total: int, *, row: int, value: object) -> None:
+    """Refuse a column of words, or the words among its numbers; `row` counts from 1, the header not counted."""
+    if count == total:
+        raise InvalidInput(f"Column '{name}' holds no numbers.", hint=NUMBERS)
+    raise InvalidInput(
+        f"Column '{name}' holds {count:,} values that are no numbers, the first in row {row:,}: '{str(value)[:40]}'.",
+        hint=NUMBERS,
+    )
 
 
 def require_units(column: str, missing: int) -> None:
@@ -252,12 +287,27 @@ def _corrected(found: Sequence[Row], correction: str) -> list[Row]:
     return made
 
 
-def _warnings(split: float, mixed: int, rows: Sequence[Row]) -> tuple[str, ...]:
+def _thin(untested: int, segments: int) -> tuple[str, ...]:
+    """What became of segments that were asked for and stand in no row."""
+    if untested <= 0:
+        return ()
+    return (
+        f"{untested:,} of {segments:,} segments are not compared: they lack two units that differ in control and in an "
+        "arm.",
+    )
+
+
+def _warnings(split: float, mixed: int, unarmed: int, rows: Sequence[Row]) -> tuple[str, ...]:
     said = []
     if split < CALLED_OFF:
         said.append(
             f"Sample ratio mismatch (p = {split:.2g}): the arms' sizes are not what was planned. Whatever loses units "
             "in one arm also distorts what is measured there; find the cause and run again."
+        )
+    if unarmed:
+        said.append(
+            f"{unarmed:,} rows name no arm and are left out: find out why, since an arm that loses its name more often "
+            "than another is no longer a random part."
         )
     if mixed:
         said.append(f"{mixed} units were seen in more than one arm and are left out.")

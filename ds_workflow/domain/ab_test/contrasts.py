@@ -71,11 +71,12 @@ def two_proportions(
     spread = math.sqrt(pooled * (1 - pooled) * (1 / n0 + 1 / n1))
     z = (p1 - p0) / spread if spread > 0 else 0.0
     fewest = min(control.successes, treatment.successes, n0 - control.successes, n1 - treatment.successes)
-    warnings = (
-        (f"Only {fewest} successes or failures in an arm: the normal approximation is poor; see Fisher's exact test.",)
-        if fewest < FEW_EVENTS
-        else ()
-    )
+    warnings: tuple[str, ...] = ()
+    if fewest < FEW_EVENTS:
+        warnings = (
+            f"Only {fewest} successes or failures in an arm: the normal approximation is poor; Fisher's exact test "
+            f"gives p = {fisher(control, treatment):.2g}.",
+        )
     error = math.sqrt(p0 * (1 - p0) / n0 + p1 * (1 - p1) / n1)
     found = Contrast(
         "two-proportion z",

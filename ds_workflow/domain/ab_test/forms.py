@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -35,6 +36,14 @@ class Measure:
     greater_is_better: bool = True
     practical: float = 0.0
     guardrail: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.practical) and self.practical >= 0):
+            what = "margin of a guardrail" if self.guardrail else "difference worth having"
+            raise InvalidInput(
+                f"The {what} is 0 or more, not {self.practical:g} ({self.outcome}).",
+                hint="Its direction is said by --lower-is-better, or by ':lower' of a guardrail.",
+            )
 
     @property
     def name(self) -> str:

@@ -64,7 +64,9 @@ def analyse_sums(
                     samples[k, place, arm] = (form, before, after)
     first = measures[0].outcome
     units = {arm: _count(rows, first, arm) for arm in arms}
-    return conclude(samples, measures, units, shares=shares, level=level, correction=correction)
+    return conclude(
+        samples, measures, units, shares=shares, segments=len(places) - 1, level=level, correction=correction
+    )
 
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:

@@ -53,6 +53,7 @@ _TYPES: dict[str, Kind] = {
     "KeyboardInterrupt": "exit",
     "MemoryError": "memory",
     "PermissionError": "forbidden",
+    "gaierror": "forbidden",  # a host's name looked up, which no sandbox answers
 }
 _PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
 _SYNTAX = ("SyntaxError", "IndentationError", "TabError")

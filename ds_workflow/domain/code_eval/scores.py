@@ -62,13 +62,15 @@ class Paired:
     tasks: int
     only_challenger: int
     only_champion: int
+    interval_by: str = "bootstrap over tasks"
 
 
 def compare(
     champion: Mapping[str, Tally], challenger: Mapping[str, Tally], *, seed: int, resamples: int = 2_000
 ) -> Paired:
-    """pass@1 of two models, paired by task; a percentile bootstrap over tasks gives the interval. InvalidInput unless
-    both answered the same tasks."""
+    """pass@1 of two models, paired by task; a percentile bootstrap over tasks gives the interval. Where all tasks
+    differ alike a bootstrap sees no spread: then Wilson's bound says how many other tasks may differ otherwise, and
+    those count as lost, or won, whole. InvalidInput unless both answered the same tasks."""
     if set(champion) != set(challenger) or not champion:
         lost = sorted(set(champion) ^ set(challenger))
         raise InvalidInput(
@@ -84,6 +86,11 @@ def compare(
     rng = np.random.default_rng(seed)
     drawn = gain[rng.integers(0, len(gain), (resamples, len(gain)))].mean(axis=1)
     low, high = np.quantile(drawn, [0.025, 0.975])
+    how = "bootstrap over tasks"
+    if np.ptp(gain) == 0:
+        alike = wilson(Proportion(len(gain), len(gain)))[0]
+        low, high = (max(-1.0, min(1.0, float(gain[0]) * alike + side * (1 - alike))) for side in (-1, 1))
+        how = "all tasks differ alike, so by Wilson's bound over tasks"
     single = all(n == 1 for side in (champion, challenger) for n, _ in side.values())
     return Paired(
         "McNemar, exact" if single else "sign test on tasks",
@@ -95,6 +102,7 @@ def compare(
         len(names),
         up,
         down,
+        how,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -83,11 +83,18 @@ def _gate(spec: GateSpec, trial: Trial) -> Gate:  # noqa: PLR0911 - one line per
     raise InvalidInput(f"No gate is of kind '{spec.kind}'.")
 
 
-def evaluate(comparison: Comparison, *, kind: Trial = "promotion", gates: Sequence[Gate] | None = None) -> Evaluation:
+def evaluate(
+    comparison: Comparison,
+    *,
+    kind: Trial = "promotion",
+    gates: Sequence[Gate] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Evaluation:
     """Ask every gate of a trial; requirements of all of them are corrected as one family (Holm).
 
     `bootstrap` judges the challenger alone; `champion_trial` puts the champion in its place. A comparison with faults
-    is `invalid` and nothing is measured. `gates` replaces the policy's (further gates of a plug-in, tests).
+    is `invalid` and nothing is measured. `gates` replaces the policy's (further gates of a plug-in, tests). `say`
+    is told before each gate which one is asked, as that can take minutes.
     """
     if comparison.faults:
         return Evaluation(kind, comparison.faults, "invalid")
@@ -99,7 +106,9 @@ def evaluate(comparison: Comparison, *, kind: Trial = "promotion", gates: Sequen
     if gates is None:
         counted = () if comparison.look is None else (HoldoutUnspent(),)
         gates = (*counted, *build(comparison.policy, kind))
-    for gate in gates:
+    for number, gate in enumerate(gates, start=1):
+        if say is not None:
+            say(f"gate {number} of {len(gates)}: {gate.name.replace('_', ' ')}")
         asked.extend(gate.ask(comparison) if isinstance(gate, StatisticalGate) else gate.check(comparison))
     results = settle(asked, comparison)
     return Evaluation(kind, results, verdict_of(results))

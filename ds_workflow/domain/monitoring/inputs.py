@@ -37,6 +37,9 @@ def findings(
     made = [_refused(seen, policy)]
     if drift is not None:
         made += [_drift(drift), _outside(drift, policy), _missing(drift, policy)]
+    else:
+        step = "Make rows usable, then look again: monitor-inputs --input FILE."
+        made.append(Finding("drift", "unknown", "no row can be used, so nothing can be compared", next=step))
     made = [_patient(one, before, wanted=limits.in_a_row) for one in made]
     if seen.age_days is not None:
         old = seen.age_days > limits.stale_after_days
@@ -46,6 +49,14 @@ def findings(
             Finding("staleness", "warn" if old else "healthy", said, seen.age_days, limits.stale_after_days, step)
         )
     return made
+
+
+def overall(found: Sequence[Finding]) -> bool | None:
+    """Whether drift stands by these findings; None where it can't be told, which is never no drift."""
+    status = {one.name: one.status for one in found}
+    if status["drift"] in ("warn", "critical") or status.get("out of range") == "critical":
+        return True
+    return None if status["drift"] == "unknown" else False
 
 
 def _patient(found: Finding, before: Sequence[Look], *, wanted: int) -> Finding:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 Level = Literal["healthy", "warn", "critical", "unknown"]
 Kind = Literal["performance", "inputs", "agent"]
 # what an unknown hides may be as bad as anything, so it stands above a warning and is never green
+TODAY_DAYS = 7  # a look that is older says nothing of today
 WORST_FIRST: tuple[Level, ...] = ("critical", "unknown", "warn", "healthy")
 
 
@@ -69,6 +70,19 @@ class Look:
             return "nothing was looked at"
         first = order[0]
         return first.detail if first.status != "healthy" else f"{len(order)} checks, nothing beyond its limit"
+
+    def worsening(self) -> tuple[Level, str]:
+        """What a look at performance shows of it, over all rows and in segments, with the words of the worst: warn and
+        critical only where a worsening is shown, unknown where all rows could not be compared."""
+        found = {f.name: f for f in self.findings}
+        whole = found.get("performance")
+        if whole is None:
+            return "unknown", "it was not measured"
+        for level in ("critical", "warn"):
+            for one in (whole, found.get("segments", whole)):
+                if one.status == level:
+                    return one.status, one.detail
+        return whole.status, whole.detail
 
     def age(self, now: datetime) -> timedelta:
         """How long ago it was."""

@@ -12,8 +12,10 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from ds_workflow.domain.monitoring.looks import Kind
 from ds_workflow.domain.policy import Policy
 from ds_workflow.errors import InvalidInput
 
@@ -87,6 +89,14 @@ class Inputs:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """For so many days after a champion took office (for performance: after its first labels are mature) nobody need
+    have looked at it; from then on, what was not looked at is unknown."""
+
+    grace_days: int = _limit(7, 0, 365)
+
+
+@dataclass(frozen=True)
 class Retraining:
     """What asks for a new candidate: worsening shown, share of inputs that drift, calibration error beyond chance, age
     of the champion (0: the arena policy's `retrain_after_days`). `override_days` is the longest that a person may hold
@@ -111,6 +121,7 @@ class MonitoringPolicy:
     fairness: Fairness = field(default_factory=Fairness)
     service: Service = field(default_factory=Service)
     inputs: Inputs = field(default_factory=Inputs)
+    looks: Looks = field(default_factory=Looks)
     retraining: Retraining = field(default_factory=Retraining)
 
     @staticmethod
@@ -123,6 +134,7 @@ class MonitoringPolicy:
             "fairness": Fairness,
             "service": Service,
             "inputs": Inputs,
+            "looks": Looks,
             "retraining": Retraining,
         }
         if not isinstance(content, Mapping):
@@ -144,6 +156,11 @@ class MonitoringPolicy:
     def digest(self) -> str:
         """SHA-256 of all limits: what a look was judged by."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def first_look_due(self, office: datetime, kind: Kind) -> datetime:
+        """When a champion that took office then must have been looked at."""
+        late = self.labels.mature_after_days if kind == "performance" else 0
+        return office + timedelta(days=self.looks.grace_days + late)
 
     def age_limit(self, policy: Policy) -> int:
         """Days after which the champion is too old."""

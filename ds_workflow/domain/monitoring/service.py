@@ -44,8 +44,9 @@ def findings(seen: Requests, policy: MonitoringPolicy) -> list[Finding]:
     if not seen.ever:
         return []
     if asked < limits.minimum_requests:
+        many = "request" if asked == 1 else "requests"
         said = (
-            f"{asked} requests in {limits.hours} hours, {seen.failed or 'none'} failed; a percentile needs "
+            f"{asked} {many} in {limits.hours} hours, {seen.failed or 'none'} failed; a percentile needs "
             f"{limits.minimum_requests}"
         )
         step = "Read the service's log of that hour." if seen.failed else ""

@@ -144,7 +144,8 @@ def _written(work: Workspace, proposal: Proposal) -> View:
         version = work.registry.version(proposal.problem, proposal.challenger.version)
         path = work.settings.model_cards / f"{proposal.problem}-v{version.version}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        card = run_files.read_json(work.registry.run_artifacts(version) / run_files.SCORECARD)
+        run = work.registry.run_artifacts(version)
+        card, groups = run_files.read_json(run / run_files.SCORECARD), run / run_files.FAIRNESS
         text = model_card.markdown(
             work.problem,
             version,
@@ -156,6 +157,7 @@ def _written(work: Workspace, proposal: Proposal) -> View:
             caveats=[f"{name} was not measured: {why}" for name, why in card["missing"].items()],
             intervals=Intervals.from_dict(card["intervals"]) if card.get("intervals") else None,
             split=snapshots.SnapshotStore(work.settings.data).split(work.problem, version.lineage.dataset_version),
+            fairness=run_files.read_json(groups) if groups.is_file() else None,
         )
         path.write_text(text, "utf-8")
     return shown

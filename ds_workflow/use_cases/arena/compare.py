@@ -58,15 +58,18 @@ def judge(
             f"Version {challenger.version} was trained beside another holdout of {snapshot.record.dataset_version}.",
             hint="Train it again on this snapshot.",
         )
-    work.say(f"scoring the challenger, version {challenger.version}, on {len(snapshot.holdout):,} frozen rows")
     stored = trial.stored(work.registry, challenger)
+    holdout = snapshot.record.holdout_digest
+    uses, reserved = work.registry.holdout_uses(holdout), work.registry.holdout_reserved(holdout)
+    asked = question(kind, challenger.ref, champion.ref if champion else None, policy_digest=policy.digest)
+    known = account(uses, work.registry.proposal, reserved)
+    look = known.look(asked, policy.spending, kind=kind, among=among, round=round)
+    work.registry.reserve_look(  # before anything is seen: who is stopped now has looked
+        holdout, question=asked, kind=kind, round=round, alpha=look.level, counted=len(uses) + len(reserved)
+    )
+    work.say(f"scoring the challenger, version {challenger.version}, on {len(snapshot.holdout):,} frozen rows")
     first = trial.examine(stored, problem, snapshot, policy)
     trial.require_as_trained(stored, first.scored)
-    uses = work.registry.holdout_uses(snapshot.record.holdout_digest)
-    asked = question(
-        kind, challenger.ref, champion.ref if champion else None, policy_digest=policy.digest
-    )  # fmt: skip
-    look = account(uses, work.registry.proposal).look(asked, policy.spending, kind=kind, among=among, round=round)
     used = policy.for_look(look, kind)
     work.say(look.words)
     naive = fitting.naive(work.plugin, snapshot.train, snapshot.holdout)
@@ -84,7 +87,9 @@ def judge(
             if _disqualified(champion_trial):
                 comparison, reference, notes = _without_champion(work, ring, champion, champion_trial)
     comparison = replace(comparison, look=look)
-    evaluation = proven(comparison, evaluate(comparison, kind=kind))
+    evaluation = evaluate(comparison, kind=kind, say=work.say)
+    work.say("proving on these rows that each gate would have caught what it is there for")
+    evaluation = proven(comparison, evaluation)
     bundle = evidence.write(
         work.settings.evidence,
         comparison,

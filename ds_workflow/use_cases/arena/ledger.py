@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import tables
 from ds_workflow.use_cases.arena import status
 from ds_workflow.use_cases.arena.view import Checked
+from registry.errors import Unreadable
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
@@ -23,7 +25,8 @@ CHECKPOINT = "arena.checkpoint.json"
 
 def verify(work: Workspace, *, recent: bool = False) -> Checked:
     """The chain of events, its head outside, signatures and the pointer log; `recent`: since the last good check."""
-    status.finished(work)
+    with suppress(Unreadable):  # which row it is, the check says
+        status.finished(work)
     since = _checkpoint(work) if recent else None
     reached = work.registry.checkpoint()
     found = work.registry.verify(since=since)

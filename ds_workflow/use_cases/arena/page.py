@@ -85,7 +85,8 @@ def _spending(work: Workspace, proposal: Proposal, uses: Sequence[HoldoutUse]) -
     if not plan or not uses:
         return ""
     left = Spending(float(plan["alpha"]), plan["scheme"], int(plan["looks"]))
-    return spending.words(left.told(account(uses, work.registry.proposal).taken))
+    reserved = work.registry.holdout_reserved(proposal.evidence.holdout_digest)
+    return spending.words(left.told(account(uses, work.registry.proposal, reserved).taken))
 
 
 def _hypothesis(work: Workspace, proposal: Proposal) -> tuple[str, str]:

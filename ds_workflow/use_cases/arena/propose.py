@@ -11,7 +11,7 @@ from ds_workflow.adapters import hypotheses, models, policies
 from ds_workflow.domain import retirement
 from ds_workflow.domain.claim_verdict import tested
 from ds_workflow.domain.comparison import OVERALL, Difference, differences_by_place
-from ds_workflow.domain.holdout_spending import spending_told
+from ds_workflow.domain.holdout_spending import REGISTERED, account, candidates_scored, scored_words, spending_told
 from ds_workflow.domain.hypothesis import Hypothesis
 from ds_workflow.domain.metrics import metric
 from ds_workflow.domain.outcome import OutcomeEntry
@@ -231,6 +231,11 @@ def _summary(
         parts = differences_by_place(shown.differences(groups=("segment", *problem.slices)))
     minimum = judged.policy.major_min_rows
     notes = [*judged.notes]
+    scored = candidates_scored(work.registry.events(kind=REGISTERED), record.holdout_digest)
+    uses = work.registry.holdout_uses(record.holdout_digest)
+    reserved = work.registry.holdout_reserved(record.holdout_digest)
+    if said := scored_words(scored, account(uses, work.registry.proposal, reserved).taken):
+        notes.append(said)
     if claimed is not None:
         outcome, test = claimed
         notes.append(f"The claim by itself: {outcome}. {test.note}")
@@ -266,6 +271,7 @@ def _summary(
             "from": record.holdout_from,
             "to": record.last,
             "uses": judged.uses_before + 1,
+            "candidates_scored": scored,
             "spending": spending_told(judged.look, judged.policy.spending),
         },
         "claim": _claim(claimed, document),

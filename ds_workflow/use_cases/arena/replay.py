@@ -98,7 +98,8 @@ def _spending(work: Workspace, proposal: Proposal, bundle: evidence.Bundle) -> l
     elif abs(mine[0].alpha - look.level) > _SAME:
         found.append(f"It was judged at level {look.level:.6g}, and the ledger counted {mine[0].alpha:.6g}.")
     asked = question(e.kind, e.challenger, e.champion, policy_digest=e.policy_digest)
-    number = account(uses, work.registry.proposal).number_of(asked) if mine else look.number
+    known = account(uses, work.registry.proposal, work.registry.holdout_reserved(e.holdout_digest))
+    number = known.number_of(asked) if mine else look.number
     if number != look.number:
         found.append(f"It was judged as look {look.number}, and is number {number} of the ledger.")
     return found

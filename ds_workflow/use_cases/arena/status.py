@@ -31,6 +31,7 @@ class Status:
     appoint: str = ""  # the command that appoints a first champion
     solo: bool = False  # nobody is declared, so every approval is stamped self-approved
     clock_behind: str = ""  # the last event's time, when this machine's clock says less
+    waiting: int | None = None  # a candidate that nobody has proposed yet
     total: int = 0  # proposals there are; `proposals` holds the newest, and all that are open
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,6 +102,8 @@ class Status:
         live = [p for p in self.proposals if p.disposition == "open" and not p.expired(self.at)]
         if live:
             return f"ds-workflow --problem {self.problem} arena-show {live[0].id}"
+        if self.waiting:
+            return f"ds-workflow --problem {self.problem} arena-propose (version {self.waiting} waits to be compared)"
         return (
             f"write a hypothesis (ds-workflow --problem {self.problem} hypothesis-new H-AREA-001 --owner YOU), then "
             "train a candidate for it (train-candidate)"
@@ -122,6 +125,7 @@ def read(work: Workspace) -> Status:
         appoint=steps.to_appoint(work) if found.custody.status == "none" else "",
         solo=not work.people,
         clock_behind=work.registry.clock_behind(at),
+        waiting=steps.waiting(work),
         total=sum(work.registry.count_proposals(found.problem).values()),
     )
 

@@ -110,7 +110,12 @@ def propose(work: Workspace, ask: Ask, *, owner: str) -> Proposed:
     kind: Literal["promotion", "bootstrap"] = "promotion" if standing else "bootstrap"
     uses = work.registry.holdout_uses(frozen.record.holdout_digest)
     asked = question(kind, challenger.ref, standing.ref if standing else None, policy_digest=policy.digest)
-    look = account(uses, work.registry.proposal).look(asked, policy.spending, kind=kind)
+    holdout = frozen.record.holdout_digest
+    reserved = work.registry.holdout_reserved(holdout)
+    look = account(uses, work.registry.proposal, reserved).look(asked, policy.spending, kind=kind)
+    work.registry.reserve_look(
+        holdout, question=asked, kind=kind, round="", alpha=look.level, counted=len(uses) + len(reserved)
+    )
     work.say(look.words)
     comparison = Comparison.align(
         problem=work.problem,

@@ -89,7 +89,9 @@ class Built:
     def text(self) -> str:
         """For the terminal."""
         out = [f"{self.problem} version {self.version}: {len(self.documents)} documents in {self.folder}"]
-        out += [f"  {self.figures:,} linked figures, {self.gaps:,} times NOT PROVIDED, ML Test Score {self.score:g}"]
+        out += [
+            f"  {self.figures:,} linked figures, {pack.times(self.gaps)} NOT PROVIDED, ML Test Score {self.score:g}"
+        ]
         out += [f"  {self.folder / 'index.html'}", f"  {self.printed}" if self.printed else f"  no PDF: {self.why_not}"]
         return "\n".join(out)
 

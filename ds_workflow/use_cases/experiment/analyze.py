@@ -54,14 +54,18 @@ def analyze(
 ) -> Analysed:
     """Analyse the table in a file; with `save`, keep the result under that name. A Parquet file is added up where it
     lies, by DuckDB."""
+    statements: list[str] = []
     if aggregates.suits(source, layout):
-        found, rows = aggregates.analyse(source, layout, measures, level=level, correction=correction)
+        found, rows = aggregates.analyse(
+            source, layout, measures, level=level, correction=correction, told=statements.append
+        )
         work.say(f"{rows:,} rows of {source.name}, added up by DuckDB")
     else:
         table = tables.read(source)
         work.say(f"{len(table):,} rows of {source.name}")
         found = analysis.analyse(table, layout, measures, level=level, correction=correction)
-    return _kept(work, found, save, record.of_file(source), _asked(layout, measures, level))
+    asked = _asked(layout, measures, level)
+    return _kept(work, found, save, record.of_file(source), asked, sql="".join(statements))
 
 
 def analyze_sums(
@@ -107,19 +111,20 @@ def analyze_telemetry(
     save: str = "",
 ) -> Analysed:
     """Analyse product metrics of the telemetry warehouse, by developer."""
-    found, origin = product.analyse(work, asked, measures, level=level, correction=correction)
+    found, origin, sql = product.analyse(work, asked, measures, level=level, correction=correction)
     work.say(f"{sum(found.units.values()):,} developers of the telemetry, {asked.filters.words}")
     layout = Layout(asked.arm, asked.control, unit="developer_id", segment=asked.segment, shares=asked.shares)
-    return _kept(work, found, save, origin, _asked(layout, measures, level))
+    return _kept(work, found, save, origin, _asked(layout, measures, level), sql=sql)
 
 
-def _kept(work: Workspace, found: Analysis, save: str, origin: Mapping[str, Any], ask: Mapping[str, Any]) -> Analysed:
+def _kept(
+    work: Workspace, found: Analysis, save: str, origin: Mapping[str, Any], ask: Mapping[str, Any], *, sql: str = ""
+) -> Analysed:
     if not save:
         return Analysed(found, None)
-    page = report.html(found, title=save)
-    return Analysed(
-        found, record.keep(work, save, kind="experiment", source=origin, ask=ask, result=document(found), page=page)
-    )
+    page, result = report.html(found, title=save, sql=sql), document(found)
+    kept = record.keep(work, save, kind="experiment", source=origin, ask=ask, result=result, page=page, sql=sql)
+    return Analysed(found, kept)
 
 
 def _asked(layout: Layout, measures: Sequence[Measure], level: float) -> dict[str, Any]:

@@ -27,9 +27,15 @@ if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
 
 ADJUSTED = ("aipw", "ipw", "matching", "regression", "ols")
-ESTIMATORS = (*ADJUSTED, "iv", "did")  # in the order in which they decide: the doubly robust is right if either model is
+ESTIMATORS = (
+    *ADJUSTED,
+    "iv",
+    "did",
+)  # in the order in which they decide: the doubly robust is right if either model is
 WEIGHTED = ("aipw", "ipw")  # those that the balance table tells of
-NOT_RESAMPLED = "It is not bootstrapped, which would be wrong for it (Abadie and Imbens 2008): its interval is by formula."
+NOT_RESAMPLED = (
+    "It is not bootstrapped, which would be wrong for it (Abadie and Imbens 2008): its interval is by formula."
+)
 FEWEST_RESAMPLES = 200  # below it the ends of a percentile interval are a handful of draws
 
 
@@ -119,9 +125,9 @@ def estimate(work: Workspace, source: Path, ask: Ask, *, save: str = "") -> Esti
     for name in ask.estimators:
         if name not in ESTIMATORS:
             raise UnknownName("estimator", name, ESTIMATORS)
+    _roles(ask)
     table = tables.read(source)
     work.say(f"{len(table):,} rows of {source.name}")
-    _roles(ask)
     # one order whatever was asked first, so that nobody can choose which estimate decides after seeing them
     chosen = tuple(name for name in ESTIMATORS if name in (ask.estimators or _possible(ask)))
     if not chosen:

@@ -45,7 +45,8 @@ class Ask:
 @dataclass(frozen=True)
 class Designed:
     """The plan with its answer: `units_per_arm` for the effect, or the `detectable` effect of the units. `weeks` are
-    (weeks, units per arm, effect that they show); `looks` the bounds of planned looks."""
+    (weeks, units per arm, effect that they show); `looks` the bounds of planned looks, for which the units are
+    `inflation` times those of one look."""
 
     ask: Ask
     test: str
@@ -55,6 +56,12 @@ class Designed:
     warnings: tuple[str, ...]
     weeks: tuple[tuple[int, int, float], ...] = ()
     looks: tuple[sequential.Look, ...] = ()
+    inflation: float = 1.0
+
+    @property
+    def alpha_each(self) -> float:
+        """What every comparison with control is planned at: alpha over the treatment arms (Bonferroni)."""
+        return self.ask.alpha / (self.ask.arms - 1)
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `experiment-power --json`."""
@@ -67,6 +74,8 @@ class Designed:
             "detectable": self.detectable,
             "days": self.days,
             "alpha": self.ask.alpha,
+            "alpha_each": self.alpha_each,
+            "inflation": self.inflation,
             "power": self.ask.power,
             "detectable_by_week": [{"weeks": w, "units_per_arm": n, "detectable": e} for w, n, e in self.weeks],
             "looks": [{"share": k.share, "z": k.z, "p_value": k.p_value, "spent": k.spent} for k in self.looks],
@@ -76,13 +85,18 @@ class Designed:
     def text(self) -> str:
         """For the terminal."""
         a = self.ask
-        unit = "" if a.measure == "mean" else " (a share)"
+        unit = " (a share)" if a.measure == "proportion" else ""
+        each = f" ({self.alpha_each:.3g} for each of {a.arms - 1} comparisons with control)" if a.arms > 2 else ""
         lines = [
-            f"{self.test}, two-sided at {a.alpha:g}, power {a.power:g}, base {a.base:g}{unit}",
+            f"{self.test}, two-sided at {a.alpha:g}{each}, power {a.power:g}, base {a.base:g}{unit}",
             f"  units per arm      {self.units_per_arm:,}   ({self.units_per_arm * a.arms:,} in {a.arms} arms)",
             f"  effect they show   {self.detectable:+.4g}"
             + (f"   ({self.detectable / a.base:+.1%})" if a.base else ""),
         ]
+        if self.looks:
+            lines.append(
+                f"  for {len(self.looks)} looks        {self.inflation:.4g} times the units of one look, counted above"
+            )
         if self.days is not None:
             lines.append(f"  days               {self.days:,} at {a.daily_units:,.0f} new units a day")
         if self.weeks:
@@ -104,15 +118,24 @@ def plan(ask: Ask) -> Designed:
         raise InvalidInput(f"{ask.arms} arm is no experiment.", hint="--arms 2 or more.")
     if not 0 <= ask.looks <= MOST_LOOKS:
         raise InvalidInput(f"{ask.looks} looks can't be planned.", hint=f"--looks 1 to {MOST_LOOKS}.")
-    asked = design.Plan(ask.alpha, ask.power)
-    n = ask.units or _whole(_wanted(ask, asked))
-    seen = ask.effect if ask.effect is not None else _shown(ask, n, asked)
+    _finite(ask)
+    each = ask.alpha / (ask.arms - 1)
+    asked = design.Plan(each, ask.power)
+    bounds: tuple[sequential.Look, ...] = ()
+    more = 1.0
+    if ask.looks:
+        bounds = sequential.looks([(k + 1) / ask.looks for k in range(ask.looks)], alpha=each)
+        more = sequential.inflation_of_looks(bounds, alpha=each, power=ask.power)
+    wanted = _wanted(ask, asked)
+    n = ask.units or _whole(wanted * more if wanted is not None else None)
+    seen = ask.effect if ask.effect is not None else _shown(ask, n / more, asked)
     if math.isnan(seen):
         raise InvalidInput(f"{n:,} units per arm show no effect that is possible.", hint="More units, or less power.")
     warnings = []
     if ask.arms > 2:
         warnings.append(
-            f"{ask.arms - 1} arms share the error rate: plan at alpha {ask.alpha / (ask.arms - 1):.3g} each."
+            f"{ask.arms - 1} arms share the error rate: each comparison with control is planned at alpha {each:.3g} "
+            "(Bonferroni)."
         )
     days, weeks = None, []
     if ask.daily_units is not None:
@@ -123,13 +146,16 @@ def plan(ask: Ask) -> Designed:
             warnings.append("Longer than two months: cookies, seasons and the product will change meanwhile.")
         for week in WEEKS:
             there = math.floor(7 * week * ask.daily_units / ask.arms)
-            effect = _shown(ask, there, asked) if there >= 2 else math.nan
+            effect = _shown(ask, there / more, asked) if there / more >= 2 else math.nan
             if not math.isnan(effect):
                 weeks.append((week, there, effect))
-    bounds: tuple[sequential.Look, ...] = ()
-    if ask.looks:
-        bounds = sequential.looks([(k + 1) / ask.looks for k in range(ask.looks)], alpha=ask.alpha)
-    return Designed(ask, TESTS[ask.measure], n, seen, days, tuple(warnings), tuple(weeks), bounds)
+    return Designed(ask, TESTS[ask.measure], n, seen, days, tuple(warnings), tuple(weeks), bounds, more)
+
+
+def _finite(ask: Ask) -> None:
+    for name, value in (("base", ask.base), ("effect", ask.effect), ("daily-units", ask.daily_units)):
+        if value is not None and not math.isfinite(value):
+            raise InvalidInput(f"--{name} {value:g} is no number to plan with.", hint="Give a finite one.")
 
 
 def _wanted(ask: Ask, asked: design.Plan) -> float | None:
@@ -140,7 +166,7 @@ def _wanted(ask: Ask, asked: design.Plan) -> float | None:
     return design.units_for_means(ask.effect, _deviation(ask), asked)
 
 
-def _shown(ask: Ask, units: int, asked: design.Plan) -> float:
+def _shown(ask: Ask, units: float, asked: design.Plan) -> float:
     if ask.measure == "proportion":
         return design.detectable_proportion(units, ask.base, asked)
     return design.detectable_mean(units, _deviation(ask), asked)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters.telemetry import warehouse
-from ds_workflow.adapters.telemetry.experiment import arm_moments
+from ds_workflow.adapters.telemetry.experiment import arm_moments, arm_sql
 from ds_workflow.domain.ab_test.analysis import OVERALL, Analysis, Place, arms_of, conclude
 from ds_workflow.domain.ab_test.forms import Form, Layout, Measure, Sample
 from ds_workflow.domain.product_metrics import product_metric
@@ -49,8 +49,9 @@ def measure(name: str, *, practical: float | None = None, guardrail: bool = Fals
 
 def analyse(
     work: Workspace, asked: Question, measures: Sequence[Measure], *, level: float, correction: str
-) -> tuple[Analysis, dict[str, Any]]:
-    """The analysis, and what names its rows. Units are developers; one seen in two arms is left out and counted.
+) -> tuple[Analysis, dict[str, Any], str]:
+    """The analysis, what names its rows, and the SQL that added them up. Units are developers; one seen in two arms is
+    left out and counted.
 
     Raises UnknownName and InvalidInput as the warehouse does.
     """
@@ -72,10 +73,20 @@ def analyse(
             _pairs(samples, found, arms, k=k, place=value)
     units = {arm: first.arms[arm].n for arm in arms}
     made = conclude(
-        samples, measures, units, shares=asked.shares, mixed=first.mixed, level=level, correction=correction
+        samples,
+        measures,
+        units,
+        shares=asked.shares,
+        mixed=first.mixed,
+        segments=len(PLACES[asked.segment]) if asked.segment else 0,
+        level=level,
+        correction=correction,
     )
     origin = {"telemetry": "warehouse", "digest": source.state, "filters": asked.filters.to_dict()}
-    return made, origin
+    statements = [
+        f"-- {m.outcome}, {asked.filters.words}\n{arm_sql(m.outcome, arm=asked.arm).strip()};\n" for m in measures
+    ]
+    return made, origin, "\n".join(statements)
 
 
 def _pairs(

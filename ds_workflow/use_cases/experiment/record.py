@@ -26,10 +26,13 @@ def keep(
     result: Mapping[str, Any],
     page: str,
     ask: Mapping[str, Any] | None = None,
+    sql: str = "",
 ) -> Kept:
     """Write the result and its page under experiments/. The same name with another result is refused; the same result
-    again is a no-op. `ask` is what was asked of the source, so that it can be asked again."""
+    again is a no-op. `ask` is what was asked of the source, so that it can be asked again; `sql` is what added the
+    figures up, which the digest leaves out (one result may be added up in several ways)."""
     body = {"kind": kind, "source": dict(source), "ask": dict(ask or {}), "result": dict(result)}
+    body |= {"sql": sql} if sql else {}
     at = utc_text(work.clock())
     return experiment_records.keep(work.settings.root, name, body, page=page, at=at, commit=work.commit)
 

@@ -84,7 +84,7 @@ def read(work: Workspace, name: str, choice: Mapping[str, str]) -> Shown:
     for column, value in choice.items():
         if value and value not in known.get(column, ()):
             raise UnknownName(column, value[:80], known.get(column, ()))
-    place = page.Place(f"/experiments/{name}", choice, page.source_words(body))
+    place = page.Place(f"/experiments/{name}", choice, page.source_words(body), bool(body.get("sql")))
     told = [e.subject for e in work.registry.events(kind=EVENT) if e.body.get("digest") == body["digest"]]
     trial = body.get("trial")
     return Shown(

@@ -18,6 +18,7 @@ from ds_workflow.domain.monitoring.looks import Look, worst
 from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import drift as drift_report
 from ds_workflow.reports import tables
+from ds_workflow.use_cases.monitor import alarms
 from registry.errors import NoChampion
 from registry.records import utc_text
 
@@ -58,7 +59,8 @@ def look(work: Workspace, source: Path, *, as_of: datetime | None = None) -> Loo
     """Check and compare the rows of `source` with the champion's training rows; store the look and write the verdict.
 
     `source` holds rows as they are sent for predictions (csv, parquet), or as the problem's loader reads them. An alert
-    stands only when as many looks in a row agree as the monitoring policy wants. Raises NoChampion, InvalidInput.
+    stands only when as many looks in a row agree as the monitoring policy wants; a critical one opens an
+    incident. Raises NoChampion, InvalidInput.
     """
     problem = work.problem
     champion = work.registry.champion(problem.name)
@@ -74,11 +76,9 @@ def look(work: Workspace, source: Path, *, as_of: datetime | None = None) -> Loo
             one for one in history.looks(problem.name, "inputs", most=IN_A_ROW_MOST) if one.version == champion.version
         ]
         found = inputs.findings(seen, drift, before, policy)
-        stands = any(f.name == "drift" and f.status != "healthy" for f in found) or any(
-            f.name == "out of range" and f.status == "critical" for f in found
-        )
+        stands = inputs.overall(found)
         figures = {f.name.replace(" ", "_"): f.figure for f in found if f.figure is not None}
-        if drift is not None:
+        if drift is not None and stands is not None:
             figures["drifted_share"] = len(drift.drifted) / len(drift.columns)
         one = Look(
             problem.name, "inputs", utc_text(at), champion.version, champion.digest, policy.digest,
@@ -88,11 +88,13 @@ def look(work: Workspace, source: Path, *, as_of: datetime | None = None) -> Loo
         history.add(one)
     finally:
         history.close()
+    alarms.follow(work, one)
     place = folder(work.settings.root, problem.name)
     place.mkdir(parents=True, exist_ok=True)
     verdict = place / "drift_latest.json"
     document = drift.to_dict() if drift else {"threshold": policy.inputs.psi, "features": {}, "details": {}}
-    run_files.write_json(verdict, {**document, "overall_drift": stands, "seen_drift": bool(drift and drift.drifted)})
+    told = {"overall_drift": stands, "seen_drift": None if stands is None else bool(drift and drift.drifted)}
+    run_files.write_json(verdict, {**document, **({"status": "unknown"} if stands is None else {}), **told})
     page = place / "inputs.html" if drift else None
     if drift is not None and page is not None:
         reference = f"{champion.lineage.dataset_version} (training)"

@@ -14,6 +14,7 @@ from ds_workflow.domain.monitoring.looks import Finding, Look, worst
 from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import monitor_performance as report
 from ds_workflow.reports import tables
+from ds_workflow.use_cases.monitor import alarms
 from registry.errors import NoChampion
 from registry.records import utc_text
 
@@ -51,7 +52,8 @@ class Looked:
 
 
 def look(work: Workspace, *, source: Path | None = None, as_of: datetime | None = None) -> Looked:
-    """Compare the newest mature rows with the holdout, store the look, and write page and history.
+    """Compare the newest mature rows with the holdout, store the look, and write page and history. A critical look
+    opens an incident.
 
     Rows come from the log of requests, or from `source`: a table of answers and truths, or rows as the problem's loader
     reads them, which the champion then answers. Raises NoChampion, InvalidInput for what can't be used.
@@ -90,6 +92,7 @@ def look(work: Workspace, *, source: Path | None = None, as_of: datetime | None 
         kept = history.points(problem.name)
     finally:
         history.close()
+    alarms.follow(work, seen)
     place = folder(work.settings.root, problem.name)
     write_points(place / "metrics_history.jsonl", kept)
     page = place / "performance.html"

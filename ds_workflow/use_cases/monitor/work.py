@@ -15,16 +15,19 @@ from ds_workflow.domain import hypothesis_draft
 from ds_workflow.domain.metrics import metric
 from ds_workflow.domain.work_proposals import (
     CLOSED,
+    KINDS,
     PROPOSED,
+    RESTATED,
     TITLES,
     WorkProposal,
     closing,
     folded,
     next_id,
+    restating,
     still_open,
 )
 from ds_workflow.errors import UnknownName
-from ds_workflow.use_cases.monitor import retraining
+from ds_workflow.use_cases.monitor import alarms, retraining
 from registry.records import utc_text
 
 if TYPE_CHECKING:
@@ -73,7 +76,9 @@ def carry_out(work: Workspace, plan: Plan) -> Carried:
     incident: Incident | None = None
     notes: list[str] = []
     if "open_incident" in plan.actions:
-        incident = book.note(problem, CAUSE, plan.rationale, at=at, by=AGENT)
+        known = {one.cause for one in book.listed(problem, only_open=True)}
+        looked = alarms.cause("performance")  # what a look opened already is not opened twice
+        incident = book.note(problem, looked if looked in known else CAUSE, plan.rationale, at=at, by=AGENT)
     elif plan.status == "healthy":
         book.settle(problem, CAUSE, at=at, by=AGENT, resolution="The figures are back within their limits.")
     made = []
@@ -106,7 +111,7 @@ def close(work: Workspace, ident: str, *, accepted: bool, by: str, reason: str) 
 
 
 def _all(work: Workspace) -> list[WorkProposal]:
-    events = [*work.registry.events(kind=PROPOSED), *work.registry.events(kind=CLOSED)]
+    events = [event for kind in KINDS for event in work.registry.events(kind=kind)]
     return folded((event.kind, event.body) for event in events)
 
 
@@ -122,7 +127,7 @@ def _proposed(work: Workspace, plan: Plan, action: str, at: str) -> WorkProposal
     problem = work.problem.name
     known = _all(work)
     there = still_open(known, problem, action)
-    if there is not None:
+    if there is not None and there.detail == plan.rationale:
         return there
     command, reference = f"ds-workflow --problem {problem} ", ""
     if action == "roll_back_model":
@@ -130,11 +135,15 @@ def _proposed(work: Workspace, plan: Plan, action: str, at: str) -> WorkProposal
         if former is None:
             return "There is no former champion to roll back to; stop serving if its answers do harm."
         command += f"arena-rollback --to {former} --by YOU --reason {_quoted(plan.rationale)}"
-    elif action == "trigger_retraining":
+    if there is not None:  # the same request, for what is seen now
+        command = command if action == "roll_back_model" else there.command
+        work.registry.record_event(RESTATED, problem, restating(there, plan.rationale, command, at=at))
+        return next(one for one in _all(work) if one.id == there.id)
+    if action == "trigger_retraining":
         ident = _draft(work, plan)
         command += f"hypothesis-check {ident}"
         reference = f"docs/hypotheses/{ident}.md"
-    else:
+    elif action != "roll_back_model":
         command = f"Edit config/monitoring/{problem}.yaml or the policy under review, then: {command}policy-check"
     made = WorkProposal(
         next_id(known, problem, action), problem, action, TITLES[action], plan.rationale, command, reference, at, AGENT

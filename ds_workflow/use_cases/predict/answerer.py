@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ds_workflow import plugins
 from ds_workflow.adapters import models, run_files, scorer
 from ds_workflow.adapters.row_reader import reader
-from ds_workflow.domain.contract import BadRows, FieldError, parse_rows
+from ds_workflow.domain.contract import BadRows, FieldError, parse_rows, sendable
 from ds_workflow.errors import InvalidInput, StateConflict
 from registry.errors import NoChampion
 from registry.records import ModelVersion, VersionRef
@@ -56,7 +56,11 @@ class Answerer:
         """The rows of a JSON body. Raises BadRows, InvalidInput for what is no list of rows, TooMany beyond `most`."""
         rows = self.read(body)
         if rows is None or not rows:
-            rows, errors = parse_rows(self.problem, rows_of(body, most=most))
+            sent = decoded(body, most=most)
+            rows, errors = parse_rows(self.problem, [row if isinstance(row, dict) else {} for row in sent])
+            if strangers := no_objects(sent):
+                told = {error.row for error in strangers}
+                errors = sorted([*strangers, *(e for e in errors if e.row not in told)], key=lambda e: e.row)
             if errors:
                 raise BadRows(errors)
         require_few(len(rows), most)
@@ -127,12 +131,35 @@ def require_few(rows: int, most: int | None) -> None:
 
 
 def rows_of(body: bytes, *, most: int | None = None) -> list[dict[str, Any]]:
-    """The rows of a JSON body as they were sent. Raises InvalidInput for what is no list of rows."""
+    """The rows of a JSON body as they were sent. Raises InvalidInput for what is no list, BadRows for what in it is no
+    row, TooMany beyond `most`."""
+    rows = decoded(body, most=most)
+    if errors := no_objects(rows):
+        raise BadRows(errors)
+    return rows
+
+
+def no_objects(rows: Sequence[Any]) -> list[FieldError]:
+    """What of a list is no row at all, by number."""
+    return [
+        FieldError(number, "", sendable(row), 'an object, {"field": value}', f"This is {_kind(row)} and no row")
+        for number, row in enumerate(rows)
+        if not isinstance(row, dict)
+    ]
+
+
+def _kind(value: object) -> str:
+    kinds = {"NoneType": "null", "bool": "a truth value", "str": "a text", "list": "a list"}
+    return kinds.get(type(value).__name__, "a number")
+
+
+def decoded(body: bytes, *, most: int | None = None) -> list[Any]:
+    """The list that a JSON body is. Raises InvalidInput for anything else, TooMany beyond `most`."""
     try:
         rows = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"The body is not valid JSON: {error}", hint="A JSON list of rows.") from error
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list) or not rows:
         raise InvalidInput(
             "The body must be a JSON list of at least one row, each an object.", hint="A JSON list of rows."
         )

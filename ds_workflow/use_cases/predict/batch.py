@@ -71,6 +71,7 @@ class Answering:
     threshold: float
     as_text: bool
     missing: frozenset[str]
+    digest: str = ""
 
     def score(self, rows: SentRows) -> Answers:
         """Answers by the table's way, which for many rows is the quicker one."""
@@ -110,7 +111,10 @@ def predict_file(
             f"{problem.name} declares no column {', '.join(strangers)}; if one is misspelt, its values are missing"
         )
     missing = frozenset(getattr(work.plugin, "MISSING", ()))
-    answering = Answering(problem, found.version.version, found.model, found.threshold, rows.as_text, missing)
+    version = found.version
+    answering = Answering(
+        problem, version.version, found.model, found.threshold, rows.as_text, missing, digest=version.digest
+    )
     answered = bad = 0
     said = started
     with (
@@ -131,7 +135,6 @@ def predict_file(
         raise InvalidInput(f"{source} has no rows.")
     if not bad:
         rejects.unlink(missing_ok=True)  # of an earlier run
-    version = found.version
     return Batch(
         problem.name,
         version.version,
@@ -203,4 +206,5 @@ def _columns(found: Answering, answers: Answers | None) -> dict[str, Any]:
             bounds = (list(answers.lower or ()), list(answers.upper or ())) if answers else ([], [])
             columns["predicted_low"], columns["predicted_high"] = (pa.array(bound, pa.float64()) for bound in bounds)
     columns["model_version"] = pa.array([found.version] * len(values), pa.int64())
+    columns["model_digest"] = pa.array([found.digest] * len(values), pa.string())
     return columns

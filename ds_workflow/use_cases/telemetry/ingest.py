@@ -27,6 +27,11 @@ class Ingested:
     seconds: float
     copied: int | None = None
 
+    @property
+    def green(self) -> bool:
+        """Whether anything of a batch could be used; one taken in before, or all of it, counts."""
+        return self.batch.repeated or not self.batch.rows or self.batch.refused < self.batch.rows
+
     def to_dict(self) -> dict[str, Any]:
         """The document of `telemetry-ingest --json`."""
         return asdict(self.batch) | {
@@ -50,6 +55,8 @@ class Ingested:
             for reason, n in b.quarantined.items():
                 kind, _, field = reason.partition(":")
                 lines.append(f"    {n:>8,}  {field or 'line'}: {REASONS[kind]}")
+            if not self.green:
+                lines.append("  ! No event of this batch could be used: is it a log of events, and of this schema?")
             if b.ignored_columns:
                 lines.append(f"  ! no fields of an event, left out: {', '.join(b.ignored_columns)}")
             if b.quarantine:

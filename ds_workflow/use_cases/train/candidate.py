@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.adapters import datasets, fitting, hypotheses, models, run_files, snapshots
+from ds_workflow.adapters import asked_before, datasets, fitting, hypotheses, models, run_files, snapshots
 from ds_workflow.domain.scorecard import Scorecard, with_intervals
 from ds_workflow.domain.snapshot import held_out
 from ds_workflow.domain.strategy import StrategyOptions
@@ -102,7 +102,7 @@ def candidate(work: Workspace, request: TrainRequest) -> TrainResult:
     Raises IncompleteHypothesis (nothing trained, nothing written), UnknownName, LeakageRefused, InvalidInput; and
     registry.errors.NameTaken when the document changed after its lock.
     """
-    _require_words(request)
+    _require_words(work, request)
     store = hypotheses.of(work.settings)
     store.adopt(request.hypothesis_id)
     document = store.load(request.hypothesis_id)
@@ -143,7 +143,7 @@ def baseline(
         strategy=strategy or work.problem.strategies[0],
         seed=seed,
     )
-    _require_words(request)
+    _require_words(work, request)
     fitting.check(work.problem, _recipe(request))
     started = time.perf_counter()
     return _train(work, request, _snapshot(work, request), started=started, lock=None, parent="")
@@ -155,10 +155,11 @@ def _as_planned(request: TrainRequest, plan: Plan) -> TrainRequest:
     return replace(request, strategy=request.strategy or plan.strategy, router_mode=router)
 
 
-def _require_words(request: TrainRequest) -> None:
+def _require_words(work: Workspace, request: TrainRequest) -> None:
     """Refuse a candidate that nobody stands for, or of which nobody says what differs."""
     if not request.owner.strip():
         raise InvalidInput("--owner is empty; name the person who stands for the candidate.")
+    work.registry.require_owner(request.owner)
     if not request.change_summary.strip():
         raise InvalidInput("--change-summary is empty; say in one sentence what differs from the champion.")
 
@@ -178,16 +179,16 @@ def _snapshot(work: Workspace, request: TrainRequest) -> Snapshot:
     """The rows to train on, their digest verified; --input-csv freezes them first."""
     store = snapshots.SnapshotStore(work.settings.data)
     if request.input_csv is not None:
-        work.registry.record_snapshot(
-            datasets.freeze(
-                store,
-                work.plugin,
-                request.dataset_version,
-                created_at=work.clock(),
-                source=request.input_csv,
-                say=work.say,
-            )
+        record = datasets.freeze(
+            store,
+            work.plugin,
+            request.dataset_version,
+            created_at=work.clock(),
+            source=request.input_csv,
+            say=work.say,
         )
+        work.registry.record_snapshot(record)
+        asked_before.carry_over(work.registry, store, work.problem, record, say=work.say)
     return store.load(work.problem, request.dataset_version)
 
 

@@ -142,6 +142,12 @@ def test_whatever_is_used_up_is_bounded_and_named(nursery: Nursery, name: str) -
     assert run(nursery, "def add(a, b):\n    return a + b").passed
 
 
+def test_a_host_that_is_looked_up_is_a_forbidden_attempt(nursery: Nursery) -> None:
+    code = "import socket\ndef add(a, b):\n    return socket.create_connection((HOST, 80))"
+    for host in ("'example.org'", "'127.0.0.1'"):
+        assert run(nursery, f"HOST = {host}\n{code}").failure.kind == "forbidden", host
+
+
 def test_a_cell_leaves_nothing_behind(nursery: Nursery) -> None:
     for _ in range(5):
         run(nursery, "import time\ndef add(a, b):\n    time.sleep(60)", limits=Limits(cpu=1, wall=0.3))

@@ -15,6 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from ds_workflow.domain.code_eval.scores import compare, pass_at, score, tallies
 from ds_workflow.errors import InvalidInput
+from ds_workflow.reports.code_eval import paired_text
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,25 @@ def test_the_bootstrap_interval_is_that_of_scipy() -> None:
 def test_a_model_never_beats_itself() -> None:
     own = {f"t{i}": (3, i % 4) for i in range(40)}
     found = compare(own, own, seed=0)
-    assert (found.difference, found.interval, found.p_value) == (0.0, (0.0, 0.0), 1.0)
+    # Wilson's bound of 40 of 40 in closed form is n / (n + z^2)
+    room = 1 - 40 / (40 + stats.norm.ppf(0.975) ** 2)
+    assert (found.difference, found.p_value) == (0.0, 1.0)
+    assert found.interval == approx((-room, room))
+
+
+def test_an_interval_of_tasks_that_all_differ_alike_is_no_point() -> None:
+    n = 24
+    lost, won = {f"t{i}": (1, 0) for i in range(n)}, {f"t{i}": (1, 1) for i in range(n)}
+    alike = n / (n + stats.norm.ppf(0.975) ** 2)
+    for found, ends in (
+        (compare(lost, won, seed=0), (2 * alike - 1, 1)),
+        (compare(won, lost, seed=0), (-1, 1 - 2 * alike)),
+    ):
+        assert found.interval == approx(ends)
+        assert "Wilson" in found.interval_by
+    said = " ".join(paired_text("old", "new", compare(lost, won, seed=0)).split())
+    assert "p < 0.0001" in said
+    assert "old (--against)" in said and "champion" not in said
 
 
 def test_other_tasks_on_one_side_are_refused() -> None:

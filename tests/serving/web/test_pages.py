@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sklearn.metrics import precision_score, recall_score
 
-from ds_workflow.adapters import models, run_files
+from ds_workflow.adapters import models, monitoring_history, run_files
+from ds_workflow.domain.monitoring.looks import Finding, Look
 from ds_workflow.reports.tables import measure, percent, typographic
 from ds_workflow.use_cases import daily, incidents, threshold
 from ds_workflow.workspace import Workspace
@@ -163,6 +164,23 @@ def test_monitoring_shows_the_daily_check_incidents_and_requests(story: Story) -
     assert "Requests answered 3 v1: 3" in text and "Rows answered 6" in text
     assert "somebody moved the alias &lt;b&gt;by hand" in page and "nobody is on it yet" in text
     assert "Incidents 1 see below" in words(visit(app).get("/").text)
+
+
+def test_the_overview_of_monitoring_shows_the_newest_looks(story: Story) -> None:
+    work = story.work()
+    champion = work.registry.champion("adult_income")
+    assert champion is not None
+    app = create_app(work)
+    assert "Rows that came in ○ not looked at nobody has looked yet" in words(visit(app).get("/monitoring").text)
+    gone = Finding("data quality", "critical", "300 of 300 rows <b>can't</b> be used")
+    at, digest = "2026-03-01T00:00:00Z", champion.digest
+    history = monitoring_history.History(work.settings.store)
+    history.add(Look("adult_income", "inputs", at, champion.version, digest, "p", "critical", (gone,)))
+    history.close()
+    page = visit(app).get("/monitoring").text
+    assert re.search(r"Rows that came in \S critical 300 of 300 rows", words(page))
+    assert "300 of 300 rows &lt;b&gt;can" in page
+    assert "Performance ○ not looked at" in words(page)
 
 
 def test_asking_by_hand_answers_as_the_service_does(reader: TestClient) -> None:

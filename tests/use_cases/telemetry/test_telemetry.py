@@ -136,3 +136,11 @@ def test_what_is_exported_is_what_was_simulated(workspace: Path, tmp_path: Path)
     )
     assert call(workspace, "telemetry-export", "--out", str(out)).exit_code == 3
     assert call(workspace, "telemetry-export", "--out", str(tmp_path / "x.csv")).exit_code == 2
+
+
+def test_a_batch_of_which_nothing_can_be_used_is_not_green(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.jsonl"
+    path.write_text('{"who": "ana", "did": "ran"}\n' * 3)
+    made = call(tmp_path, "telemetry-ingest", "--input", str(path))
+    assert made.exit_code == 1
+    assert "No event of this batch could be used" in made.output

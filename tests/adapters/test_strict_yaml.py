@@ -9,15 +9,15 @@ import yaml
 
 from ds_workflow import workspace
 from ds_workflow.adapters import governance, monitoring_policies, policies
-from ds_workflow.domain import strict_yaml
 from ds_workflow.errors import InvalidInput
+from ds_workflow.settings import parse_yaml
 
 GOOD = b"a: 1\nb: {c: [1, 2.5, x], d: null}\nbase: &b {k: 1}\nmore: {<<: *b, k: 2}\n"
 
 
 def test_plain_yaml_is_what_the_library_says() -> None:
-    assert strict_yaml.parse(GOOD, where="f") == yaml.safe_load(GOOD)
-    assert strict_yaml.parse(b"", where="f") is None
+    assert parse_yaml(GOOD, where="f") == yaml.safe_load(GOOD)
+    assert parse_yaml(b"", where="f") is None
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_plain_yaml_is_what_the_library_says() -> None:
 )
 def test_what_is_said_twice_or_is_no_text_is_refused(content: bytes, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
-        strict_yaml.parse(content, where="f.yaml")
+        parse_yaml(content, where="f.yaml")
 
 
 def test_every_file_that_people_are_judged_by_is_read_so(tmp_path: Path) -> None:
