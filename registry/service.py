@@ -94,9 +94,7 @@ class Registry(WayBack, Resolving):
                 return
             deciding.require_uncounted(len(self.holdout_uses(holdout_digest)) + len(begun), counted)
             body = {"question": question, "kind": kind, "round": round, "alpha": alpha}
-            self._ledger.add_event(
-                at=utc_text(self._clock()), kind=chain.RESERVED, subject=holdout_digest, body=body
-            )
+            self._ledger.add_event(at=utc_text(self._clock()), kind=chain.RESERVED, subject=holdout_digest, body=body)
 
     # -- proposals -----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from ds_workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from registry.records import SnapshotRecord
-    from registry.service import Registry
 
 MOST = 0.1  # share of the new holdout's rows that may have been asked before
 ALIKE = 0.8  # of a row's columns; ids are counted anew by a simulation, so an id alone says nothing
@@ -40,9 +37,12 @@ def share(new: pd.DataFrame, old: pd.DataFrame, *, row_id: str) -> float:
 
 
 def carry_over(
-    registry: Registry, store: SnapshotStore, problem: Problem, record: SnapshotRecord, *, say: Callable[[str], None]
+    registry: Any, store: SnapshotStore, problem: Problem, record: Any, *, say: Callable[[str], None]
 ) -> None:
-    """Tell the ledger which asked holdouts the one of `record` goes on from; one that can't be read counts as such."""
+    """Tell the `Registry` which asked holdouts the one of `record` (a SnapshotRecord) goes on from.
+
+    One that can't be read counts as such.
+    """
     done, new = {record.holdout_digest}, None
     for other in registry.snapshots(problem.name):
         if other.holdout_digest in done:

@@ -164,9 +164,7 @@ def question(kind: str, challenger: VersionRef, champion: VersionRef | None, *, 
     return digest_of([kind, challenger.digest, champion.digest if champion else "", policy_digest])
 
 
-def account(
-    uses: Sequence[HoldoutUse], proposal: Callable[[str], Proposal], reserved: Sequence[Event] = ()
-) -> Account:
+def account(uses: Sequence[HoldoutUse], proposal: Callable[[str], Proposal], reserved: Sequence[Event] = ()) -> Account:
     """The account of one holdout from the ledger's lines, oldest first; `proposal` finds the one of an id.
 
     A look counts from when it was `reserved`, before anything was scored; one that came to no proposal is counted with

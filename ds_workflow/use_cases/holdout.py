@@ -110,8 +110,14 @@ def status(work: Workspace) -> Status:
     for record in sorted(work.registry.snapshots(name), key=lambda r: r.created_at):
         by_digest.setdefault(record.holdout_digest, []).append(record)
     windows = tuple(
-        Window(digest, tuple(r.dataset_version for r in records), records[0], _account(work, digest), plan,
-               candidates_scored(work.registry.events(kind=REGISTERED), digest))
+        Window(
+            digest,
+            tuple(r.dataset_version for r in records),
+            records[0],
+            _account(work, digest),
+            plan,
+            candidates_scored(work.registry.events(kind=REGISTERED), digest),
+        )
         for digest, records in by_digest.items()
     )
     return Status(name, windows)

@@ -117,7 +117,7 @@ def test_a_state_that_only_one_proposal_has_deletes_no_other(lived: Any) -> None
             connection.execute(applied)
         with pytest.raises(sqlite3.IntegrityError, match="never replaced"):
             connection.execute(
-                "INSERT OR REPLACE INTO decisions (proposal_id, action, \"by\", at, reason, evidence_digest, "
+                'INSERT OR REPLACE INTO decisions (proposal_id, action, "by", at, reason, evidence_digest, '
                 "self_approved) SELECT proposal_id, 'reject', 'eve', at, '', evidence_digest, 0 FROM decisions LIMIT 1"
             )
 
