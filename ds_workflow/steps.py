@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ds_workflow.domain.assurance.records import BASELINE
-from registry.errors import Unavailable
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
@@ -28,16 +27,15 @@ def first_champion(work: Workspace) -> tuple[str, ...]:
 
 
 def waiting(work: Workspace) -> int | None:
-    """The newest candidate while nobody has proposed it yet and it can challenge; None when there is none, or when
-    the versions can't be reached."""
+    """The newest candidate while nobody has proposed it yet and it can challenge; None when there is none.
+
+    Raises Unavailable when the versions can't be reached.
+    """
     name = work.problem.name
-    try:
-        number = work.registry.aliases(name).get("candidate")
-        if number is None or not hasattr(work.plugin, "clean"):
-            return None
-        version = work.registry.version(name, number)
-    except Unavailable:
+    number = work.registry.aliases(name).get("candidate")
+    if number is None or not hasattr(work.plugin, "clean"):
         return None
+    version = work.registry.version(name, number)
     decided = {m.to_ref.version for m in work.registry.moves(name)}
     asked = work.registry.proposals(name, challenger=version.digest, limit=1)
     free = version.lineage.hypothesis_id != BASELINE and number not in decided and not asked

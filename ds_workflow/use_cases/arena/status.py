@@ -125,9 +125,16 @@ def read(work: Workspace) -> Status:
         appoint=steps.to_appoint(work) if found.custody.status == "none" else "",
         solo=not work.people,
         clock_behind=work.registry.clock_behind(at),
-        waiting=steps.waiting(work),
+        waiting=_waiting(work),
         total=sum(work.registry.count_proposals(found.problem).values()),
     )
+
+
+def _waiting(work: Workspace) -> int | None:
+    try:
+        return steps.waiting(work)
+    except Unavailable:
+        return None  # custody says that the versions can't be reached
 
 
 def finished(work: Workspace) -> Any:
