@@ -351,6 +351,7 @@ def _import_mlflow() -> Any:
         import mlflow
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # tracebacks of what our errors say in words
     return mlflow
 
 
