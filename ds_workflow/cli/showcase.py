@@ -18,7 +18,7 @@ def register(main: click.Group) -> None:
         "showcase",
         section="Telemetry",
         examples="""showcase
-showcase --out /tmp/tour --events 2000000 --seed 7""",
+showcase --out tour --events 2000000 --seed 7""",
     )
     @click.option("--out", type=click.Path(path_type=Path), help="Folder of the tour (default: showcase).")
     @click.option("--events", "count", default=600_000, show_default=True, help="Events of the simulated log.")

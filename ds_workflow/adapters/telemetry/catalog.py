@@ -6,6 +6,7 @@ A heading says `question`, `grain` and `columns`, each column with its meaning. 
     {{ acceptance_rate.numerator }}      what one row adds to either sum
     {{ ratio(y, x) }}                    sum of y over sum of x, a double; null where x sums to 0
     {{ ratio_error(y, x) }}              its standard error, from rows that are one per developer
+    {{ rate_by(task, acceptance_rate) }}  a metric by a column or by week, with its 95 % interval: sql/parts/rate_by.sql
 
 stand for SQL. The error is that of a ratio of means by the delta method (A. Deng, U. Knoblich and J. Lu 2018, "Applying
 the delta method in metric analytics", KDD): what one developer does hangs together, so developers are counted, not
@@ -26,6 +27,8 @@ from ds_workflow.errors import InvalidInput, UnknownName
 FOLDER = Path(__file__).parent / "sql"
 _BRACES = re.compile(r"\{\{\s*(.+?)\s*\}\}")
 _CALL = re.compile(r"(ratio|ratio_error)\((\w+), (\w+)\)")
+_RATE_BY = re.compile(r"\{\{ rate_by\((\w+), (\w+)\) \}\}")
+_EXPRESSIONS = {"week": "cast(date_trunc('week', shown_at) as date)"}  # of groups that are no column
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,17 @@ def parse(name: str, text: str) -> NamedQuery:
     if lost:
         raise InvalidInput(f"The query '{name}' has no {', '.join(lost)} in its heading.")
     used: list[str] = []
-    body = "\n".join(lines[at:]).strip() + "\n"
+    body = _RATE_BY.sub(_rate_by, "\n".join(lines[at:]).strip() + "\n")
     sql = _BRACES.sub(lambda hit: _expanded(hit[1], used), body)
     return NamedQuery(name, heading["question"], heading["grain"], columns, sql, tuple(dict.fromkeys(used)))
+
+
+def _rate_by(call: re.Match[str]) -> str:
+    text = (FOLDER / "parts" / "rate_by.sql").read_text("utf-8").rstrip("\n")
+    key, metric = call.groups()
+    for name, value in (("expression", _EXPRESSIONS.get(key, key)), ("key", key), ("metric", metric)):
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 def expand(sql: str) -> str:
