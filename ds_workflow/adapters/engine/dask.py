@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import reduce
 from typing import Any, TypeVar
 
-from ds_workflow.adapters.engine.local import NOTHING
+from ds_workflow.adapters.engine.local import NOTHING, merged
 from ds_workflow.errors import InvalidInput, SourceUnavailable
 
 A = TypeVar("A")
@@ -84,10 +83,7 @@ class DaskEngine:
 
     def fold(self, function: Callable[[A], B], merge: Callable[[B, B], B], fragments: Iterable[A]) -> B:
         """Fragments are answered by workers and merged here in their order, so that sums are the same to the bit."""
-        answers = self.map(function, fragments)
-        for first in answers:
-            return reduce(merge, answers, first)
-        raise InvalidInput(NOTHING)
+        return merged(merge, self.map(function, fragments))
 
     def fit_xgb(
         self, load: Callable[[A], tuple[Any, Any]], fragments: Sequence[A], *, params: Mapping[str, Any], rounds: int

@@ -13,6 +13,13 @@ B = TypeVar("B")
 NOTHING = "There is no fragment to work on."
 
 
+def merged(merge: Callable[[B, B], B], answers: Iterator[B]) -> B:
+    """The answers of all fragments as one, in their order. Raises InvalidInput when there is none."""
+    for first in answers:
+        return reduce(merge, answers, first)
+    raise InvalidInput(NOTHING)
+
+
 class LocalEngine:
     """The engine that needs nothing."""
 
@@ -24,10 +31,7 @@ class LocalEngine:
 
     def fold(self, function: Callable[[A], B], merge: Callable[[B, B], B], fragments: Iterable[A]) -> B:
         """One fragment at a time; only the merged answer is kept."""
-        answers = self.map(function, fragments)
-        for first in answers:
-            return reduce(merge, answers, first)
-        raise InvalidInput(NOTHING)
+        return merged(merge, self.map(function, fragments))
 
     def fit_xgb(
         self, load: Callable[[A], tuple[Any, Any]], fragments: Sequence[A], *, params: Mapping[str, Any], rounds: int

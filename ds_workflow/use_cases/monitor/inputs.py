@@ -19,7 +19,7 @@ from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import drift as drift_report
 from ds_workflow.reports import tables
 from ds_workflow.use_cases.monitor import alarms
-from registry.errors import NoChampion
+from ds_workflow.use_cases.monitor.champion import watched
 from registry.records import utc_text
 
 if TYPE_CHECKING:
@@ -63,9 +63,7 @@ def look(work: Workspace, source: Path, *, as_of: datetime | None = None) -> Loo
     incident. Raises NoChampion, InvalidInput.
     """
     problem = work.problem
-    champion = work.registry.champion(problem.name)
-    if champion is None:
-        raise NoChampion(f"{problem.name} has no champion to watch.", hint="Run 'bootstrap-champion'.")
+    champion = watched(work)
     policy = monitoring_policies.load(work.settings, problem.name)
     at = (as_of or work.clock()).astimezone(UTC)
     rows, seen = _incoming(work, source, at)

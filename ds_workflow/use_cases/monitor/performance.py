@@ -15,7 +15,7 @@ from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import monitor_performance as report
 from ds_workflow.reports import tables
 from ds_workflow.use_cases.monitor import alarms
-from registry.errors import NoChampion
+from ds_workflow.use_cases.monitor.champion import watched
 from registry.records import utc_text
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def look(work: Workspace, *, source: Path | None = None, as_of: datetime | None 
     import pandas as pd
 
     problem = work.problem
-    champion = work.registry.champion(problem.name)
-    if champion is None:
-        raise NoChampion(f"{problem.name} has no champion to watch.", hint="Run 'bootstrap-champion'.")
+    champion = watched(work)
     policy = monitoring_policies.load(work.settings, problem.name)
     at = (as_of or work.clock()).astimezone(UTC)
     moment = pd.Timestamp(at.replace(tzinfo=None))
