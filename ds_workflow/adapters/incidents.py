@@ -116,10 +116,7 @@ class Incidents:
         if not resolution.strip() or not by.strip():
             raise InvalidInput("Closing an incident needs a name and what was done about it.")
         with self._file.writing() as connection:
-            found = {one.id: one for one in _read(connection)}
-            if ident not in found:
-                raise UnknownName("incident", ident, (i for i, one in found.items() if one.closed_at is None))
-            one = found[ident]
+            one = _incident(connection, ident)
             if one.closed_at is None:
                 row: dict[str, object] = {
                     "problem": one.problem,
@@ -140,10 +137,7 @@ class Incidents:
         if not by.strip():
             raise InvalidInput("Whoever works on an incident gives a name.")
         with self._file.writing() as connection:
-            found = {one.id: one for one in _read(connection)}
-            if ident not in found:
-                raise UnknownName("incident", ident, (i for i, one in found.items() if one.closed_at is None))
-            one = found[ident]
+            one = _incident(connection, ident)
             if one.closed_at is not None:
                 raise InvalidInput(f"{ident} was closed by {one.closed_by}: {one.resolution}.")
             known = {note.step for note in one.notes}
@@ -169,6 +163,14 @@ class Incidents:
             for one in found
             if (problem is None or one.problem == problem) and not (only_open and one.closed_at is not None)
         ]
+
+
+def _incident(connection: sa.Connection, ident: str) -> Incident:
+    """The incident of that id; UnknownName lists the open ones."""
+    found = {one.id: one for one in _read(connection)}
+    if ident not in found:
+        raise UnknownName("incident", ident, (i for i, one in found.items() if one.closed_at is None))
+    return found[ident]
 
 
 def _number(ident: str) -> int:
