@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +16,8 @@ from typing import Any
 
 from registry.errors import InvalidRecord
 
-ROLES = ("viewer", "data_scientist", "approver")
+PROGRAMS = ("service", "agent")  # no people: they carry tokens, log in nowhere and never decide
+ROLES = ("viewer", "data_scientist", "approver", *PROGRAMS)
 DISABLED = "disabled"  # the only role left to a disabled account: nobody is dropped, so solo mode never comes back
 SHORTEST, LONGEST = 12, 200  # characters of a password
 TOKEN_PREFIX = "dsw"  # noqa: S105 - how a token begins, so that scanners of secrets find a leaked one
@@ -24,7 +26,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
 @dataclass(frozen=True)
 class Account:
-    """A person. `name` is lower case and never given to another one."""
+    """A person, or a program's own account. `name` is lower case and never given to another one."""
 
     name: str
     roles: tuple[str, ...]
@@ -32,11 +34,17 @@ class Account:
     created_at: str
     changed_at: str
 
+    @property
+    def program(self) -> bool:
+        """Whether it is no person's."""
+        return bool(set(PROGRAMS) & set(self.roles))
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON; nothing secret is in it."""
         return {
             "name": self.name,
             "roles": list(self.roles),
+            "program": self.program,
             "disabled": self.disabled,
             "created_at": self.created_at,
             "changed_at": self.changed_at,
@@ -101,12 +109,30 @@ def require_account_name(name: str) -> str:
 
 
 def require_roles(roles: Sequence[str]) -> tuple[str, ...]:
-    """The roles in their order, each once."""
+    """The roles in their order, each once. A program has one role of its own and none of people's."""
     unknown = sorted(set(roles) - set(ROLES))
     if unknown or not roles:
         said = f"There is no role '{unknown[0]}'." if unknown else "A user needs at least one role."
         raise InvalidRecord(said, hint=f"Roles are {', '.join(ROLES)}.")
+    if set(PROGRAMS) & set(roles) and len(set(roles)) > 1:
+        raise InvalidRecord(
+            f"An account is a person's or a program's; {' and '.join(r for r in ROLES if r in roles)} can't be one.",
+            hint="Give the program an account of its own, with the role 'service' or 'agent' alone.",
+        )
     return tuple(role for role in ROLES if role in roles)
+
+
+def stored_password(password: str, name: str, roles: Sequence[str]) -> str:
+    """The hash that is kept: of a person's password; of 256 random bits that nobody knows for a program, which logs in
+    nowhere. Raises InvalidRecord for a bad password, and for a program's."""
+    if not set(PROGRAMS) & set(roles):
+        return hashed(require_password(password, name))
+    if password:
+        raise InvalidRecord(
+            f"'{name}' is a program's account, which logs in nowhere and takes no password.",
+            hint=f"Its program carries a token: token-add {name} --label WHAT",
+        )
+    return hashed(secrets.token_urlsafe(32))
 
 
 def require_password(password: str, name: str) -> str:

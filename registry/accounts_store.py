@@ -57,10 +57,11 @@ class Accounts:
 
     # -- people ------------------------------------------------------------------------------------------------------
 
-    def add(self, name: str, *, roles: Sequence[str], password: str) -> Account:
-        """A new account. NameTaken when there is one of that name, InvalidRecord for a bad name, role or password."""
+    def add(self, name: str, *, roles: Sequence[str], password: str = "") -> Account:
+        """A new account; a program's takes no password. NameTaken when there is one of that name, InvalidRecord for a
+        bad name, role or password."""
         name, roles = rules.require_account_name(name), rules.require_roles(roles)
-        stored, at = rules.hashed(rules.require_password(password, name)), self._now
+        stored, at = rules.stored_password(password, name, roles), self._now
         with self._db.transaction():
             if self._row(name) is not None:
                 raise NameTaken(f"There is a user '{name}' already.", hint="Change them with 'user-add --update'.")
@@ -68,10 +69,10 @@ class Accounts:
             self._run(db.accounts.insert().values(**row, created_at=at, changed_at=at))
             return self._told(name, "added")
 
-    def change(self, name: str, *, roles: Sequence[str], password: str) -> Account:
+    def change(self, name: str, *, roles: Sequence[str], password: str = "") -> Account:
         """New roles and a new password; the account is enabled again and whoever is logged in is logged out."""
         name, roles = rules.require_account_name(name), rules.require_roles(roles)
-        stored = rules.hashed(rules.require_password(password, name))
+        stored = rules.stored_password(password, name, roles)
         with self._db.transaction():
             self.account(name)
             self._update(name, roles=" ".join(roles), password_hash=stored, disabled=False)
@@ -151,7 +152,7 @@ class Accounts:
         line = self._count(plain, address)
         row = self._row(plain)
         good = rules.fits(password, row["password_hash"] if row else None)
-        if not good or row is None or row["disabled"]:
+        if not good or row is None or row["disabled"] or _account(row).program:
             raise LoginRefused("Name and password don't fit.", hint="After five tries the next one has to wait.")
         text, at = secrets.token_urlsafe(32), self._now
         with self._db.transaction():

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from registry.errors import InvalidRecord
 from registry.ports import Ledger
@@ -22,12 +22,13 @@ from registry.records import (
     canonical_json,
     digest_of,
 )
+from registry.stored import Standing, StoredProposal
 
 PROPOSAL = "proposal.written"
 CHANGED = "proposal.changed"
 DECISION = "decision.taken"
 MOVE = "champion.moved"
-STANDING = "decider.standing"  # the roles of who decides, and the digest of all declared people, as they were then
+STANDING = "decider.standing"  # how the person of the event after it was eligible, and the look it rests on
 LOCK = "hypothesis.locked"
 SNAPSHOT = "snapshot.recorded"
 HOLDOUT = "holdout.used"
@@ -38,9 +39,10 @@ APPLY_FAILED = "champion.apply_failed"
 RESTORED = "champion.restored"
 APPROVAL = "approval.given"  # one of several that a decision needs
 OVERRIDE = "override.requested"
-SIGNED = frozenset({DECISION, APPROVAL, OVERRIDE, RESTORED})  # what a person with a key signs
+CLOCK_SET = "clock.set_right"  # a person says that the ledger's time was wrong, and the clock is right
+SIGNED = frozenset({DECISION, APPROVAL, OVERRIDE, RESTORED, CLOCK_SET})  # what a person with a key signs
 
-CLOCK = "clock.turned_back"
+CLOCK = "clock.turned_back"  # what the machine's clock said while it was behind the ledger
 CLOCK_SLACK = timedelta(minutes=10)  # commands that run at once write their times in another order than they took them
 
 HEAD_TAG = "ledger_head"
@@ -57,8 +59,8 @@ def plain(value: Any) -> Any:
         ) from error
 
 
-def proposal_body(proposal: Proposal) -> dict[str, Any]:
-    """What the chain keeps of a proposal: its state in words and the digest of the whole record."""
+def proposal_body(proposal: Proposal, text: str = "") -> dict[str, Any]:
+    """What the chain keeps of a proposal: its state in words and the digest of the whole record (`text`, if known)."""
     return {
         "problem": proposal.problem,
         "kind": proposal.kind,
@@ -67,7 +69,7 @@ def proposal_body(proposal: Proposal) -> dict[str, Any]:
         "effect": proposal.effect,
         "evidence_digest": proposal.digest,
         "row_version": proposal.row_version,
-        "record": digest_of(_record(proposal)),
+        "record": sha256((text or canonical_json(_record(proposal))).encode()).hexdigest(),
     }
 
 
@@ -84,27 +86,68 @@ def _record(proposal: Proposal) -> dict[str, Any]:
     }
 
 
+def stored(proposal: Proposal) -> StoredProposal:
+    """The proposal as a ledger stores it."""
+    text = canonical_json(_record(proposal))
+    return StoredProposal(proposal.id, text, proposal_body(proposal, text))
+
+
 def next_event(previous: Event | None, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
     """The next event of the chain, its body as JSON gives it back."""
     return Event.after(previous, at=at, kind=kind, subject=subject, body=plain(dict(body)))
 
 
 def next_events(
-    previous: Event | None, *, at: str, kind: str, subject: str, body: Mapping[str, Any]
+    previous: Event | None,
+    *,
+    at: str,
+    kind: str,
+    subject: str,
+    body: Mapping[str, Any],
+    clock_events: Callable[[], Sequence[Event]] = lambda: (),
 ) -> Iterator[Event]:
-    """The next event, after one that tells when the clock was turned back since the last."""
-    if previous is not None and turned_back(at, previous.at):
-        told = {"from": previous.at, "to": at}
-        yield (previous := next_event(previous, at=at, kind=CLOCK, subject=subject, body=told))
+    """The next event, after one that tells when the clock is behind the ledger.
+
+    Events never go back in time: one is dated no earlier than the last, until a person sets the ledger's time right.
+    `clock_events` gives the events of kind CLOCK so far, so that one tells of a whole stretch.
+    """
+    if previous is not None and kind != CLOCK_SET and (last := moment(previous.at)) is not None:
+        now = moment(at)
+        if now is not None and now < last - CLOCK_SLACK and not _said(clock_events(), now, last):
+            told = {"from": previous.at, "to": at}
+            yield (previous := next_event(previous, at=previous.at, kind=CLOCK, subject=subject, body=told))
+        if now is None or now < last:
+            at = previous.at
     yield next_event(previous, at=at, kind=kind, subject=subject, body=body)
 
 
-def turned_back(now: str, last: str) -> bool:
-    """Whether the time `now` is before the last event's by more than commands that run at once explain."""
-    try:
-        return datetime.fromisoformat(now) < datetime.fromisoformat(last) - CLOCK_SLACK
-    except (TypeError, ValueError):  # an event's time is text that a caller chose
+def _said(clock_events: Sequence[Event], now: datetime, last: datetime) -> bool:
+    """Whether the last event about the clock is of this very stretch, and the clock was not turned back further."""
+    if not clock_events:
         return False
+    told = moment(clock_events[-1].body.get("to"))
+    return told is not None and moment(clock_events[-1].at) == last and now >= told - CLOCK_SLACK
+
+
+def moment(text: object) -> datetime | None:
+    """The time that a text names; None for no time, or one without a zone: an event's time is what a caller chose."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return None if found.tzinfo is None else found
+
+
+def latest(ledger: Ledger) -> datetime | None:
+    """The newest time that the ledger knows of: nothing is judged as if it were earlier. None while it knows none.
+
+    It is the last event's, or, in a ledger whose events were once free to go back, the one from where they did.
+    """
+    last = ledger.head()
+    right = ledger.events(kind=CLOCK_SET)
+    back = ledger.events(kind=CLOCK, after=right[-1].seq if right else 0)
+    known = [moment(last.at if last else None), *(moment(told.body.get("from")) for told in back)]
+    return max((at for at in known if at is not None), default=None)
 
 
 def head_text(event: Event) -> str:
@@ -112,54 +155,30 @@ def head_text(event: Event) -> str:
     return f"{event.seq} {event.hash}"
 
 
-@dataclass
-class Links:
-    """Where a walk along the chain has come to: the last event's number and hash."""
+class Kept(NamedTuple):
+    """What an event tells of a lock, a snapshot or a holdout use: the digest of its record."""
 
-    seq: int = 0
-    link: str = "0" * 64
-
-    def next(self, event: Event) -> list[str]:
-        """What is wrong with the next event: edited, cut out, put in or moved."""
-        problems = []
-        if event.seq != self.seq + 1:
-            problems.append(f"Event {self.seq + 1} is missing: the next one found is {event.seq}.")
-        if event.previous != self.link:
-            problems.append(f"Event {event.seq} does not follow the one before it.")
-        if not event.sound():
-            problems.append(f"Event {event.seq} ({event.kind} {event.subject}) was edited: its hash does not fit.")
-        self.seq, self.link = event.seq, event.hash
-        return problems
+    seq: int
+    kind: str
+    subject: str
+    record: str
 
 
-def broken_links(events: Iterable[Event]) -> list[str]:
-    """Where the chain itself does not hold."""
-    walk = Links()
-    return [problem for event in events for problem in walk.next(event)]
-
-
-def strayed_proposals(stored: Mapping[str, Proposal], told: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Where a stored proposal no longer is what its last event says, or one is there without the other."""
-    bodies = {ident: proposal_body(proposal) for ident, proposal in stored.items()}
-    problems = [f"Proposal '{i}' is not what the events say of it." for i in bodies if told.get(i) != bodies[i]]
-    return problems + [f"Proposal '{i}' is gone; the events know it." for i in told if i not in bodies]
-
-
-def strayed_records(ledger: Ledger, events: Iterable[Event]) -> list[str]:
+def strayed_records(ledger: Ledger, events: Iterable[Kept]) -> list[str]:
     """Where a lock, a snapshot or a holdout use is not what the `events` about them say, or none tells of it."""
     stored: dict[str, list[Any]] = {LOCK: ledger.locks(), SNAPSHOT: ledger.snapshots(), HOLDOUT: ledger.holdout_uses()}
-    have = {kind: Counter(digest_of(asdict(row)) for row in rows) for kind, rows in stored.items()}
+    found = {kind: [digest_of(vars(row)) for row in rows] for kind, rows in stored.items()}
+    have = {kind: Counter(digests) for kind, digests in found.items()}
     problems = []
     for event in events:
-        told = digest_of(event.body)
-        if have[event.kind][told] > 0:
-            have[event.kind][told] -= 1
+        if have[event.kind][event.record] > 0:
+            have[event.kind][event.record] -= 1
         else:
             what = f"Event {event.seq} ({event.kind} {event.subject})"
             problems.append(f"{what} tells of a record that is gone or edited.")
     for kind, rows in stored.items():
-        for row in rows:
-            if have[kind][digest := digest_of(asdict(row))] > 0:
+        for row, digest in zip(rows, found[kind], strict=True):
+            if have[kind][digest] > 0:
                 have[kind][digest] -= 1
                 problems.append(f"No event tells of {_RECORDS[kind](row)}, which is stored.")
     return problems
@@ -172,7 +191,7 @@ _RECORDS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def broken_pointer(moves: list[PointerMove], proposals: Mapping[str, Proposal]) -> list[str]:
+def broken_pointer(moves: list[PointerMove], proposals: Mapping[str, Standing]) -> list[str]:
     """Where the pointer log of one problem contradicts itself or the applied proposals."""
     problems, at = [], None
     for move in moves:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,11 +18,14 @@ from registry.errors import (
     NoChampion,
     NotFound,
     OutOfCustody,
+    Unavailable,
 )
 from registry.ports import Ledger, VersionStore
+from registry.quorum import ALONE, Rule
 from registry.reading import Reader
 from registry.records import Event, Evidence, Proposal, VersionRef, digest_of, require_legal, utc_text
 from registry.signing import Signer
+from registry.timekeeping import Now
 
 
 class Core(Reader):
@@ -51,7 +55,41 @@ class Core(Reader):
         self._signer = signer
         self._expires_after = expires_after
         self._step = step_hook
-        self._applier = Applier(versions, ledger, clock, step_hook)
+        self._applier = Applier(versions, ledger, lambda: self._now().at, step_hook)
+
+    # -- time --------------------------------------------------------------------------------------------------------
+
+    def now(self) -> str:
+        """The time by which proposals are judged: this machine's clock, but never before the ledger's newest event."""
+        return self._now().text
+
+    def require_clock(self) -> None:
+        """Raise ClockBehind when this machine's clock is behind the ledger, before work is begun that it would date."""
+        self._now().require_right()
+
+    def _now(self) -> Now:
+        return Now.look(self._clock(), self._ledger)
+
+    def judged(self, problem: str) -> str:
+        """The time by which proposals are judged, after what is expired by it was closed.
+
+        Whoever sees a proposal expired makes it so, and no clock revives it. While the ledger can't be written it is
+        only seen.
+        """
+        at = self.now()
+        with suppress(Unavailable):
+            self._close_expired(problem, at)
+        return at
+
+    def _close_expired(self, problem: str, at: str) -> None:
+        due = [p for p in self._ledger.proposals(problem, disposition="open") if p.expired(at)]
+        for proposal in due:
+            with suppress(Conflict), self._ledger.transaction():  # somebody else closed it meanwhile
+                self._write_closed(proposal, proposal.expire(at), "expire")
+        if due:
+            self._applier.tag_head(problem)
+
+    # -- what every decision asks ------------------------------------------------------------------------------------
 
     def _require_present_champion(self, evidence: Evidence) -> None:
         present = pointed(self._ledger.moves(evidence.problem))
@@ -111,7 +149,7 @@ class Core(Reader):
             raise
 
     def _close(self, proposal_id: str, disposition: Any, action: str, by: str, reason: str) -> Proposal:
-        at, proposal = utc_text(self._clock()), self._ledger.proposal(proposal_id)
+        at, proposal = self.now(), self._ledger.proposal(proposal_id)
         if deciding.is_repeat(proposal, disposition, by, reason):
             return proposal
         self._expire_if_due(proposal, at)
@@ -137,17 +175,48 @@ class Core(Reader):
 
     # -- the chain ---------------------------------------------------------------------------------------------------
 
-    def _decide(self, proposal: Proposal, action: str) -> None:
+    def _decide(self, proposal: Proposal, action: str, rule: Rule = ALONE) -> None:
         """Write the decision that was just taken, signed by its person when they have a key."""
         by = str(proposal.decided_by)
-        if roles := deciding.known_roles(self._people, by):
-            everybody = digest_of({name: sorted(held) for name, held in self._people.items()})
-            self._ledger.add_event(
-                at=str(proposal.decided_at), kind=chain.STANDING, subject=proposal.id,
-                body={"by": by, "roles": sorted(roles), "people": everybody},
-            )  # fmt: skip
+        self._stand(by, action, proposal.id, about=proposal, rule=rule)
         self._ledger.add_decision(deciding.decision(proposal, action))
-        self._sign(self._ledger.head(), str(proposal.decided_by))
+        self._sign(self._ledger.head(), by)
+
+    def _stand(self, by: str, action: str, subject: str, *, about: Proposal | None, rule: Rule = ALONE) -> None:
+        """Tell how the person of the next event was eligible then, and of the look at a holdout that it rests on."""
+        roles = deciding.known_roles(self._people, by)
+        asks_others = about is not None and action in deciding.DISINTERESTED and about.kind != "rollback"
+        if by in deciding.NOBODY or (self._people and not roles):
+            return
+        self._ledger.add_event(
+            at=utc_text(self._clock()), kind=chain.STANDING, subject=subject,
+            body={
+                "by": by,
+                "action": action,
+                "roles": sorted(roles),
+                "people": digest_of({name: sorted(held) for name, held in self._people.items()}),
+                "solo": not self._people,
+                "asks": rule.people,
+                "barred": rule.all_interests(about.owner) if about and asks_others else {},
+                "look": self._look_of(about) if about else None,
+            },
+        )  # fmt: skip
+
+    def _look_of(self, proposal: Proposal) -> dict[str, Any] | None:
+        """The look at a holdout that a proposal's evidence took, and how many there were by now; None without one."""
+        digest = proposal.evidence.holdout_digest
+        if not digest:
+            return None
+        first = proposal.summary.get("override") if proposal.kind == "override" else None
+        ident = str(first["of"]) if isinstance(first, dict) else proposal.id  # an override rests on the other's look
+        uses = self.holdout_uses(digest)
+        return {
+            "holdout": digest,
+            "of": ident,
+            "alpha": next((use.alpha for use in uses if use.proposal_id == ident), None),
+            "uses": len(uses),
+            "reserved": len(self.holdout_reserved(digest)),
+        }
 
     def _tell(self, kind: str, subject: str, *, by: str, body: Mapping[str, Any]) -> Event:
         """Add an event that a person answers for, signed when they have a key."""

@@ -8,6 +8,13 @@ from registry.errors import NotFound, OutOfCustody, Unavailable
 from registry.ports import VersionStore
 from registry.records import Custody, ModelVersion, PointerMove, Proposal, VersionRef
 
+_MOVED = "Find out who moved it. 'arena-restore' puts it back, 'arena-adopt' tries what stands there."
+_NO_ALIAS = "Find out who deleted it. 'arena-restore' puts it back."
+_NO_VERSION = "A deleted version does not come back: 'arena-rollback' goes to a champion before it."
+_OTHER = "'arena-restore' mends the record if the files are whole; otherwise 'arena-rollback'."
+_FILES = "Bring its files back from a backup, or go to a champion before it with 'arena-rollback'."
+_AWAY = "Make the registry reachable again, then repeat the command."
+
 
 def pointed(moves: Sequence[PointerMove]) -> VersionRef | None:
     """Who is champion by the pointer log; None while nobody ever was."""
@@ -35,7 +42,7 @@ def custody(
     try:
         return _compare(versions, problem, expected, applying)
     except Unavailable as error:
-        return Custody("unknown", expected, None, f"The registry can't be read: {error}")
+        return Custody("unknown", expected, None, f"The registry can't be read: {error}", error.hint or _AWAY)
 
 
 def _compare(versions: VersionStore, problem: str, expected: VersionRef | None, applying: Proposal | None) -> Custody:
@@ -45,15 +52,19 @@ def _compare(versions: VersionStore, problem: str, expected: VersionRef | None, 
     actual = None if number is None else _ref(versions, problem, number)
     if expected is None or number != expected.version:
         says = "nobody was ever made champion" if expected is None else f"version {expected.version}"
-        where = "was deleted, or its version was" if number is None else f"is on version {number}"
+        where, way = f"is on version {number}", _MOVED
+        if number is None:
+            gone = expected is not None and _ref(versions, problem, expected.version) is None
+            where, way = ("was deleted with its version", _NO_VERSION) if gone else ("was deleted", _NO_ALIAS)
         detail = f"The alias 'champion' {where}; the pointer log says {says}."
         if applying is not None:
             detail += f" The decision on '{applying.id}' is half applied; the next deciding command finishes it."
-        return Custody("drifted", expected, actual, detail)
+            way = "'arena-status' finishes it, and so does any command that decides."
+        return Custody("drifted", expected, actual, detail, way)
     if actual is None or actual.digest != expected.digest:
         now = f"digest {actual.digest}" if actual else "deleted"
         detail = f"Version {number} is not the one that was decided: {now}, decided {expected.digest}."
-        return Custody("drifted", expected, actual, detail)
+        return Custody("drifted", expected, actual, detail, _OTHER)
     return _compare_bytes(versions, problem, expected)
 
 
@@ -62,10 +73,10 @@ def _compare_bytes(versions: VersionStore, problem: str, expected: VersionRef) -
     try:
         found = versions.bytes_digest(versions.version(problem, number))
     except NotFound as error:
-        return Custody("drifted", expected, None, str(error))
+        return Custody("drifted", expected, None, str(error), _FILES)
     if found != expected.digest:
         detail = f"The bytes of version {number} changed: digest {found}, decided {expected.digest}."
-        return Custody("drifted", expected, VersionRef(number, found), detail)
+        return Custody("drifted", expected, VersionRef(number, found), detail, _FILES)
     return Custody("in_custody", expected, expected, f"Version {number} is the champion that was decided.")
 
 
@@ -96,11 +107,10 @@ def require_custody(state: Custody, problem: str) -> None:
     if state.status == "unknown":
         raise Unavailable(
             f"The custody of {problem} is unknown, so nothing is decided. {state.detail}",
-            hint="Make the registry reachable again, then repeat the command.",
+            hint=state.way_out,
         )
     if state.status == "drifted":
         raise OutOfCustody(
             f"{problem} is out of custody, so nothing is decided. {state.detail}",
-            hint="Find out who changed it ('arena-status' shows both). A moved alias: 'arena-restore' puts it back, "
-            "'arena-adopt' tries what stands there. Changed files: bring them from a backup, or 'arena-rollback'.",
+            hint=state.way_out,
         )

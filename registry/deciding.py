@@ -7,12 +7,14 @@ from dataclasses import asdict
 
 from registry.errors import Conflict, EvidenceChanged, InvalidRecord, NotEligible, NotPromotable
 from registry.quorum import interest, same_person
-from registry.records import Decision, Evidence, ModelVersion, Proposal
+from registry.records import CLOCK, Decision, Evidence, ModelVersion, Proposal
 
 People = Mapping[str, Sequence[str]]
 Interests = Mapping[str, str]  # who has an interest in a proposal, and which, as the end of a sentence
 ONLY_LOOK = {"viewer", "disabled"}
 NO_PERSON = {"service", "agent"}
+NOBODY = {CLOCK, "registry"}  # in whose name the registry itself closes a proposal
+DISINTERESTED = {"approve", "approval", "override"}  # is decided by people without an interest in it
 
 
 def require_name(by: str) -> str:
@@ -34,7 +36,10 @@ def roles_of(people: People, by: str) -> Sequence[str]:
     roles = next((roles for name, roles in people.items() if same_person(name, by)), None)
     if roles is None:
         declared = ", ".join(sorted(people))
-        raise NotEligible(f"'{by}' is not declared in this workspace; declared are: {declared}.")
+        raise NotEligible(
+            f"'{by}' is not declared in this workspace; declared are: {declared}.",
+            hint="Give the name of one of them, or declare this one: 'user-add NAME --role ROLE'.",
+        )
     return roles
 
 
@@ -46,7 +51,7 @@ def known_roles(people: People, by: str) -> Sequence[str]:
 def require_declared(people: People, by: str) -> None:
     """Once people are declared, only they take part; who only looks, or was disabled, does not."""
     if people and (roles := set(roles_of(people, by))) and roles <= ONLY_LOOK:
-        raise NotEligible(f"'{by}' is {' and '.join(sorted(roles))} here, and closes no proposal.")
+        raise NotEligible(f"'{by}' is {' and '.join(sorted(roles))} here, and decides nothing.")
 
 
 def require_human(people: People, by: str, what: str) -> None:

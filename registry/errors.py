@@ -16,7 +16,8 @@ RegistryError
 │   └── ApplyFailed         the new champion did not load, match its digest or pass its smoke test
 ├── LoginRefused        the name and the password don't fit, or were tried too often
 └── Unavailable         a store cannot be reached or is locked
-    └── Unreadable          a stored row holds what no record can be made of
+    ├── Unreadable          a stored row holds what no record can be made of
+    └── ClockBehind         this machine's clock is behind what the ledger knows of already
 
 Every message says what happened, what is allowed and what to do next.
 """
@@ -98,3 +99,7 @@ class Unavailable(RegistryError):
 
 class Unreadable(Unavailable):
     """A stored row holds what no record can be made of."""
+
+
+class ClockBehind(Unavailable):
+    """The clock is behind the ledger, so no time that it gives can be trusted."""

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,18 +21,33 @@ _POLL_SECONDS = 0.02
 def folder_digest(folder: Path) -> str:
     """SHA-256, 64 hex digits, over the sorted relative paths and the bytes of every file below `folder`.
 
-    Files that MLflow rewrites after registration don't count. Raises NotFound when no file is there.
+    A link counts by where it leads: what stands elsewhere is no part of a model. Files that MLflow rewrites after
+    registration don't count. Raises NotFound when no file is there.
     """
-    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in REWRITTEN_LATER)
+    found = sorted(p for p in folder.rglob("*") if (p.is_file() or p.is_symlink()) and p.name not in REWRITTEN_LATER)
     if not found:
         raise NotFound(
             f"The model's files are gone: nothing is left in {folder}.",
             hint="Restore the folder from a backup, or roll back to a version whose files are whole.",
         )
-    return digest_of([[path.relative_to(folder).as_posix(), _file_digest(path)] for path in found])
+    return digest_of([[path.relative_to(folder).as_posix(), _content(path)] for path in found])
 
 
-def _file_digest(path: Path) -> str:
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below `folder`, by relative path; empty when nothing is there."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {path.relative_to(folder).as_posix(): _content(path) for path in files}
+
+
+def changed_files(folder: Path, digests: Mapping[str, str]) -> list[str]:
+    """Which of these files below `folder` are gone or have other bytes; others may be there as well."""
+    paths = {name: folder / name for name in digests}
+    return [name for name, path in paths.items() if not path.is_file() or _content(path) != digests[name]]
+
+
+def _content(path: Path) -> str:
+    if path.is_symlink():
+        return f"link to {path.readlink()}"
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

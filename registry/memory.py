@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,11 @@ from registry.records import (
     PointerMove,
     Proposal,
     SnapshotRecord,
+    canonical_json,
     require_legal,
 )
 from registry.signing import Signature
+from registry.stored import PAGE, Standing, StoredEvent, StoredProposal, standing_of
 
 
 class MemoryVersions:
@@ -216,6 +219,8 @@ class MemoryLedger:
         disposition: str | None = None,
         effect: str | None = None,
         challenger: str | None = None,
+        hypothesis: str | None = None,
+        since: str | None = None,
         limit: int | None = None,
     ) -> list[Proposal]:
         """Newest first."""
@@ -226,8 +231,18 @@ class MemoryLedger:
             and disposition in (None, p.disposition)
             and effect in (None, p.effect)
             and challenger in (None, p.challenger.digest)
+            and (since is None or p.created_at >= since)
+            and (hypothesis is None or (p.hypothesis is not None and p.hypothesis.id == hypothesis))
         ]
         return found[:limit]
+
+    def approved(self, problem: str) -> list[Standing]:
+        """What moves have to agree with."""
+        return [standing_of(p) for p in self.proposals(problem, disposition="approved")]
+
+    def stored_proposals(self) -> Iterator[StoredProposal]:
+        """Oldest first."""
+        yield from (chain.stored(p) for p in reversed(self.proposals()))
 
     def count_proposals(self, problem: str) -> dict[str, int]:
         """How many there are of each disposition."""
@@ -330,6 +345,12 @@ class MemoryLedger:
         found = (e for e in self._rows.events[after:] if kind in (None, e.kind) and subject in (None, e.subject))
         return list(islice(found, limit))
 
+    def stored_events(self, *, after: int = 0) -> Iterator[list[StoredEvent]]:
+        """The chain, page by page."""
+        while page := self.events(after=after, limit=PAGE):
+            yield [StoredEvent(**{**vars(event), "body": canonical_json(event.body)}) for event in page]
+            after = page[-1].seq
+
     def event(self, seq: int) -> Event | None:
         """The event of that number, or None."""
         return self._rows.events[seq - 1] if 0 < seq <= len(self._rows.events) else None
@@ -351,7 +372,9 @@ class MemoryLedger:
 
     def _tell(self, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
         last = self._rows.events[-1] if self._rows.events else None
-        self._rows.events += chain.next_events(last, at=at, kind=kind, subject=subject, body=body)
+        said = partial(self.events, kind=chain.CLOCK)
+        told = chain.next_events(last, at=at, kind=kind, subject=subject, body=body, clock_events=said)
+        self._rows.events += list(told)
         return self._rows.events[-1]
 
     def _require_unique(self, proposal: Proposal) -> None:

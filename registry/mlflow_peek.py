@@ -17,11 +17,11 @@ from urllib.parse import quote, urlparse
 from urllib.request import url2pathname
 
 from registry.errors import InvalidRecord, Unavailable
+from registry.patience import MLFLOW_SECONDS, Patience
 from registry.records import Lineage, ModelVersion
 
 KNOWN_REVISIONS = frozenset({"dc11669786a5"})  # alembic heads: MLflow 3.17
 _NOT_DELETED = "current_stage <> 'Deleted_Internal'"  # a deleted version keeps its row, emptied
-_WAIT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,11 @@ class VersionRow:
 
 
 class Peek:
-    """Reads of one mlflow.db; each method gives None when its schema is not a known one."""
+    """Reads of one mlflow.db; each method gives None when its schema is not a known one, and Unavailable is raised when
+    it can't be read within `seconds`."""
 
-    def __init__(self, path: Path, known: frozenset[str] = KNOWN_REVISIONS) -> None:
-        self._path, self._known = path, known
+    def __init__(self, path: Path, known: frozenset[str] = KNOWN_REVISIONS, *, seconds: float = MLFLOW_SECONDS) -> None:
+        self._path, self._known, self._patience = path, known, Patience(seconds)
 
     def made(self) -> bool:
         """Whether MLflow made its tables."""
@@ -89,7 +90,7 @@ class Peek:
         return None if rows is None else [str(where) for (where,) in rows]
 
     def _rows(self, query: str, value: str) -> list[tuple[Any, ...]] | None:
-        with self._opened() as connection:
+        with self._patience.asking(), self._opened() as connection:
             revisions = {str(r) for (r,) in connection.execute("SELECT version_num FROM alembic_version")}
             if not revisions or not revisions <= self._known:
                 return None
@@ -100,7 +101,7 @@ class Peek:
         connection = None
         try:
             uri = f"file:{quote(str(self._path))}?mode=ro"
-            connection = sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS)
+            connection = sqlite3.connect(uri, uri=True, timeout=self._patience.seconds)
             yield connection
         except sqlite3.Error as error:
             raise Unavailable(
@@ -115,13 +116,13 @@ class Peek:
 class ServerPeek(Peek):
     """The same reads of an MLflow that keeps its tables in PostgreSQL, at a SQLAlchemy URL of psycopg."""
 
-    def __init__(self, url: str, known: frozenset[str] = KNOWN_REVISIONS) -> None:
-        super().__init__(Path(), known)
+    def __init__(self, url: str, known: frozenset[str] = KNOWN_REVISIONS, *, seconds: float = MLFLOW_SECONDS) -> None:
+        super().__init__(Path(), known, seconds=seconds)
         self._url = url
 
     def made(self) -> bool:
         """Whether MLflow made its tables."""
-        with self._opened() as connection:
+        with self._patience.asking(), self._opened() as connection:
             found = connection.execute("SELECT to_regclass('registered_model_aliases')").fetchone()
         return found is not None and found[0] is not None
 
@@ -134,14 +135,15 @@ class ServerPeek(Peek):
         from sqlalchemy.dialects.postgresql.psycopg import dialect
         from sqlalchemy.engine import make_url
 
-        words, options = dialect().create_connect_args(make_url(self._url))  # type: ignore[no-untyped-call]
+        words, options = dialect().create_connect_args(make_url(waiting(self._url, self._patience.seconds)))  # type: ignore[no-untyped-call]
         try:
-            with psycopg.connect(*words, **{"connect_timeout": int(_WAIT_SECONDS), **options}) as connection:
+            with psycopg.connect(*words, **options) as connection:
                 connection.read_only = True
                 yield connection
         except psycopg.Error as error:
             raise Unavailable(
-                f"The model registry can't be read: {error}", hint="Check that the server runs, and PGPASSWORD."
+                f"The model registry can't be read: {str(error).strip().rstrip('.')}.",
+                hint="Check that the server runs, and PGPASSWORD.",
             ) from error
 
 
@@ -171,6 +173,20 @@ def server_address(url: str) -> str:
             hint="For example: postgresql://mlflow@localhost/mlflow; the password comes from PGPASSWORD.",
         )
     return f"postgresql+psycopg://{rest}"
+
+
+def waiting(url: str, seconds: float) -> str:
+    """The address of a PostgreSQL with how long to wait for its answer and for locks; what it says itself holds."""
+    from sqlalchemy.engine import make_url
+
+    whole, thousandths = max(2, round(seconds)), max(1, round(seconds * 1000))  # libpq takes 1 s for 2
+    told = make_url(url)
+    waits = {
+        "connect_timeout": str(whole),
+        "tcp_user_timeout": str(thousandths),
+        "options": f"-c lock_timeout={thousandths}",
+    }
+    return told.set(query={**waits, **told.query}).render_as_string(hide_password=False)
 
 
 def local_path(where: str) -> Path:

@@ -11,11 +11,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import sys
 import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,141 +28,218 @@ FORMAT = 2  # 1 had no locks, snapshots and holdout uses
 EVENTS, SIGNATURES, MANIFEST = "events.jsonl", "signatures.jsonl", "manifest.json"
 PROPOSALS, DECISIONS, MOVES = "proposals.jsonl", "decisions.jsonl", "moves.jsonl"
 RECORDS = {"locks.jsonl": "hypothesis.locked", "snapshots.jsonl": "snapshot.recorded", "uses.jsonl": "holdout.used"}
-SIGNED = {"decision.taken", "approval.given", "override.requested", "champion.restored"}
+ROWS = {DECISIONS: "decision.taken", MOVES: "champion.moved", **RECORDS}
+SIGNED = {"decision.taken", "approval.given", "override.requested", "champion.restored", "clock.set_right"}
 KEY_ADDED, KEY_REVOKED = "key.added", "key.revoked"
+PAGE, TOLD_EVERY = 500, 100_000  # events in memory at a time, and between two words about how far it is
+
+_TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(value: Any) -> str:
     """SHA-256, in hex, of a value's one JSON text: sorted keys, no spaces."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_TEXT.encode(value).encode()).hexdigest()
 
 
-def read(where: Path) -> dict[str, str]:
-    """The texts of an export by name. Raises OSError or BadZipFile when there is none."""
-    names = (MANIFEST, EVENTS, SIGNATURES, PROPOSALS, DECISIONS, MOVES)
+@dataclass(frozen=True)
+class Part:
+    """One file of an export, line by line, as often as it is asked."""
+
+    where: Path  # the zip, or the folder it was unpacked into
+    name: str
+
+    def __iter__(self) -> Iterator[str]:
+        if self.where.is_dir():
+            with (self.where / self.name).open(encoding="utf-8", newline="\n") as file:
+                yield from (line.removesuffix("\n") for line in file)
+            return
+        with zipfile.ZipFile(self.where) as archive, archive.open(self.name) as packed:
+            for line in io.TextIOWrapper(packed, "utf-8", newline="\n"):
+                yield line.removesuffix("\n")
+
+
+def read(where: Path) -> dict[str, Part]:
+    """The parts of an export by name. Raises OSError or BadZipFile when there is none, KeyError when one is missing."""
     if where.is_dir():
-        more = [name for name in RECORDS if (where / name).exists()]
-        return {name: (where / name).read_text("utf-8") for name in (*names, *more)}
-    with zipfile.ZipFile(where) as archive:
-        more = [name for name in RECORDS if name in archive.namelist()]
-        return {name: archive.read(name).decode() for name in (*names, *more)}
+        there = {file.name for file in where.iterdir()}
+    else:
+        with zipfile.ZipFile(where) as archive:
+            there = set(archive.namelist())
+    names = (MANIFEST, EVENTS, SIGNATURES, PROPOSALS, DECISIONS, MOVES)
+    if missing := [name for name in names if name not in there]:
+        raise KeyError(missing[0])
+    return {name: Part(where, name) for name in (*names, *(name for name in RECORDS if name in there))}
 
 
-def check(texts: Mapping[str, str], head: str = "") -> tuple[int, list[str]]:
-    """How many events there are, and what is wrong, one sentence each."""
-    try:
-        rows = {n: [json.loads(line) for line in text.splitlines()] for n, text in texts.items() if n != MANIFEST}
-        manifest = json.loads(texts[MANIFEST])
-        events = rows[EVENTS]
-        found = [
-            *links(events),
-            *heads(events, manifest, head),
-            *stored(events, rows[PROPOSALS], rows[DECISIONS], rows[MOVES]),
-            *(records(events, rows) if manifest["format"] != 1 else ()),
-            *pointers(rows[MOVES], {p["id"]: p for p in rows[PROPOSALS]}),
-            *signatures(events, {s["seq"]: s for s in rows[SIGNATURES]}),
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return 0, [f"The export can't be read: {type(error).__name__}: {error}."]
-    return len(events), found
+@dataclass
+class Walk:
+    """A walk along the chain: where it has come to, what is wrong with it, and what it tells of rows."""
 
+    wanted: frozenset[str] = frozenset()  # the numbers of events whose hashes are to be kept
+    signed: Mapping[int, dict[str, Any]] = field(default_factory=dict)
+    seq: int = 0
+    link: str = "0" * 64
+    count: int = 0
+    last: str = ""
+    wrong: list[str] = field(default_factory=list)
+    unsigned: list[str] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+    proposals: dict[str, str] = field(default_factory=dict)  # the digest of each one's record
+    rows: dict[str, Counter[str]] = field(default_factory=lambda: {kind: Counter() for kind in ROWS.values()})
+    keys: dict[str, str] = field(default_factory=dict)
 
-def links(events: list[dict[str, Any]]) -> Iterable[str]:
-    """Events edited, moved, put in or cut out."""
-    seq, link = 0, "0" * 64
-    for event in events:
-        if event["seq"] != seq + 1:
-            yield f"After event {seq} comes event {event['seq']}."
-        if event["previous"] != link:
-            yield f"Event {event['seq']} does not follow the one before it."
+    def page(self, lines: list[str]) -> None:
+        """The next events: all at once, or one by one if something is wrong with them."""
+        events = [json.loads(line) for line in lines]
+        if not self._sound(lines, events):
+            for event in events:
+                self._next(event)
+        for event in events:
+            if str(event["seq"]) in self.wanted:
+                self.hashes[str(event["seq"])] = event["hash"]
+            kind = event["kind"]
+            if kind in ("proposal.written", "proposal.changed"):
+                self.proposals[event["subject"]] = event["body"]["record"]
+            elif kind in self.rows:
+                self.rows[kind][digest(event["body"])] += 1
+            if kind in SIGNED or kind in (KEY_ADDED, KEY_REVOKED):
+                self._signature(event)
+        self.seq, self.link = events[-1]["seq"], events[-1]["hash"]
+        self.count, self.last = self.count + len(events), f"{self.seq} {self.link}"
+
+    def _sound(self, lines: list[str], events: list[dict[str, Any]]) -> bool:
+        """Whether all is well, by the lines as they are: each is its event's one text, and the hash is of the rest."""
+        kept = [event["hash"] for event in events]
+        try:
+            return (
+                [event["previous"] for event in events] == [self.link, *kept[:-1]]
+                and [event["seq"] for event in events] == list(range(self.seq + 1, self.seq + 1 + len(events)))
+                and {len(event) for event in events} == {7}
+                and _TEXT.encode(events) == f"[{','.join(lines)}]"
+                and [hashlib.sha256(_rest(*of).encode()).hexdigest() for of in zip(lines, kept, strict=True)] == kept
+            )
+        except (ValueError, TypeError):
+            return False
+
+    def _next(self, event: dict[str, Any]) -> None:
+        """Whether an event was edited, moved, put in or cut out."""
+        if event["seq"] != self.seq + 1:
+            self.wrong.append(f"After event {self.seq} comes event {event['seq']}.")
+        if event["previous"] != self.link:
+            self.wrong.append(f"Event {event['seq']} does not follow the one before it.")
         if digest({k: v for k, v in event.items() if k != "hash"}) != event["hash"]:
-            yield f"Event {event['seq']} ({event['kind']} {event['subject']}) was edited."
-        seq, link = event["seq"], event["hash"]
+            self.wrong.append(f"Event {event['seq']} ({event['kind']} {event['subject']}) was edited.")
+        self.seq, self.link = event["seq"], event["hash"]
+
+    def _signature(self, event: dict[str, Any]) -> None:
+        """Whether a decision has the signature of the key that its person had then."""
+        kind, body, of = event["kind"], event["body"], f"Event {event['seq']} ({event['kind']} {event['subject']})"
+        by = str(body.get("by", "")).strip().casefold()
+        wanted = self.keys.get(by) or (body["key"] if kind == KEY_ADDED else None)
+        found = self.signed.get(event["seq"])
+        if found is None and wanted:
+            self.unsigned.append(f"{of} lacks the signature of '{by}'.")
+        elif found is not None and not (
+            found["key"] == wanted
+            and found["actor"].strip().casefold() == by
+            and verified(found["key"], found["signature"], f"ds-workflow event {event['hash']}".encode())
+        ):
+            self.unsigned.append(f"{of} carries a signature that is not of '{by}'.")
+        if kind == KEY_ADDED:
+            self.keys[body["actor"].strip().casefold()] = body["key"]
+        elif kind == KEY_REVOKED:
+            self.keys.pop(body["actor"].strip().casefold(), None)
 
 
-def heads(events: list[dict[str, Any]], manifest: Mapping[str, Any], head: str) -> Iterable[str]:
+def _rest(line: str, link: str) -> str:
+    """An event's text without its hash; what is after that are words, a number and words, so the last one is it."""
+    own = f',"hash":"{link}"'
+    at = line.rindex(f'{own},"kind":"')
+    return line[:at] + line[at + len(own) :]
+
+
+def check(parts: Mapping[str, Iterable[str]], head: str = "", *, progress: Callable[[int], object] = lambda _: None
+          ) -> tuple[int, list[str]]:  # fmt: skip
+    """How many events there are, and what is wrong, one sentence each. `parts` are lines, by the name of their file;
+    of events and proposals a few are in memory at a time. `progress` is told now and then how many events were read.
+    """
+    try:
+        manifest = json.loads("".join(parts[MANIFEST]))
+        kept = {f"{problem}'s registered model": str(told) for problem, told in manifest["heads"].items()}
+        kept |= {"the reader": head} if head else {}
+        wanted = frozenset(told.strip().partition(" ")[0] for told in kept.values())
+        walk = Walk(wanted, {s["seq"]: s for s in map(json.loads, parts[SIGNATURES])})
+        lines = iter(parts[EVENTS])
+        while page := list(islice(lines, PAGE)):
+            walk.page(page)
+            if walk.count % TOLD_EVERY == 0:
+                progress(walk.count)
+        effects: dict[str, str] = {}
+        found = [
+            *walk.wrong,
+            *heads(walk, manifest, kept),
+            *proposals(walk, parts[PROPOSALS], effects),
+            *rows(walk, parts, ROWS if manifest["format"] != 1 else (DECISIONS, MOVES)),
+            *pointers(map(json.loads, parts[MOVES]), effects),
+            *walk.unsigned,
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return 0, [f"The export can't be read: {type(error).__name__}: {error}."]
+    return walk.count, found
+
+
+def heads(walk: Walk, manifest: Mapping[str, Any], kept: Mapping[str, str]) -> Iterable[str]:
     """Heads that the chain does not hold: it was cut off, or written anew."""
-    by_seq = {str(event["seq"]): event["hash"] for event in events}
     if manifest["format"] not in (1, FORMAT):
         yield f"The export has format {manifest['format']}; this check knows 1 to {FORMAT}."
-    last = f"{events[-1]['seq']} {events[-1]['hash']}" if events else ""
-    if manifest["head"] != last:
-        yield f"The export was made at head '{manifest['head']}', and its last event is '{last}'."
-    named = {f"{problem}'s registered model": kept for problem, kept in manifest["heads"].items()}
-    for where, kept in {**named, **({"the reader": head} if head else {})}.items():
-        seq, _, link = kept.strip().partition(" ")
-        if seq not in by_seq:
-            yield f"The chain was cut off: the head kept by {where} is event {seq}, the last here {len(events)}."
-        elif by_seq[seq] != link.strip():
+    if manifest["head"] != walk.last:
+        yield f"The export was made at head '{manifest['head']}', and its last event is '{walk.last}'."
+    for where, told in kept.items():
+        seq, _, link = told.strip().partition(" ")
+        if seq not in walk.hashes:
+            yield f"The chain was cut off: the head kept by {where} is event {seq}, the last here {walk.count}."
+        elif walk.hashes[seq] != link.strip():
             yield f"The chain was written anew: event {seq} is not the head kept by {where}."
 
 
-def stored(
-    events: list[dict[str, Any]],
-    proposals: list[dict[str, Any]],
-    decisions: list[dict[str, Any]],
-    moves: list[dict[str, Any]],
-) -> Iterable[str]:
-    """Rows that are not what the events say of them."""
-    told = {e["subject"]: e["body"] for e in events if e["kind"] in ("proposal.written", "proposal.changed")}
-    have = {p["id"]: p for p in proposals}
-    for ident, body in told.items():
-        if ident not in have:
-            yield f"Proposal '{ident}' is gone; the events know it."
-        elif digest(have[ident]) != body["record"]:
+def proposals(walk: Walk, lines: Iterable[str], effects: dict[str, str]) -> Iterable[str]:
+    """Proposals that are not what the events say of them; `effects` is filled with what became of each."""
+    for line in lines:
+        proposal = json.loads(line)
+        ident = proposal["id"]
+        if ident not in walk.proposals:
+            yield f"Proposal '{ident}' is one that no event tells of."
+        elif digest(proposal) != walk.proposals[ident]:
             yield f"Proposal '{ident}' is not what the events say of it."
-    for ident in have.keys() - told.keys():
-        yield f"Proposal '{ident}' is one that no event tells of."
-    for kind, what, rows in (("decision.taken", "decisions", decisions), ("champion.moved", "moves", moves)):
-        want = Counter(digest(e["body"]) for e in events if e["kind"] == kind)
-        if want != Counter(map(digest, rows)):
-            yield f"The {what} are not those that the events tell of."
+        effects[ident] = proposal["effect"]
+    for ident in walk.proposals.keys() - effects.keys():
+        yield f"Proposal '{ident}' is gone; the events know it."
 
 
-def records(events: list[dict[str, Any]], rows: Mapping[str, list[dict[str, Any]]]) -> Iterable[str]:
-    """Locks, snapshots and holdout uses that are gone or edited, or that no event tells of."""
-    for name, kind in RECORDS.items():
-        want, have = Counter(digest(e["body"]) for e in events if e["kind"] == kind), Counter(map(digest, rows[name]))
+def rows(walk: Walk, parts: Mapping[str, Iterable[str]], names: Iterable[str]) -> Iterable[str]:
+    """Decisions, moves, locks, snapshots and holdout uses that are gone or edited, or that no event tells of."""
+    for name in names:
+        kind = ROWS[name]
+        want, have = walk.rows[kind], Counter(digest(json.loads(line)) for line in parts[name])
+        if name not in RECORDS:
+            if want != have:
+                yield f"The {name.partition('.')[0]} are not those that the events tell of."
+            continue
         if lost := sum((want - have).values()):
             yield f"{lost} of what events ({kind}) tell of is not in {name} as they say."
         if more := sum((have - want).values()):
             yield f"{more} in {name} is there, and no event ({kind}) tells of it."
 
 
-def pointers(moves: list[dict[str, Any]], proposals: Mapping[str, dict[str, Any]]) -> Iterable[str]:
+def pointers(moves: Iterable[dict[str, Any]], effects: Mapping[str, str]) -> Iterable[str]:
     """Moves of a champion that do not join, or that no applied decision made."""
     at: dict[str, Any] = {}
     for move in moves:
         if move["from_ref"] != at.get(move["problem"]):
             yield f"Move {move['seq']} does not start where {move['problem']}'s champion was."
         at[move["problem"]] = move["to_ref"]
-        if proposals.get(move["proposal_id"], {}).get("effect") not in ("applied", "rolled_back"):
+        if effects.get(move["proposal_id"]) not in ("applied", "rolled_back"):
             yield f"Move {move['seq']} was made for '{move['proposal_id']}', which is not an applied decision."
-
-
-def signatures(events: list[dict[str, Any]], signed: Mapping[int, dict[str, Any]]) -> Iterable[str]:
-    """Decisions that lack the signature of the key that their person had then."""
-    keys: dict[str, str] = {}
-    for event in events:
-        kind, body = event["kind"], event["body"]
-        if kind not in SIGNED and kind not in (KEY_ADDED, KEY_REVOKED):
-            continue
-        by = str(body.get("by", "")).strip().casefold()
-        wanted = keys.get(by) or (body["key"] if kind == KEY_ADDED else None)
-        found = signed.get(event["seq"])
-        if found is None and wanted:
-            yield f"Event {event['seq']} ({kind} {event['subject']}) lacks the signature of '{by}'."
-        elif found is not None and not (
-            found["key"] == wanted
-            and found["actor"].strip().casefold() == by
-            and verified(found["key"], found["signature"], f"ds-workflow event {event['hash']}".encode())
-        ):
-            yield f"Event {event['seq']} ({kind} {event['subject']}) carries a signature that is not of '{by}'."
-        if kind == KEY_ADDED:
-            keys[body["actor"].strip().casefold()] = body["key"]
-        elif kind == KEY_REVOKED:
-            keys.pop(body["actor"].strip().casefold(), None)
 
 
 # -- Ed25519, RFC 8032, sections 5.1.3, 5.1.4 and 5.1.7 ------------------------------------------------------------
@@ -175,13 +257,32 @@ def _add(a: Point, b: Point) -> Point:
     return (e * f % P, g * h % P, f * g % P, e * h % P)
 
 
-def _times(scalar: int, point: Point) -> Point:
+Table = list[list[Point]]  # of each of a scalar's 64 hex digits, from the last: the point times 0 to 15, times 16^n
+
+
+def _table(point: Point) -> Table:
+    rows = []
+    for _ in range(64):
+        row: list[Point] = [(0, 1, 1, 0)]
+        for _ in range(15):
+            row.append(_add(row[-1], point))
+        rows.append(row)
+        point = _add(row[-1], point)
+    return rows
+
+
+def _times(scalar: int, table: Table) -> Point:
     total: Point = (0, 1, 1, 0)
-    while scalar:
-        if scalar & 1:
-            total = _add(total, point)
-        point, scalar = _add(point, point), scalar >> 1
+    for row in table:
+        total, scalar = _add(total, row[scalar & 15]), scalar >> 4
     return total
+
+
+@lru_cache(maxsize=64)
+def _key(data: bytes) -> Table | None:
+    """The multiples of a public key or of the base point: a person signs more than once."""
+    point = _point(data)
+    return None if point is None else _table(point)
 
 
 def _point(data: bytes) -> Point | None:
@@ -205,15 +306,19 @@ def verified(key: str, signature: str, message: bytes) -> bool:
         public, sent = bytes.fromhex(key), bytes.fromhex(signature)
     except ValueError:
         return False
-    base = _point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+    base = _key((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
     if len(public) != 32 or len(sent) != 64 or base is None:
         return False
-    a, r, s = _point(public), _point(sent[:32]), int.from_bytes(sent[32:], "little")
+    a, r, s = _key(public), _point(sent[:32]), int.from_bytes(sent[32:], "little")
     if a is None or r is None or s >= Q:
         return False
     h = int.from_bytes(hashlib.sha512(sent[:32] + public + message).digest(), "little") % Q
     left, right = _times(s, base), _add(r, _times(h, a))
     return (left[0] * right[2] - right[0] * left[2]) % P == 0 == (left[1] * right[2] - right[1] * left[2]) % P
+
+
+def _said(count: int) -> None:
+    sys.stderr.write(f"{count:,} events\n")
 
 
 def main() -> int:
@@ -223,11 +328,11 @@ def main() -> int:
     asked.add_argument("--head", default="", help="a head that was written down elsewhere: 'SEQ HASH'")
     words = asked.parse_args()
     try:
-        texts = read(words.export)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        parts = read(words.export)
+        count, found = check(parts, words.head, progress=_said)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         sys.stderr.write(f"There is no export at {words.export}: {error}\n")
         return 2
-    count, found = check(texts, words.head)
     lines = [*found, f"{count:,} events checked, {len(found) or 'nothing'} wrong."]
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if found else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from registry.records import (
     SnapshotRecord,
 )
 from registry.signing import Signature
+from registry.stored import Standing, StoredEvent, StoredProposal
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,19 @@ class Ledger(Protocol):
         disposition: str | None = None,
         effect: str | None = None,
         challenger: str | None = None,
+        hypothesis: str | None = None,
+        since: str | None = None,
         limit: int | None = None,
     ) -> list[Proposal]:
-        """Newest first; `challenger` is the digest of the version on trial."""
+        """Newest first; `challenger` is the digest of the version on trial, `hypothesis` an id, `since` a UTC time."""
+        ...
+
+    def approved(self, problem: str) -> list[Standing]:
+        """Of every approved proposal, what a move has to agree with."""
+        ...
+
+    def stored_proposals(self) -> Iterator[StoredProposal]:
+        """All proposals, oldest first, a few in memory at a time; reading one may raise Unreadable."""
         ...
 
     def count_proposals(self, problem: str) -> dict[str, int]:
@@ -170,6 +181,10 @@ class Ledger(Protocol):
         self, *, after: int = 0, kind: str | None = None, subject: str | None = None, limit: int | None = None
     ) -> list[Event]:
         """Oldest first, those numbered above `after`."""
+        ...
+
+    def stored_events(self, *, after: int = 0) -> Iterator[Sequence[StoredEvent]]:
+        """The chain as it is stored, from the one numbered above `after`, oldest first, a page in memory at a time."""
         ...
 
     def event(self, seq: int) -> Event | None: ...

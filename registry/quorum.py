@@ -39,6 +39,9 @@ class Rule:
         return {owner: "owns this candidate", **{k: v for k, v in (self.interests or {}).items() if k.strip()}}
 
 
+ALONE = Rule()
+
+
 def same_person(one: str, other: str) -> bool:
     """Names are compared without case and surrounding blanks."""
     return one.strip().casefold() == other.strip().casefold()

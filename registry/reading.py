@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from registry import chain, exporting, verifying
 from registry.custody import custody, pointed, require_bytes
 from registry.errors import NotFound, OutOfCustody, RegistryError, Unavailable
+from registry.files import changed_files
 from registry.ports import Ledger, VersionStore
 from registry.quorum import Approval
 from registry.records import (
@@ -28,6 +30,7 @@ from registry.records import (
     Verification,
 )
 from registry.signing import KEY_ADDED, KEY_REVOKED
+from registry.timekeeping import Now
 from registry.verifying import Checkpoint
 
 RECENT = 50  # proposals that a view of the present shows of the past
@@ -69,12 +72,22 @@ class Reader:
 
     def model_path(self, version: ModelVersion) -> Path:
         """The folder of the model's files, their digest verified. OutOfCustody names both digests otherwise."""
-        require_bytes(self._versions, version, self._registered_digest(version) or version.digest)
+        require_bytes(self._versions, version, str(self._registered(version).get("digest", version.digest)))
         return self._versions.model_path(version)
 
     def run_artifacts(self, version: ModelVersion) -> Path:
-        """The folder of everything else the run logged."""
-        return self._versions.run_artifacts(version)
+        """The folder of everything else the run logged, in which the files of its registration are what they were.
+
+        OutOfCustody names those that are not: figures of documents and smoke rows are read from there.
+        """
+        folder = self._versions.run_artifacts(version)
+        if wrong := changed_files(folder, self._registered(version).get("files", {})):
+            raise OutOfCustody(
+                f"{', '.join(wrong[:3])} of {version.problem} version {version.version} is gone or was changed since "
+                "it was registered.",
+                hint=f"Nothing is read from {folder}. Restore it from a backup, or train the version again.",
+            )
+        return folder
 
     def custody(self, problem: str) -> Custody:
         """Whether alias and bytes of the champion are what the pointer log says."""
@@ -101,12 +114,15 @@ class Reader:
             moves=self._ledger.moves(problem),
         )
 
-    def verify(self, *, since: Checkpoint | None = None) -> Verification:
+    def verify(
+        self, *, since: Checkpoint | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Verification:
         """Check the chain, every row against its event, signatures, each pointer log, and the head on each model.
 
         From a checkpoint on, only what came after it, and that what was before is still there (see `verifying`).
+        `progress` is told, every 100,000 events, how many of how many were checked.
         """
-        return verifying.verify(self._versions, self._ledger, since=since)
+        return verifying.verify(self._versions, self._ledger, since=since, progress=progress)
 
     def export(self, path: Path, *, at: str) -> tuple[int, str]:
         """Write the whole ledger, with the program that checks it, to a zip; how many events, and the head."""
@@ -132,12 +148,15 @@ class Reader:
         *,
         effect: str | None = None,
         challenger: str | None = None,
+        hypothesis: str | None = None,
+        since: str | None = None,
         limit: int | None = None,
     ) -> list[Proposal]:
-        """Proposals, newest first; `challenger` is the digest of the version on trial."""
+        """Proposals, newest first; `challenger` is a version's digest, `hypothesis` an id, `since` a UTC time."""
         return self._ledger.proposals(
-            problem, disposition=disposition, effect=effect, challenger=challenger, limit=limit
-        )
+            problem, disposition=disposition, effect=effect, challenger=challenger, hypothesis=hypothesis, since=since,
+            limit=limit,
+        )  # fmt: skip
 
     def present(self, problem: str, *, recent: int = RECENT) -> list[Proposal]:
         """The newest proposals, and every other that is open or not wholly applied; newest first."""
@@ -173,6 +192,10 @@ class Reader:
         found = [e for one in self._sharing(digest) for e in self._ledger.events(kind=chain.RESERVED, subject=one)]
         return sorted(found, key=lambda told: told.seq)
 
+    def holdouts_sharing(self, digest: str) -> list[str]:
+        """The holdout itself and those that it shares rows with, as far as `continue_holdout` was told."""
+        return self._sharing(digest)
+
     def _sharing(self, digest: str) -> list[str]:
         """The holdout itself and those that it shares rows with."""
         told = ((e.subject, str(e.body["of"])) for e in self._ledger.events(kind=chain.CONTINUES))
@@ -199,10 +222,10 @@ class Reader:
         """The decision that is being applied, or was left half applied."""
         return self._applying(problem)
 
-    def clock_behind(self, now: str) -> str:
-        """The time of the last event when `now` is before it, so that this machine's clock was turned back; or ''."""
-        last = self._ledger.head()
-        return last.at if last is not None and chain.turned_back(now, last.at) else ""
+    def clock_behind(self, now: datetime) -> str:
+        """The newest time that the ledger knows when the clock, which says `now`, is behind it; '' otherwise."""
+        look = Now.look(now, self._ledger)
+        return look.text if look.behind else ""
 
     def head_lags(self, problem: str) -> bool:
         """Whether a decision came after the head kept on the registered model: its process stopped in between."""
@@ -226,9 +249,10 @@ class Reader:
         told = self._ledger.events(kind=chain.APPROVAL, subject=proposal.id)
         return [Approval.of(event) for event in told if event.body["evidence_digest"] == proposal.digest]
 
-    def _registered_digest(self, version: ModelVersion) -> str | None:
+    def _registered(self, version: ModelVersion) -> Mapping[str, Any]:
+        """What the ledger was told when the version was registered; empty when it was not."""
         told = self._ledger.events(kind=chain.REGISTERED, subject=f"{version.problem}/{version.version}")
-        return str(told[-1].body["digest"]) if told else None
+        return told[-1].body if told else {}
 
     def _applying(self, problem: str) -> Proposal | None:
         return next(iter(self._ledger.proposals(problem, effect="applying")), None)

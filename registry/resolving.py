@@ -1,8 +1,9 @@
-"""Out of the ordinary: an alias put back, a move adopted after the fact, a verdict overridden, a key added."""
+"""Out of the ordinary: an alias put back, a move adopted after the fact, a verdict overridden, a key added, the
+ledger's time set right."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from registry import chain, deciding, quorum, signing
 from registry.core import Core
@@ -11,8 +12,18 @@ from registry.errors import Conflict, InvalidRecord, NotEligible, NotFound, NotP
 from registry.quorum import Rule
 from registry.records import Custody, Evidence, Proposal, VersionRef, proposal_id, require_legal, utc_text
 from registry.signing import Signer
+from registry.timekeeping import Now
 
 RESTORE_STEPS = ("recorded", "alias-set", "head-tagged")
+
+
+@dataclass(frozen=True)
+class ClockSet:
+    """What was found when the ledger's time was set right, and the proposals that were closed by it."""
+
+    found: Now
+    changed: bool
+    closed: tuple[Proposal, ...]
 
 
 class Resolving(Core):
@@ -21,6 +32,12 @@ class Resolving(Core):
     def require_declared(self, by: str) -> None:
         """Raise NotEligible when people are declared and this one takes no part."""
         deciding.require_declared(self._people, by)
+
+    def require_person(self, by: str, what: str) -> None:
+        """Raise NotEligible when people are declared and this is none of them who takes part, or a program; `what` only
+        people do, as in "adopt a champion"."""
+        deciding.require_declared(self._people, by)
+        deciding.require_human(self._people, by, what)
 
     def require_owner(self, name: str) -> str:
         """The owner's name as it was declared; InvalidRecord for nobody's name once people are declared."""
@@ -53,6 +70,9 @@ class Resolving(Core):
             digest = self._require_whole(problem, before.expected)
             # told first: a kill after it leaves a drift that the next try puts back, never a move that nobody decided
             with self._ledger.transaction():
+                moves = self._ledger.moves(problem)
+                decided = self._ledger.proposal(moves[-1].proposal_id) if moves else None
+                self._stand(by, "restore", problem, about=decided)
                 self._tell(chain.RESTORED, problem, by=by, body=body)
             self._step("recorded")
             self._put_back(problem, before.expected, digest)
@@ -101,7 +121,7 @@ class Resolving(Core):
         if state.status in ("in_custody", "none"):
             raise Conflict(f"There is nothing to adopt. {state.detail}", hint="'arena-propose' is the ordinary way.")
         if self._applying(problem) is not None or state.actual is None or state.actual == state.expected:
-            raise Conflict(f"There is no moved alias to adopt. {state.detail}", hint="Put it back: 'arena-restore'.")
+            raise Conflict(f"There is no moved alias to adopt. {state.detail}", hint=state.way_out)
         if state.expected is not None and state.actual.version == state.expected.version:
             raise Conflict(
                 f"What stands there is not another version, but the decided one, changed. {state.detail}",
@@ -122,6 +142,41 @@ class Resolving(Core):
             )
         require_custody(state, proposal.problem)
 
+    # -- the clock -------------------------------------------------------------------------------------------------
+
+    def set_clock_right(self, *, by: str, reason: str) -> ClockSet:
+        """Say that this machine's clock is right, and that the ledger's newest time came from one that was ahead.
+
+        From then on its time counts again. What was expired by the ledger's time is closed first, in every problem, and
+        what was written by the clock that was ahead is invalidated: nothing that was once seen expired can be decided.
+        Not behind: no change. Raises NotEligible, InvalidRecord, Unavailable.
+        """
+        by, reason = deciding.require_name(by), deciding.require_reason(reason, "A ledger's time set right")
+        deciding.require_approver(self._people, by, interests=None)
+        by = deciding.declared_name(self._people, by)
+        self._signer_of(by)
+        closed: list[Proposal] = []
+        with self._ledger.transaction():
+            now = self._now()
+            if not now.behind:
+                return ClockSet(now, False, ())
+            for before in self._ledger.proposals(disposition="open"):
+                if before.expired(now.text):
+                    after, action = before.expire(now.text), "expire"
+                elif before.created_at > utc_text(now.clock + chain.CLOCK_SLACK):
+                    why = f"written at {before.created_at} by a clock that was ahead; {by} set it right: {reason}"
+                    after, action = before.decided("invalidated", by="registry", at=now.text, reason=why), "invalidate"
+                else:
+                    continue
+                self._write_closed(before, after, action)
+                closed.append(after)
+            self._stand(by, "clock", "clock", about=None)
+            body = {"reason": reason, "from": now.text, "to": utc_text(now.clock), "closed": [p.id for p in closed]}
+            self._tell(chain.CLOCK_SET, "clock", by=by, body=body)
+        for problem in {*self._ledger.problems()}:
+            self._applier.tag_head(problem)
+        return ClockSet(now, True, tuple(closed))
+
     # -- override --------------------------------------------------------------------------------------------------
 
     def request_override(self, proposal_id_: str, *, by: str, reason: str, rule: Rule) -> Proposal:
@@ -130,8 +185,8 @@ class Resolving(Core):
         Raises NotPromotable for a verdict of pass or invalid, NotEligible in solo mode or when nobody could decide it.
         """
         by, reason = deciding.require_name(by), deciding.require_reason(reason, "An override")
-        old, now = self._ledger.proposal(proposal_id_), self._clock()
-        at = utc_text(now)
+        old, look = self._ledger.proposal(proposal_id_), self._now()
+        now, at = look.at, look.text
         if old.kind == "override":
             return old
         if not self._people:
@@ -142,7 +197,9 @@ class Resolving(Core):
         deciding.require_declared(self._people, by)
         deciding.require_human(self._people, by, "ask for an override")
         by = deciding.declared_name(self._people, by)
+        self._expire_if_due(old, at)
         old.require_open(at)
+        look.require_right()
         if old.verdict not in ("fail", "inconclusive"):
             what = "pass needs no override" if old.verdict == "pass" else "invalid says that nothing was measured"
             raise NotPromotable(f"'{old.id}' has verdict {old.verdict}: {what}.", hint="See 'arena-show'.")
@@ -161,6 +218,7 @@ class Resolving(Core):
         quorum.require_satisfiable(deciding.approvers(self._people), self._rule_of(asked, rule), by)
         with self._ledger.transaction():
             self._ledger.add_proposal(require_legal(asked))
+            self._stand(by, "override", asked.id, about=asked, rule=self._rule_of(asked, rule))
             self._tell(chain.OVERRIDE, asked.id, by=by, body=told)
         self._applier.tag_head(asked.problem)
         return asked

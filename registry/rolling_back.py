@@ -42,7 +42,7 @@ class WayBack(Core):
             target = self._rollback_target(problem, moves, to)
             self._require_way_back(problem, moves)
             require_bytes(self._versions, self._versions.version(problem, target.version), target.digest)
-            now = self._clock()
+            now = self._now().at
             evidence = Evidence(
                 problem=problem,
                 kind="rollback",
@@ -96,7 +96,10 @@ class WayBack(Core):
             )
             raise Conflict(
                 f"{what}: version {present.version} is champion, and champions before it were: {allowed}.",
-                hint="A version that never was champion is proposed with 'arena-propose'.",
+                hint="A version that never was champion is proposed with 'arena-propose'."
+                if before
+                else "Nothing is left to go back to. If the champion's version or files are lost, bring the registry "
+                "back from a backup.",
             )
         return before[to]
 

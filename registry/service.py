@@ -11,8 +11,9 @@ from registry import chain, deciding, quorum
 from registry.applying import Smoke
 from registry.custody import require_bytes, require_custody
 from registry.errors import Conflict, InvalidRecord, NotEligible
+from registry.files import file_digests
 from registry.ports import RunRecord
-from registry.quorum import Rule
+from registry.quorum import ALONE, Rule
 from registry.records import (
     Event,
     Evidence,
@@ -29,8 +30,7 @@ from registry.records import (
 )
 from registry.resolving import Resolving
 from registry.rolling_back import WayBack
-
-ALONE = Rule()
+from registry.timekeeping import Now
 
 
 class Registry(WayBack, Resolving):
@@ -48,13 +48,18 @@ class Registry(WayBack, Resolving):
                 f"A version of {run.lineage.problem or 'no problem'} lacks {', '.join(missing)} in its lineage.",
                 hint="Every version says which data, features, hypothesis, seed, commit and owner it comes from.",
             )
-        at = utc_text(self._clock())
+        at, files = utc_text(self._clock()), file_digests(run.artifacts)
         version = self._versions.register(run, at=at)
         self._ledger.add_event(
             at=at,
             kind=chain.REGISTERED,
             subject=f"{version.problem}/{version.version}",
-            body={"digest": version.digest, "run_id": version.run_id, "lineage": asdict(version.lineage)},
+            body={
+                "digest": version.digest,
+                "run_id": version.run_id,
+                "lineage": asdict(version.lineage),
+                "files": files,
+            },
         )
         self._versions.set_alias(version.problem, "candidate", version.version)
         self._applier.tag_head(version.problem)
@@ -81,19 +86,28 @@ class Registry(WayBack, Resolving):
                 )
 
     def reserve_look(
-        self, holdout_digest: str, *, question: str, kind: str, round: str, alpha: float, counted: int
+        self,
+        holdout_digest: str,
+        *,
+        question: str,
+        kind: str,
+        round: str,
+        alpha: float,
+        counted: int,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         """Take a look at a holdout before anything is scored on it, so that a process killed afterwards has taken it.
 
         `counted` looks and reservations were known when its level was reckoned; Conflict when others came between. The
-        same question again takes nothing more.
+        same question again takes nothing more. `facts` is plain JSON that is kept with it.
         """
+        self.require_clock()
         with self._ledger.transaction():
             begun = self.holdout_reserved(holdout_digest)
             if any(told.body["question"] == question for told in begun):
                 return
             deciding.require_uncounted(len(self.holdout_uses(holdout_digest)) + len(begun), counted)
-            body = {"question": question, "kind": kind, "round": round, "alpha": alpha}
+            body = {"question": question, "kind": kind, "round": round, "alpha": alpha, **(facts or {})}
             self._ledger.add_event(at=utc_text(self._clock()), kind=chain.RESERVED, subject=holdout_digest, body=body)
 
     # -- proposals -----------------------------------------------------------------------------------------------
@@ -115,36 +129,36 @@ class Registry(WayBack, Resolving):
 
         It may be decided for `lifetime` (default: the registry's). The same evidence again gives the proposal that is
         already open. `alpha` is what this look spends; it was reckoned from `uses_before` earlier looks, and Conflict
-        is raised when others came between. Raises InvalidRecord or Conflict for a
-        candidate that is not eligible, ChampionMoved, ChampionExists, NoChampion, OutOfCustody, Unavailable.
+        is raised when others came between. Raises InvalidRecord or Conflict for a candidate that is not eligible,
+        ChampionMoved, ChampionExists, NoChampion, OutOfCustody, Unavailable, ClockBehind.
         """
-        problem, at = evidence.problem, utc_text(self._clock())
+        problem = evidence.problem
         if evidence.kind not in ("bootstrap", "promotion", "adopt"):
             raise InvalidRecord(f"A {evidence.kind} is not proposed; bootstraps, promotions and adoptions are.")
         owner = deciding.require_owner(self._people, owner)
+        now = self._now().require_right()
         if evidence.kind != "adopt":
             require_custody(self.custody(problem), problem)
         elif self.require_adoptable(problem) != evidence.challenger:
             raise Conflict(f"The alias stands on another version than {evidence.challenger.version}.")
         self._require_present_champion(evidence)
         version = self._versions.version(problem, evidence.challenger.version)
-        deciding.require_eligible(version, evidence, self._registered_digest(version))
+        deciding.require_eligible(version, evidence, self._registered(version).get("digest"))
         require_bytes(self._versions, version, evidence.challenger.digest)
         with self._ledger.transaction():
             self._require_present_champion(evidence)
-            proposal = self._open_twin(evidence, at)
+            proposal = self._open_twin(evidence, now.text)
             if proposal is None:
                 asked = self._ledger.proposals(problem, challenger=evidence.challenger.digest)
                 deciding.require_fresh(evidence, asked)
                 deciding.require_uncounted(len(self.holdout_uses(evidence.holdout_digest)), uses_before)
-                now = self._clock()
                 proposal = Proposal(
-                    id=proposal_id(now, evidence.digest),
+                    id=proposal_id(now.at, evidence.digest),
                     kind=evidence.kind,
                     problem=problem,
                     evidence=evidence,
-                    created_at=utc_text(now),
-                    expires_at=utc_text(now + (lifetime or self._expires_after)),
+                    created_at=now.text,
+                    expires_at=utc_text(now.at + (lifetime or self._expires_after)),
                     owner=owner,
                     gates=tuple(gates),
                     hypothesis=hypothesis,
@@ -152,7 +166,7 @@ class Registry(WayBack, Resolving):
                     summary=chain.plain(dict(summary or {})),
                 )
                 self._ledger.add_proposal(require_legal(proposal))
-                use = HoldoutUse(evidence.holdout_digest, problem, proposal.id, at, alpha)
+                use = HoldoutUse(evidence.holdout_digest, problem, proposal.id, now.text, alpha)
                 self._ledger.add_holdout_use(use)
         aliases = self._versions.aliases(problem)
         if evidence.kind != "adopt" and aliases.get("challenger") != evidence.challenger.version:
@@ -176,9 +190,9 @@ class Registry(WayBack, Resolving):
 
         `recheck` computes the evidence again and `smoke` tries the loaded version, raising when it is unfit. The
         identical decision again changes nothing, or resumes one whose applying failed. Raises ProposalClosed,
-        NotPromotable, NotEligible, EvidenceChanged, ChampionMoved, OutOfCustody, ApplyFailed, Unavailable.
+        NotPromotable, NotEligible, EvidenceChanged, ChampionMoved, OutOfCustody, ApplyFailed, Unavailable, ClockBehind.
         """
-        by, reason, at = deciding.require_name(by), reason.strip(), utc_text(self._clock())
+        by, reason, now = deciding.require_name(by), reason.strip(), self._now()
         by = deciding.declared_name(self._people, by)
         problem = self._ledger.proposal(proposal_id).problem
         with self._ledger.lease(problem):
@@ -190,8 +204,9 @@ class Registry(WayBack, Resolving):
             if repeat and proposal.effect != "apply_failed":
                 return proposal
             if not repeat:
-                self._expire_if_due(proposal, at)
-                proposal.require_open(at).require_pass()
+                self._expire_if_due(proposal, now.text)
+                proposal.require_open(now.text).require_pass()
+                now.require_right()
             rule = self._rule_of(proposal, rule)
             own = deciding.require_approver(self._people, by, interests=rule.all_interests(proposal.owner))
             self._signer_of(by)
@@ -199,10 +214,11 @@ class Registry(WayBack, Resolving):
                 quorum.require_satisfiable(deciding.approvers(self._people), rule, proposal.owner)
             self._require_custody_for(proposal)
             self._require_present_champion(proposal.evidence)
-            self._require_same_evidence(proposal, recheck, at)
+            self._require_same_evidence(proposal, recheck, now.text)
             with self._ledger.transaction():
+                at = Now.look(now.clock, self._ledger).text  # the ledger may have come to know of a later time
                 self._require_present_champion(proposal.evidence)
-                if self._people and not repeat and not self._enough(proposal, by, reason, rule):
+                if self._people and not repeat and not self._enough(proposal.require_open(at), by, reason, rule):
                     return proposal
                 if repeat:
                     approved = proposal.with_effect("applying")
@@ -210,7 +226,7 @@ class Registry(WayBack, Resolving):
                     approved = proposal.decided("approved", by=by, at=at, reason=reason, solo=own)
                 self._ledger.update_proposal(proposal, approved, at=at)
                 if not repeat:
-                    self._decide(approved, "approve")
+                    self._decide(approved, "approve", rule)
                 self._supersede_others(approved, at)
             return self._applier.apply(approved, smoke)
 
@@ -222,6 +238,7 @@ class Registry(WayBack, Resolving):
         if len(others) + 1 >= rule.people:
             return True
         if len(others) == len(given):  # not said before
+            self._stand(by, "approval", proposal.id, about=proposal, rule=rule)
             self._tell(chain.APPROVAL, proposal.id, by=by, body={"reason": reason, "evidence_digest": proposal.digest})
         return False
 

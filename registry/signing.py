@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -120,26 +120,32 @@ def require_signer(signer: Signer | None, key: str | None, actor: str) -> Signer
     return signer
 
 
-def wrong_signatures(events: Iterable[Event], signatures: Mapping[int, Signature], signed: frozenset[str]) -> list[str]:
-    """One sentence for every event of the kinds `signed` that lacks the signature of the key its person had then."""
-    problems, keys = [], dict[str, str]()
-    for told in events:
-        if told.kind not in signed and told.kind not in (KEY_ADDED, KEY_REVOKED):
-            continue
-        by = person(str(told.body.get("by", "")))
-        wanted = keys.get(by)
-        if told.kind == KEY_ADDED:
-            wanted = wanted or str(told.body.get("key", ""))  # the first key signs for itself
-        found = signatures.get(told.seq)
+@dataclass
+class Signatures:
+    """Checks, event by event and oldest first, whether each of the kinds `signed` has its person's signature."""
+
+    given: Mapping[int, Signature]  # by the number of their event
+    signed: frozenset[str]
+    keys: dict[str, str] = field(default_factory=dict)  # who signs, and with which key, where the walk has come to
+
+    def wrong(self, seq: int, kind: str, subject: str, body: Mapping[str, Any], link: str) -> list[str]:
+        """A sentence if the event lacks the signature of the key that its person has by now."""
+        if kind not in self.signed and kind not in (KEY_ADDED, KEY_REVOKED):
+            return []
+        problems, by = [], person(str(body.get("by", "")))
+        wanted = self.keys.get(by)
+        if kind == KEY_ADDED:
+            wanted = wanted or str(body.get("key", ""))  # the first key signs for itself
+        found = self.given.get(seq)
         if wanted is not None and found is None:
-            problems.append(f"Event {told.seq} ({told.kind} {told.subject}) lacks the signature of '{by}'.")
-        elif found is not None and (found.key != wanted or person(found.actor) != by or not valid(found, told.hash)):
-            problems.append(f"Event {told.seq} ({told.kind} {told.subject}) carries a signature that is not of '{by}'.")
-        if told.kind == KEY_ADDED:
-            keys[person(str(told.body.get("actor", "")))] = str(told.body.get("key", ""))
-        elif told.kind == KEY_REVOKED:
-            keys.pop(person(str(told.body.get("actor", ""))), None)
-    return problems
+            problems.append(f"Event {seq} ({kind} {subject}) lacks the signature of '{by}'.")
+        elif found is not None and (found.key != wanted or person(found.actor) != by or not valid(found, link)):
+            problems.append(f"Event {seq} ({kind} {subject}) carries a signature that is not of '{by}'.")
+        if kind == KEY_ADDED:
+            self.keys[person(str(body.get("actor", "")))] = str(body.get("key", ""))
+        elif kind == KEY_REVOKED:
+            self.keys.pop(person(str(body.get("actor", ""))), None)
+        return problems
 
 
 def person(name: str) -> str:

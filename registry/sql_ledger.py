@@ -24,6 +24,7 @@ from registry.records import (
     require_legal,
 )
 from registry.sql_store import SqlStore
+from registry.stored import Standing, StoredProposal
 
 LEASES = 0x6C656173  # the first key of the advisory locks that are leases; the second is the problem
 
@@ -100,6 +101,8 @@ class SqlLedger(SqlStore):
         disposition: str | None = None,
         effect: str | None = None,
         challenger: str | None = None,
+        hypothesis: str | None = None,
+        since: str | None = None,
         limit: int | None = None,
     ) -> list[Proposal]:
         """Newest first."""
@@ -112,7 +115,28 @@ class SqlLedger(SqlStore):
             row.challenger_digest: challenger,
         }
         query = query.where(*(column == value for column, value in asked.items() if value is not None))
-        return [sql_rows.to_proposal(found) for found in self._rows(query)]
+        if since is not None:
+            query = query.where(row.created_at >= since)
+        if hypothesis is not None:  # of the column's JSON: digest, id, outcome
+            query = query.where(
+                row.hypothesis.contains(f'"id":{canonical_json(hypothesis)},"outcome":', autoescape=True)
+            )
+        read = [sql_rows.to_proposal(found) for found in self._rows(query)]
+        # SQLite's LIKE takes capitals for small letters
+        return [p for p in read if hypothesis is None or (p.hypothesis is not None and p.hypothesis.id == hypothesis)]
+
+    def approved(self, problem: str) -> list[Standing]:
+        """What moves have to agree with."""
+        row = db.proposals.c
+        columns = (row.id, row.effect, row.challenger_version, row.challenger_digest, row.champion_version,
+                   row.champion_digest)  # fmt: skip
+        query = sa.select(*columns).where(row.problem == problem, row.disposition == "approved")
+        return [sql_rows.to_standing(found) for found in self._rows(query)]
+
+    def stored_proposals(self) -> Iterator[StoredProposal]:
+        """Oldest first."""
+        for page in self._pages(db.proposals.select().order_by(db.proposals.c.id), size=500):
+            yield from (sql_rows.to_stored(row._asdict()) for row in page)
 
     def count_proposals(self, problem: str) -> dict[str, int]:
         """How many there are of each disposition."""

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import wraps
+from hashlib import sha256
+from json.encoder import encode_basestring as quoted
 from typing import Any, TypeVar
 
 from registry.errors import Unreadable
@@ -21,6 +23,7 @@ from registry.records import (
     VersionRef,
     canonical_json,
 )
+from registry.stored import Standing, StoredProposal
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -34,7 +37,7 @@ def _readable(what: str, named: str) -> Callable[[Callable[[Row], T]], Callable[
         def reading(row: Row) -> T:
             try:
                 return read(row)
-            except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
                 raise Unreadable(
                     f"The row of {what} '{row[named]}' can't be read: {type(error).__name__}: {error}.",
                     hint="Somebody edited it round the ledger. Restore the database from a backup.",
@@ -115,6 +118,44 @@ def to_proposal(row: Row) -> Proposal:
         summary=json.loads(row["summary"]),
         **{name: row[name] for name in _CHANGING},
     )
+
+
+def to_stored(row: Row) -> StoredProposal:
+    """The proposal of a row with the text of its record, put together of the columns without making the record.
+
+    A column of JSON is taken as it is once it was read whole: then it can't be part of what stands beside it.
+    """
+    ref = {name: None if row[f"{name}_version"] is None else {"digest": row[f"{name}_digest"],
+                                                            "version": row[f"{name}_version"]}
+           for name in ("challenger", "champion")}  # fmt: skip
+    evidence = canonical_json(ref | {name: row[name] for name in _EVIDENCE})
+    try:
+        for name in ("gates", "hypothesis", "summary"):
+            json.loads(row[name] or "null")
+    except (ValueError, TypeError, RecursionError):
+        to_proposal(row)  # says which row it is
+    before = canonical_json({name: row[name] for name in _BEFORE})[:-1]
+    between = canonical_json({name: row[name] for name in _BETWEEN})[1:-1]
+    text = (
+        f'{before},"evidence":{evidence},"expires_at":{quoted(row["expires_at"])},"gates":{row["gates"]},'
+        f'"hypothesis":{row["hypothesis"] or "null"},{between},"summary":{row["summary"]}}}'
+    )
+    body = {name: row[name] for name in _TOLD} | {"record": sha256(text.encode()).hexdigest()}
+    # the column is read by nobody but the database, which holds two open proposals on one evidence apart by it
+    same = sha256(evidence.encode()).hexdigest() == row["evidence_digest"]
+    return StoredProposal(row["id"], text, body if same else body | {"evidence_digest": ""})
+
+
+_EVIDENCE = ("bundle_digest", "holdout_digest", "hypothesis_digest", "kind", "policy_digest", "problem", "verdict")
+_BEFORE = ("created_at", "decided_at", "decided_by", "disposition", "effect")
+_BETWEEN = ("id", "kind", "owner", "problem", "reason", "round", "row_version", "self_approved")
+_TOLD = ("problem", "kind", "verdict", "disposition", "effect", "evidence_digest", "row_version")
+
+
+def to_standing(row: Row) -> Standing:
+    """What a move has to agree with, of a row."""
+    challenger = VersionRef(row["challenger_version"], row["challenger_digest"])
+    return Standing(row["id"], row["effect"], challenger, _to_ref("champion", row))
 
 
 _CHANGING = ("disposition", "effect", "decided_by", "decided_at", "reason", "self_approved", "row_version")

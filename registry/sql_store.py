@@ -7,12 +7,12 @@ one reads inside does not change under it. PostgreSQL takes an advisory lock for
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
@@ -24,6 +24,7 @@ from registry.files import file_lock
 from registry.records import Event
 from registry.signing import Signature
 from registry.sql_upgrade import bring_up
+from registry.stored import PAGE, StoredEvent
 
 _URL = "For example: postgresql://arena@localhost/arena; the password comes from PGPASSWORD."
 WRITERS_TURN = 0x617265_6E61  # one key for every ledger's advisory locks
@@ -176,6 +177,16 @@ class SqlStore:
         with self._translated(), engine.connect() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 
+    def _pages(self, query: sa.Select[Any], *, size: int) -> Iterator[Sequence[sa.Row[Any]]]:
+        """The rows, `size` of them in memory at a time: PostgreSQL keeps the rest until it is asked."""
+        inside: sa.Connection | None = getattr(self._open, "connection", None)
+        with (
+            self._translated(),
+            nullcontext(inside) if inside is not None else self._engine.connect() as connection,
+            connection.execute(query, execution_options={"yield_per": size}) as rows,
+        ):
+            yield from rows.partitions()
+
     # -- the chain -----------------------------------------------------------------------------------------------
 
     def add_event(self, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
@@ -193,6 +204,13 @@ class SqlStore:
         if subject is not None:
             query = query.where(db.events.c.subject == subject)
         return [sql_rows.to_event(row) for row in self._rows(query)]
+
+    def stored_events(self, *, after: int = 0) -> Iterator[Sequence[StoredEvent]]:
+        """The chain, page by page."""
+        columns = [db.events.c[name] for name in StoredEvent._fields]
+        query = sa.select(*columns).where(db.events.c.seq > after).order_by(db.events.c.seq)
+        # the database's rows are tuples of these very fields, and making another of each takes as long as reading it
+        yield from cast("Iterator[Sequence[StoredEvent]]", self._pages(query, size=PAGE))
 
     def event(self, seq: int) -> Event | None:
         """The event of that number, or None."""
@@ -215,7 +233,8 @@ class SqlStore:
         return [Signature(**row) for row in self._rows(query)]
 
     def _tell(self, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
-        told = list(chain.next_events(self.head(), at=at, kind=kind, subject=subject, body=body))
+        said = partial(self.events, kind=chain.CLOCK)
+        told = list(chain.next_events(self.head(), at=at, kind=kind, subject=subject, body=body, clock_events=said))
         for event in told:
             self._open.connection.execute(db.events.insert().values(sql_rows.from_event(event)))
         return told[-1]

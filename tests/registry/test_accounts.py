@@ -12,8 +12,9 @@ import argon2
 import pytest
 
 from registry import accounts as rules
+from registry import deciding
 from registry.accounts_store import TRIES_OF_ADDRESS, TRIES_OF_BOTH, WINDOW, Accounts
-from registry.errors import InvalidRecord, LoginRefused, NameTaken, NotFound
+from registry.errors import InvalidRecord, LoginRefused, NameTaken, NotEligible, NotFound
 from registry.sql_ledger import SqlLedger
 
 PASSWORD = "four plain words here"
@@ -159,6 +160,41 @@ def test_users_join_the_written_people_and_a_disabled_one_keeps_no_role(people: 
     found = rules.merged({"Ana": ["data_scientist"], "Ben": ["approver"], "carl": ["approver"]}, people.listed())
     assert found == {"Ana": ("data_scientist", "approver"), "Ben": ("disabled",), "carl": ("approver",)}
     assert rules.merged({}, []) == {}
+
+
+@pytest.mark.parametrize("role", ["service", "agent"])
+def test_a_program_has_no_password_logs_in_nowhere_and_decides_nothing(
+    people: Accounts, tmp_path: Path, role: str
+) -> None:
+    with pytest.raises(InvalidRecord, match="takes no password"):
+        people.add("bot", roles=(role,), password=PASSWORD)
+    with pytest.raises(InvalidRecord, match="a person's or a program's"):
+        people.add("bot", roles=(role, "approver"))
+    bot = people.add("bot", roles=(role,))
+    assert bot.program and not people.account("ana").program
+    ((stored,),) = rows(tmp_path, "SELECT password_hash FROM accounts WHERE name = 'bot'")
+    assert argon2.extract_parameters(str(stored)).type is argon2.Type.ID
+    for word in ("", PASSWORD, str(stored)):
+        with pytest.raises(LoginRefused):
+            people.log_in("bot", word, address="10.0.0.1")
+    _, text = people.add_token("bot", label="nightly", days=1)
+    assert people.of_token(text) == bot
+    declared = rules.merged({}, people.listed())
+    assert deciding.approvers(declared) == ["ana"]
+    with pytest.raises(NotEligible, match="only people approve"):
+        deciding.require_approver(declared, "bot", interests=None)
+    with pytest.raises(NotEligible, match="only people close"):
+        deciding.require_human(declared, "bot", "close a proposal")
+
+
+def test_a_person_who_becomes_a_program_is_logged_out(people: Accounts) -> None:
+    _, text = people.log_in("ana", PASSWORD, address="10.0.0.1")
+    people.change("ana", roles=("service",))
+    assert people.session(text) is None
+    with pytest.raises(LoginRefused):
+        people.log_in("ana", PASSWORD, address="10.0.0.1")
+    with pytest.raises(InvalidRecord, match="characters"):
+        people.change("ana", roles=("approver",))
 
 
 def test_every_change_of_people_is_an_event_of_the_chain(people: Accounts, tmp_path: Path) -> None:

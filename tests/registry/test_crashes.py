@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
 from registry.errors import Conflict, OutOfCustody
@@ -21,46 +17,24 @@ PROBLEM = "toy_prices"
 class Processes:
     """Starts processes that decide, lets them go at one moment, and says how they ended."""
 
-    def __init__(self, server: subprocess.Popen[str], folder: Path) -> None:
-        self._server, self._folder, self._outs = server, folder, []  # type: ignore[var-annotated]
-        self._gate = folder / "gate"
+    def __init__(self, gate: Path) -> None:
+        self._gate = gate
+        self._jobs: list[forked.Job] = []
 
-    def start(self, **job: Any) -> None:
-        out = self._folder / f"out-{len(self._outs)}.json"
-        self._outs.append(out)
-        assert self._server.stdin is not None
-        self._server.stdin.write(json.dumps({"gate": str(self._gate), "out": str(out), **job}) + "\n")
-        self._server.stdin.flush()
+    def start(self, do: str, **options: Any) -> None:
+        self._jobs.append(forked.start(f"deciding.{do}", gate=str(self._gate), **options))
 
-    def go(self) -> list[tuple[int, dict[str, Any]]]:
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
+    def go(self) -> list[forked.Ended]:
         self._gate.touch()
-        self._server.stdin.write("wait\n")
-        self._server.stdin.flush()
-        statuses = json.loads(self._server.stdout.readline())
+        ended = [job.wait() for job in self._jobs]
         self._gate.unlink()
-        outs, self._outs = self._outs, []
-        told = [json.loads(out.read_text("utf-8")) if out.exists() else {} for out in outs]
-        for out in outs:
-            out.unlink(missing_ok=True)
-        return list(zip(statuses, told, strict=True))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[subprocess.Popen[str]]:
-    script = Path(__file__).with_name("deciding_process.py")
-    with subprocess.Popen(
-        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
+        self._jobs.clear()
+        return ended
 
 
 @pytest.fixture
-def processes(server: subprocess.Popen[str], tmp_path: Path) -> Processes:
-    return Processes(server, tmp_path)
+def processes(tmp_path: Path) -> Processes:
+    return Processes(tmp_path / "gate")
 
 
 def root(bench: Any) -> str:
@@ -83,17 +57,16 @@ def test_a_kill_after_any_step_is_finished_by_the_next_command(
     one = lasting.candidate() if kind == "bootstrap" else lasting.promote()
     if kind == "rollback":
         lasting.promote(3.0)
-        processes.start(do="roll_back", root=root(lasting), kill_at=step)
+        processes.start("roll_back", root=root(lasting), kill_at=step)
         wanted = one
     else:
         wanted = one if kind == "bootstrap" else lasting.candidate(3.0)
         proposal = lasting.propose(wanted)
-        processes.start(do="approve", root=root(lasting), id=proposal.id, by="ada", kill_at=step)
+        processes.start("approve", root=root(lasting), id=proposal.id, by="ada", kill_at=step)
     before = registry.champion(PROBLEM)
     rival = lasting.candidate(4.0)
     moves = len(registry.moves(PROBLEM))
-    [(status, _)] = processes.go()
-    assert status == -signal.SIGKILL
+    assert [ended.status for ended in processes.go()] == [forked.KILLED]
     recorded = step in ("applied", "head-tagged")
     if not recorded:
         # Half applied: nobody is champion but the old one, and nothing else may be decided meanwhile.
@@ -115,7 +88,7 @@ def test_a_kill_after_any_step_is_finished_by_the_next_command(
 def test_a_version_that_fails_after_the_kill_gives_the_alias_back(lasting: Any, processes: Processes) -> None:
     lasting.promote()
     proposal = lasting.propose(lasting.candidate(3.0))
-    processes.start(do="approve", root=root(lasting), id=proposal.id, by="ada", kill_at="alias-set")
+    processes.start("approve", root=root(lasting), id=proposal.id, by="ada", kill_at="alias-set")
     processes.go()
     registry = lasting.registry()
     assert registry.aliases(PROBLEM)["champion"] == 2
@@ -137,8 +110,8 @@ def test_two_processes_approve_different_proposals_and_one_is_promoted(
     lasting.promote()
     rivals = [lasting.propose(lasting.candidate(slope)) for slope in (3.0, 4.0)]
     for rival, by in zip(rivals, ("ada", "bob"), strict=True):
-        processes.start(do="approve", root=root(lasting), id=rival.id, by=by)
-    told = [out for status, out in processes.go() if status == 0]
+        processes.start("approve", root=root(lasting), id=rival.id, by=by)
+    told = [ended.answer for ended in processes.go() if ended.status == 0]
     assert sorted(next(iter(out)) for out in told) == ["error", "ok"], told
     assert next(out["error"] for out in told if "error" in out) in ("ProposalClosed", "ChampionMoved")
     winner = next(r for r in rivals if r.id == next(out["id"] for out in told if "ok" in out))
@@ -153,8 +126,8 @@ def test_two_processes_approve_different_proposals_and_one_is_promoted(
 def test_two_people_approve_one_proposal_at_once(lasting: Any, processes: Processes) -> None:
     proposal = lasting.propose(lasting.candidate())
     for by in ("ada", "bob", "ada"):
-        processes.start(do="approve", root=root(lasting), id=proposal.id, by=by)
-    told = [out for _, out in processes.go()]
+        processes.start("approve", root=root(lasting), id=proposal.id, by=by)
+    told = [ended.answer for ended in processes.go()]
     registry = lasting.registry()
     decided = registry.proposal(proposal.id).decided_by
     for by, out in zip(("ada", "bob", "ada"), told, strict=True):
@@ -164,10 +137,10 @@ def test_two_people_approve_one_proposal_at_once(lasting: Any, processes: Proces
 
 def test_several_processes_create_one_store_at_once(processes: Processes, tmp_path: Path) -> None:
     for _ in range(3):
-        processes.start(do="prepare", root=str(tmp_path / "new"))
-    assert [(status, out.get("ok")) for status, out in processes.go()] == [(0, "prepared")] * 3
+        processes.start("prepare", root=str(tmp_path / "new"))
+    assert [ended.done for ended in processes.go()] == ["prepared"] * 3
     store = MlflowStore(tmp_path / "new")
-    assert len(store._client.search_registered_models(max_results=10)) == 3
+    assert len(store._mlflow.client.search_registered_models(max_results=10)) == 3
     assert store.aliases(PROBLEM) == {}
     assert not list((tmp_path / "new").glob("*.new*"))
 
@@ -176,5 +149,5 @@ def test_several_processes_make_the_same_new_alias_at_once(lasting: Any, process
     lasting.candidate()
     for alias in ("a", "b", "c", "d", "e"):
         for _ in range(4):
-            processes.start(do="alias", root=root(lasting), alias=alias, number=1)
-    assert [(status, out.get("ok")) for status, out in processes.go()] == [(0, 1)] * 20
+            processes.start("alias", root=root(lasting), alias=alias, number=1)
+    assert [ended.done for ended in processes.go()] == [1] * 20

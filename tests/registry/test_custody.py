@@ -53,19 +53,19 @@ def ruin_database(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "status", "says"),
+    ("harm", "status", "says", "ends_by"),
     [
-        (move_alias, "drifted", "on version 2; the pointer log says version 1"),
-        (delete_alias, "drifted", "deleted"),
-        (delete_version, "drifted", "deleted"),
-        (change_bytes, "drifted", "bytes of version 1 changed"),
-        (remove_files, "drifted", "gone"),
-        (change_digest, "drifted", "not the one that was decided"),
-        (lose_database, "unknown", "missing"),
-        (ruin_database, "unknown", "can't be read"),
+        (move_alias, "drifted", "on version 2; the pointer log says version 1", "'arena-adopt' tries"),
+        (delete_alias, "drifted", "was deleted;", "'arena-restore' puts it back"),
+        (delete_version, "drifted", "was deleted with its version;", "'arena-rollback' goes"),
+        (change_bytes, "drifted", "bytes of version 1 changed", "from a backup"),
+        (remove_files, "drifted", "gone", "from a backup"),
+        (change_digest, "drifted", "not the one that was decided", "'arena-restore' mends"),
+        (lose_database, "unknown", "missing", "backup"),
+        (ruin_database, "unknown", "can't be read", "backup"),
     ],
 )
-def test_every_kind_of_drift(lasting: Any, harm: Callable[[Any], None], status: str, says: str) -> None:
+def test_every_kind_of_drift(lasting: Any, harm: Callable[[Any], None], status: str, says: str, ends_by: str) -> None:
     champion = lasting.promote()
     registry = lasting.registry()
     candidate = lasting.candidate(3.0)
@@ -75,10 +75,12 @@ def test_every_kind_of_drift(lasting: Any, harm: Callable[[Any], None], status: 
     state = registry.custody(PROBLEM)
     assert (state.status, state.expected) == (status, champion.ref)
     assert says in state.detail
+    assert ends_by in state.way_out
     assert registry.status(PROBLEM).custody == state
     refusal = Unavailable if status == "unknown" else OutOfCustody
-    with pytest.raises(refusal):
+    with pytest.raises(refusal) as caught:
         lasting.approve(proposal)
+    assert caught.value.hint == state.way_out
     with pytest.raises(refusal):
         registry.propose(evidence, gates=[], owner="olga")
     assert registry.proposal(proposal.id) == proposal

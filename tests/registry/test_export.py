@@ -47,18 +47,18 @@ def export(make_bench: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def head(export: Path) -> str:
-    return str(json.loads(offline.read(export)[offline.MANIFEST])["head"])
+    return str(json.loads("".join(offline.read(export)[offline.MANIFEST]))["head"])
 
 
 def lines_of(export: Path) -> tuple[dict[str, Any], Lines]:
-    texts = offline.read(export)
-    manifest = json.loads(texts.pop(offline.MANIFEST))
-    return manifest, {name: [json.loads(line) for line in text.splitlines()] for name, text in texts.items()}
+    parts = offline.read(export)
+    manifest = json.loads("".join(parts.pop(offline.MANIFEST)))
+    return manifest, {name: [json.loads(line) for line in part] for name, part in parts.items()}
 
 
-def texts_of(manifest: dict[str, Any], lines: Lines) -> dict[str, str]:
-    written = {name: "".join(f"{canonical_json(row)}\n" for row in rows) for name, rows in lines.items()}
-    return {offline.MANIFEST: canonical_json(manifest), **written}
+def texts_of(manifest: dict[str, Any], lines: Lines) -> dict[str, list[str]]:
+    written = {name: [canonical_json(row) for row in rows] for name, rows in lines.items()}
+    return {offline.MANIFEST: [canonical_json(manifest)], **written}
 
 
 def chained(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -196,7 +196,7 @@ def test_whatever_is_done_to_an_export_shows(export: Path, harm: Callable[[Lines
 def test_a_chain_made_anew_needs_the_head_from_outside_and_the_keys(export: Path, head: str) -> None:
     """What somebody who holds the database can do: write everything anew. A head kept elsewhere and signatures tell."""
     manifest, lines = lines_of(export)
-    rejection = next(e for e in lines[offline.EVENTS] if e["body"].get("action") == "reject")
+    rejection = [e for e in lines[offline.EVENTS] if e["kind"] == "decision.taken"][-1]
     rejection["body"]["reason"] = "yes after all"
     lines[offline.DECISIONS][-1]["reason"] = "yes after all"
     lines[offline.EVENTS] = chained(lines[offline.EVENTS])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from registry import chain
-from registry.records import Event, VersionRef, digest_of
+from registry.records import Event, GateResult, HypothesisRef, VersionRef, digest_of
 from registry.verifying import Checkpoint
 
 PROBLEM = "toy_prices"
@@ -28,6 +28,20 @@ def test_the_present_is_the_newest_and_whatever_is_not_settled(light: Any) -> No
     assert registry.count_proposals("nobody") == {}
     assert registry.proposals(PROBLEM, challenger=first.challenger.digest) == [first]
     assert registry.proposals(PROBLEM, effect="applied") == []
+
+
+def test_proposals_are_found_by_hypothesis_and_by_time(light: Any) -> None:
+    registry, made = light.registry(), []
+    gates = [GateResult("mdape", "pass")]
+    for n, ident in enumerate(("H-7", "h-7", "H-70", 'H-%"7', None)):
+        evidence = light.evidence(light.candidate(2.0 + n))
+        ref = HypothesisRef(ident, evidence.hypothesis_digest) if ident else None
+        made.append(registry.propose(evidence, gates=gates, owner="olga", hypothesis=ref))
+    for proposal in made[:-1]:
+        assert registry.proposals(PROBLEM, hypothesis=proposal.hypothesis.id) == [proposal]
+    assert registry.proposals(PROBLEM, hypothesis="H") == []
+    assert registry.proposals(PROBLEM, since=made[3].created_at) == [made[4], made[3]]
+    assert registry.proposals(PROBLEM, since="") == made[::-1]
 
 
 def test_a_check_since_a_checkpoint(light: Any) -> None:

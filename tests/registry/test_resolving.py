@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -284,8 +285,6 @@ def test_a_key_is_ended_by_itself_or_by_an_approver_who_is_somebody_else(light: 
 
 
 def test_beside_a_decision_stands_who_was_declared_then(light: Any) -> None:
-    light.approve(light.propose(light.candidate()), light.registry(), by="anybody")
-    assert light.ledger.events(kind=chain.STANDING) == [], "in solo mode nobody is declared"
     people = {"ada": ("approver",), "olga": ("data_scientist",)}
     for n, roles in enumerate((("approver",), ("viewer", "approver")), start=3):
         people = {**people, "ada": roles}
@@ -294,7 +293,58 @@ def test_beside_a_decision_stands_who_was_declared_then(light: Any) -> None:
         light.approve(proposal, registry, by="ADA")
         (told,) = light.ledger.events(kind=chain.STANDING, subject=proposal.id)
         everybody = digest_of({name: sorted(held) for name, held in people.items()})
-        assert told.body == {"by": "ada", "roles": sorted(roles), "people": everybody}
+        assert (told.body["by"], told.body["roles"], told.body["people"]) == ("ada", sorted(roles), everybody)
+    assert light.registry().verify().problems == []
+
+
+def standings(bench: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The kind of each event that a person answers for, and the standing that is told just before it."""
+    found, events = [], bench.ledger.events()
+    for before, event in pairwise(events):
+        if event.kind in chain.SIGNED and event.body["by"] not in ("clock", "registry"):
+            assert (before.kind, before.subject) == (chain.STANDING, event.subject), event
+            assert before.body["by"] == event.body["by"]
+            found.append((event.kind, dict(before.body)))
+    return found
+
+
+def test_every_decision_carries_how_its_person_was_eligible_and_the_look_it_rests_on(light: Any) -> None:
+    first = light.promote()
+    registry = light.registry(people={**PEOPLE, "dan": ("approver",)})
+    two = Rule(2, {"bea": "wrote its hypothesis"}, "tier 1")
+    ((kind, solo),) = standings(light)
+    assert (kind, solo["solo"], solo["roles"], solo["action"]) == (chain.DECISION, True, [], "approve")
+    before, holdout = len(standings(light)), first.lineage.holdout_digest
+    proposal = light.propose(light.candidate(3.0), registry)
+    light.approve(proposal, registry, by="ada", rule=two)
+    light.approve(proposal, registry, by="cas", rule=two)
+    light.versions.set_alias(PROBLEM, "champion", first.version)
+    registry.restore(PROBLEM, by="ada", reason="moved by mistake")
+    failed = light.propose(light.candidate(4.0), registry, verdict="fail")
+    asked = registry.request_override(failed.id, by="ada", reason="recall decides", rule=two)
+    for who in ("cas", "dan"):
+        light.approve(asked, registry, by=who, rule=two, override=True)
+    light.roll_back(registry, by="ada")
+    registry.reject(light.propose(light.candidate(5.0), registry).id, by="cas", reason="no")
+    told = standings(light)[before:]
+    ordinary = {"olga": "owns this candidate", "bea": "wrote its hypothesis"}
+    overridden = {"Ada": "owns this candidate", "bea": "wrote its hypothesis", "olga": "owns the candidate"}
+    wanted = [  # who, what they did, how many people it takes, who is barred, on which look of how many it rests
+        ("Ada", "approval", 2, ordinary, proposal.id, 2), ("cas", "approve", 2, ordinary, proposal.id, 2),
+        ("Ada", "restore", 1, {}, proposal.id, 2), ("Ada", "override", 2, overridden, failed.id, 3),
+        ("cas", "approval", 2, overridden, failed.id, 3), ("dan", "approve", 2, overridden, failed.id, 3),
+        ("dan", "supersede", 1, {}, failed.id, 3), ("Ada", "approve", 1, {}, None, None),
+        ("cas", "reject", 1, {}, None, 4),
+    ]  # fmt: skip
+    for (kind, body), (by, action, asks, barred, of, uses) in zip(told, wanted, strict=True):
+        assert set(body) == {"action", "asks", "barred", "by", "look", "people", "roles", "solo"}, kind
+        assert (body["by"], body["action"], body["asks"], body["barred"]) == (by, action, asks, barred)
+        assert (body["roles"], body["solo"], len(body["people"])) == (["approver"], False, 64)
+        if uses is None:
+            assert body["look"] is None, "the way back rests on no look"
+            continue
+        assert (body["look"]["holdout"], body["look"]["alpha"], body["look"]["uses"]) == (holdout, 0.05, uses)
+        assert of in (None, body["look"]["of"])
     assert light.registry().verify().problems == []
 
 

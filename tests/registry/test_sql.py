@@ -188,6 +188,23 @@ def cut_off(c: sqlite3.Connection) -> None:
     c.execute("DELETE FROM events WHERE seq > (SELECT max(seq) - 8 FROM events)")
 
 
+def reorder_events(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE events SET seq = -5 WHERE seq = 5")
+    c.execute("UPDATE events SET seq = 5 WHERE seq = 6")
+    c.execute("UPDATE events SET seq = 6 WHERE seq = -5")
+
+
+def insert_event(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE events SET seq = -seq - 1 WHERE seq > 5")
+    c.execute("UPDATE events SET seq = -seq WHERE seq < 0")
+    c.execute("INSERT INTO events SELECT 6, at, kind, subject, body, replace(hash, '0', '1'), replace(hash, '2', '3') "
+              "FROM events WHERE seq = 5")  # fmt: skip
+
+
+def hide_evidence(c: sqlite3.Connection) -> None:
+    c.execute("UPDATE proposals SET evidence_digest = replace(evidence_digest, '1', '2')")
+
+
 def edit_decision(c: sqlite3.Connection) -> None:
     c.execute("UPDATE decisions SET \"by\" = 'bob'")
 
@@ -267,6 +284,9 @@ def sign_another(c: sqlite3.Connection) -> None:
         (edit_event, "was edited"),
         (delete_event, "Event 5 is missing"),
         (edit_subject, "Event 3 .* was edited"),
+        (reorder_events, "Event 5 does not follow"),
+        (insert_event, "Event 6 does not follow"),
+        (hide_evidence, "not what the events say"),
         (cut_off, "cut off"),
         (edit_decision, "decision.* no event tells of"),
         (edit_verdict, "not what the events say"),

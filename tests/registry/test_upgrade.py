@@ -15,11 +15,11 @@ from alembic.script import ScriptDirectory
 
 from registry import chain
 from registry.memory import MemoryVersions
-from registry.records import canonical_json
 from registry.signing import Signer
 from registry.sql_ledger import SqlLedger
 from registry.sql_schema import REVISIONS, SCHEMA_VERSION, metadata, version_of
 from registry.sql_upgrade import STEPS, bring_up, upgrade
+from registry.stored import StoredEvent
 
 PROBLEM = "toy_prices"
 FIRST = json.loads((Path(__file__).parent / "first" / "ledger.json").read_text("utf-8"))
@@ -62,8 +62,10 @@ def test_from_the_first_schema_every_event_is_kept(engine: sa.Engine, tmp_path: 
     ledger = SqlLedger(engine.url.render_as_string(hide_password=False))
     versions = MemoryVersions(tmp_path / "versions")
     bench = make_bench(versions, ledger, tmp_path)
-    assert [canonical_json(e.body) for e in ledger.events()] == [row["body"] for row in FIRST["events"]]
-    assert [e.hash for e in ledger.events()] == [row["hash"] for row in FIRST["events"]]
+    stored = [StoredEvent(*row) for page in ledger.stored_events() for row in page]
+    assert stored == [StoredEvent(**row) for row in FIRST["events"]], "to the letter, as the first release wrote them"
+    with engine.connect() as connection:
+        assert version_of(connection) == SCHEMA_VERSION
     versions.register(bench.run(), at="2026-01-31T12:00:00.000000Z")
     versions.tag_model(PROBLEM, {chain.HEAD_TAG: FIRST["head"]})
     registry = bench.registry()

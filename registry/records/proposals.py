@@ -1,12 +1,7 @@
-"""Frozen records and their legal transitions; nothing here touches a store.
-
-A change is a new record. Times are UTC ISO-8601 strings with `Z`, which sort as text.
-"""
+"""A proposal with its gates and evidence, and the only ways in which it may change."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -14,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from registry.errors import InvalidRecord, NotPromotable, ProposalClosed
+from registry.records.texts import digest_of
+from registry.records.versions import VersionRef
 
 Verdict = Literal["pass", "fail", "inconclusive", "invalid"]
 Disposition = Literal["open", "approved", "rejected", "expired", "superseded", "withdrawn", "invalidated"]
@@ -22,79 +19,8 @@ Kind = Literal["bootstrap", "promotion", "rollback", "override", "adopt"]
 GateStatus = Literal["pass", "fail", "inconclusive", "invalid"]
 Outcome = Literal["supported", "refuted", "inconclusive"]
 
-ALIASES = ("champion", "challenger", "candidate")
 CLOCK = "clock"  # who decides when a proposal expires
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-def utc_text(at: datetime) -> str:
-    """`2026-01-31T12:00:00.000000Z`: fixed width, so that text order is time order."""
-    if at.tzinfo is None:
-        raise InvalidRecord("A time without a zone was given; pass an aware datetime in UTC.")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def canonical_json(value: Any) -> str:
-    """One text per value: sorted keys, no spaces, no NaN; what digests and hashes are taken over."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def digest_of(value: Any) -> str:
-    """SHA-256, as 64 hex digits, of the canonical JSON of `value`."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """Where a version comes from; without all of it a version is not eligible for the arena."""
-
-    problem: str
-    dataset_version: str
-    dataset_digest: str
-    holdout_digest: str
-    feature_set_version: str
-    strategy: str
-    change_type: str
-    change_summary: str
-    owner: str
-    seed: int
-    git_commit: str
-    hypothesis_id: str  # "BASELINE" for a bootstrap, which no hypothesis precedes
-    hypothesis_digest: str
-    parent_hypothesis_id: str = ""
-    base_champion_version: int | None = None
-
-    def missing(self) -> tuple[str, ...]:
-        """Names of the empty fields that a whole lineage needs."""
-        optional = {"parent_hypothesis_id", "base_champion_version", "change_summary"}
-        return tuple(k for k, v in asdict(self).items() if k not in optional and v in ("", None))
-
-
-@dataclass(frozen=True)
-class VersionRef:
-    """A version by number and by the digest of its bytes: the number alone is not an identity."""
-
-    version: int
-    digest: str
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """One registered version of a problem's model."""
-
-    problem: str
-    version: int
-    digest: str
-    run_id: str
-    lineage: Lineage
-    created_at: str
-    status: str = "READY"
-    description: str = ""
-
-    @property
-    def ref(self) -> VersionRef:
-        """The version as records name it."""
-        return VersionRef(self.version, self.digest)
 
 
 @dataclass(frozen=True)
@@ -293,127 +219,3 @@ def proposal_id(at: datetime, evidence_digest: str) -> str:
     if not _DIGEST.fullmatch(evidence_digest):
         raise InvalidRecord(f"'{evidence_digest}' is not a SHA-256 digest of 64 hex digits.")
     return f"P-{at.astimezone(UTC).strftime('%Y%m%dT%H%M%S%f')}-{evidence_digest[:8]}"
-
-
-@dataclass(frozen=True)
-class PointerMove:
-    """One applied move of the champion alias; the log of these says who should be champion."""
-
-    problem: str
-    proposal_id: str
-    from_ref: VersionRef | None
-    to_ref: VersionRef
-    by: str
-    at: str
-    seq: int = 0  # given by the ledger
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Who decided what, when, on which evidence."""
-
-    proposal_id: str
-    action: str  # approve, reject, expire, supersede, invalidate, withdraw
-    by: str
-    at: str
-    reason: str
-    evidence_digest: str
-    self_approved: bool = False
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line of the hash chain: `hash` covers all other fields and the hash of the line before."""
-
-    seq: int
-    at: str
-    kind: str
-    subject: str
-    body: Mapping[str, Any]
-    previous: str
-    hash: str
-
-    @staticmethod
-    def after(previous: Event | None, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
-        """The next event of the chain."""
-        seq, link = (previous.seq + 1, previous.hash) if previous else (1, "0" * 64)
-        content = {"seq": seq, "at": at, "kind": kind, "subject": subject, "body": dict(body), "previous": link}
-        return Event(seq, at, kind, subject, dict(body), link, digest_of(content))
-
-    def sound(self) -> bool:
-        """Whether the hash is the hash of the content."""
-        content = {"seq": self.seq, "at": self.at, "kind": self.kind, "subject": self.subject, "body": self.body}
-        return digest_of({**content, "previous": self.previous}) == self.hash
-
-
-@dataclass(frozen=True)
-class HypothesisLock:
-    """The digest a hypothesis had when it was first trained on."""
-
-    problem: str
-    hypothesis_id: str
-    digest: str
-    by: str
-    at: str
-
-
-@dataclass(frozen=True)
-class SnapshotRecord:
-    """An immutable data snapshot: name, digest and what a reader needs to know of it."""
-
-    problem: str
-    dataset_version: str
-    digest: str
-    holdout_digest: str
-    rows: int
-    columns: tuple[str, ...]
-    first: str
-    last: str
-    holdout_from: str
-    holdout_rows: int
-    source: str
-    licence: str
-    created_at: str
-    dropped: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class HoldoutUse:
-    """One look at a holdout: a comparison counted against its digest."""
-
-    holdout_digest: str
-    problem: str
-    proposal_id: str
-    at: str
-    alpha: float
-
-
-@dataclass(frozen=True)
-class Custody:
-    """`in_custody`, `drifted` or `unknown`; `none` while no champion was ever applied."""
-
-    status: Literal["in_custody", "drifted", "unknown", "none"]
-    expected: VersionRef | None
-    actual: VersionRef | None
-    detail: str
-
-
-@dataclass(frozen=True)
-class Status:
-    """What stands where: `aliases` maps each alias to `{version, run_id, digest}` or None."""
-
-    problem: str
-    registered_model: str
-    custody: Custody
-    aliases: Mapping[str, Mapping[str, Any] | None]
-    proposals: list[Proposal]
-    moves: list[PointerMove]
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What checking the ledger found: `checked` counts events, `problems` says each fault in a sentence."""
-
-    ok: bool
-    checked: int
-    problems: list[str]
