@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import gc
 import json
 import os
 import shutil
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from built_once import built_once
 from postgres import postgres, postgres_url  # noqa: F401  fixtures that every folder of tests may ask for
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -41,16 +42,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 LONGEST = (
-    "tests/cli/test_real_lifecycle.py",
-    "tests/cli/test_lifecycle.py",
-    "tests/use_cases/test_income_lifecycle.py",
-)
+    "cli/test_real_lifecycle.py", "cli/test_lifecycle.py", "problems/test_conformance.py",
+    "use_cases/test_income_lifecycle.py", "problems/test_movie_reviews.py", "serving/web/test_browser.py",
+    "serving/test_swap.py", "test_outside_problem.py", "use_cases/test_leaking_champion.py", "faults/test_kills.py",
+    "cli/test_look.py", "serving/test_trial.py", "notebooks/test_notebooks.py", "serving/web/test_attacks.py",
+    "registry/test_crashes.py", "faults/test_stores.py", "serving/test_openapi.py",
+    "use_cases/test_review_lifecycle.py", "domain/test_null.py", "registry/test_mlflow.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first: a worker that begins one last would leave the other idle."""
-    first = {name: place for place, name in enumerate(LONGEST)}
+    """The longest files first, as measured: a worker that begins one last would leave the other idle."""
+    first = {f"tests/{name}": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: first.get(item.nodeid.split("::")[0], len(first)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported to collect the tests is no garbage: it need not be looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -91,19 +101,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def champion_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with a small simulated snapshot and a bootstrapped champion. Read only: copy it to change it.
-
-    The first worker that wants it makes it, the others wait for it; each has a copy of its own.
-    """
-    folder = tmp_path_factory.getbasetemp()
-    home = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "first_champion"
-    with (home.parent / "first_champion.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (done := home.with_name("first_champion.done")).exists():
-            _appoint(home)  # where it stays: MLflow remembers absolute paths
-            done.touch()
+    """A workspace with a small simulated snapshot and a bootstrapped champion. Read only: copy it to change it."""
     own = tmp_path_factory.mktemp("champion") / "home"
-    shutil.copytree(home, own)
+    shutil.copytree(built_once(tmp_path_factory, "first_champion", _appoint), own)
     return own
 
 

@@ -52,6 +52,7 @@ def test_01_nothing_is_there_yet(flow: Flow) -> None:
     release = flow("release-check", "--json", code=1).json
     assert release["ready"] is False
     assert release["champion"] is None
+    assert "tests" in flow("release-check", "--explain", code=1).out
     assert "bootstrap-champion" in flow("arena-propose", code=3).err
 
 
@@ -188,7 +189,6 @@ def test_09_the_ledger_and_the_verdict_can_be_checked(flow: Flow) -> None:
 def test_10_release_is_red_until_every_gate_is_green(flow: Flow) -> None:
     red = flow("release-check", "--json", code=1).json
     assert [c["name"] for g in red["gates"] for c in g["checks"] if c["status"] != "pass"] == ["tests"]
-    assert "tests" in flow("release-check", "--explain", code=1).out
     record = flow.home / "reports" / "tests.json"
     record.parent.mkdir(exist_ok=True)
     run = subprocess.run(
@@ -227,8 +227,6 @@ def test_11_rollback_and_custody(flow: Flow) -> None:
     assert flow("arena-status", "--json").json["custody"] == "drifted"
     assert flow("daily", "--json", code=1).json["status"] == "critical"
     assert "custody" in flow("arena-propose", code=3).err.lower()
-    red = flow("release-check", "--json", code=1).json
-    assert "fail" in [c["status"] for g in red["gates"] for c in g["checks"] if c["name"] == "custody"]
     with sqlite3.connect(store) as database:
         database.execute("UPDATE registered_model_aliases SET version = 1 WHERE alias = 'champion'")
     assert flow("arena-status", "--json").json["custody"] == "in_custody"

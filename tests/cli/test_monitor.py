@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,6 +19,12 @@ NEW = [
     {"date": "2026-03-08", "roc_auc": 0.9, "pr_auc": 0.5, "latency_p95_ms": 412},
     {"date": "2026-03-09", "roc_auc": 0.8658, "pr_auc": 0.5, "latency_p95_ms": 412},
 ]
+
+
+def write(metrics: Path, drift: Path | None, out: Path, **more: Any) -> agent.Written:
+    """As the command does it."""
+    verdict = None if drift is None else agent.verdict(drift)
+    return agent.write(agent.plan_of(agent.history(metrics), verdict), out, **more)
 
 
 @pytest.fixture
@@ -39,7 +46,7 @@ def test_the_documented_example_gives_the_same_bytes_twice(house: Path, tmp_path
     assert said["status"] == "warn"
     assert said["actions"] == ["trigger_retraining", "raise_thresholds"]
     assert {"roc_auc_drop_pct": 3.8} in said["findings"]
-    agent.write(history, drift, out)
+    write(history, drift, out)
     assert out.read_bytes() == first
 
 
@@ -56,24 +63,24 @@ def test_bad_input_is_told_and_nothing_is_written(tmp_path: Path, history: Path)
         (history, history, "can't be read"),
     ):
         with pytest.raises(InvalidInput, match=words):
-            agent.write(metrics, drift, out)
+            write(metrics, drift, out)
     assert not out.parent.exists()
 
 
 def test_other_words_stand_beside_the_agents_own_and_are_marked(tmp_path: Path, history: Path) -> None:
-    plain = agent.write(history, None, tmp_path / "plain.yaml")
-    said = agent.write(history, None, tmp_path / "said.yaml", rewrite=lambda _: Reworded("Other words.", "small"))
+    plain = write(history, None, tmp_path / "plain.yaml")
+    said = write(history, None, tmp_path / "said.yaml", rewrite=lambda _: Reworded("Other words.", "small"))
     assert said.plan == plain.plan, "what is carried out is the agent's own"
     written = yaml.safe_load(said.path.read_text("utf-8"))
     assert written == said.to_dict()
     assert written == {
         **plain.plan.to_dict(), "rationale_reworded_by": "small", "rationale_reworded": "Other words.",
     }  # fmt: skip
-    refused = agent.write(history, None, tmp_path / "refused.yaml", rewrite=lambda _: None)
+    refused = write(history, None, tmp_path / "refused.yaml", rewrite=lambda _: None)
     assert refused.path.read_bytes() == plain.path.read_bytes()
 
 
 def test_an_empty_history_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n")
-    made = agent.write(tmp_path / "empty.jsonl", None, tmp_path / "plan.yaml")
+    made = write(tmp_path / "empty.jsonl", None, tmp_path / "plan.yaml")
     assert made.plan.status == "unknown"

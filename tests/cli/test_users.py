@@ -60,5 +60,22 @@ def test_a_token_is_shown_once_and_can_be_revoked(home: Path, monkeypatch: pytes
     assert run(home, "token-revoke", "nothing").exit_code == 2
 
 
+def test_a_program_has_an_account_of_its_own_that_never_decides(home: Path) -> None:
+    alone = run(home, "user-add", "nightly", "--role", "service")
+    assert alone.exit_code == 3 and "Declare a person first" in alone.output
+    run(home, "user-add", "ana", "--role", "viewer", "--password-stdin", given=f"{PASSWORD}\n")
+    made = run(home, "user-add", "nightly", "--role", "service")
+    assert made.exit_code == 0 and "never decides" in made.output and "Nobody here has the role approver" in made.output
+    assert run(home, "user-add", "x", "--role", "agent", "--password-stdin", given=f"{PASSWORD}\n").exit_code == 2
+    assert run(home, "user-add", "x", "--role", "agent", "--role", "approver").exit_code == 2
+    assert run(home, "user-add", "ana", "--role", "service", "--update").exit_code == 3, "somebody has to be left"
+    listed = json.loads(run(home, "user-list", "--json").stdout)
+    assert [(u["name"], u["program"]) for u in listed["users"]] == [("ana", False), ("nightly", True)]
+    assert listed["approvers"] == []
+    assert run(home, "token-add", "nightly", "--label", "scoring", "--json").exit_code == 0
+    assert run(home, "key-add", "nightly", "--out", str(home / "key.pem")).exit_code == 3
+    assert not (home / "key.pem").exists()
+
+
 def test_an_empty_list_says_how_to_begin(home: Path) -> None:
     assert "user-add" in run(home, "user-list").output

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from crew import Crew
 from ground import Ground
 
 
 @pytest.fixture(scope="session")
-def built(house: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     """Built once; its databases are put back before each test."""
-    folder = tmp_path_factory.mktemp("faults")
-    with Crew(house, folder / "jobs") as crew:
-        made = Ground(crew, folder / "workspace")
-        made.build()
-        yield made
+    made = Ground(tmp_path_factory.mktemp("faults") / "workspace")
+    made.build()
+    return made
 
 
 @pytest.fixture

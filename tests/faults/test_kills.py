@@ -6,7 +6,7 @@ import random
 import time
 
 import pytest
-from crew import KILLED
+from forked import KILLED
 from ground import Ground, found
 
 from registry.applying import STEPS

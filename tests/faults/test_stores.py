@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from ground import Ground, found
 
@@ -46,10 +47,26 @@ def test_a_full_disk_leaves_no_half_snapshot(ground: Ground) -> None:
     assert not [name for name in names if name.startswith(".")], "what was begun is cleared away"
 
 
+def test_an_mlflow_locked_too_long_is_an_exit_4_within_the_wait_and_nothing_is_lost(ground: Ground) -> None:
+    assert ground.run("moved", number=2).done == "moved"
+    before, until = ground.run("facts").done, ground.root / "until"
+    holder = forked.start("stricken.hold", path=str(ground.store / "mlflow.db"), until=str(until))
+    assert holder.said() == "locked"
+    restore = ["arena-restore", "--by", "ada", "--reason", "x", "--json"]
+    done = ground.run("command", words=restore, environ={"DS_WORKFLOW_MLFLOW_SECONDS": "0.2"}).done
+    until.touch()
+    assert holder.wait().done == "let go", "the command ended while the lock was held"
+    until.unlink()
+    assert done["code"] == 4, done
+    assert "MLflow's database stayed locked for 0.2 s" in json.loads(done["out"])["error"]["message"]
+    assert ground.run("command", words=restore).done["code"] == 0
+    assert sound(ground, before)["champion"] == 1
+
+
 def test_a_ledger_locked_too_long_is_an_exit_4_and_nothing_is_lost(ground: Ground) -> None:
     before = ground.run("facts").done
     until = ground.root / "until"
-    holder = ground.crew.start("hold", path=str(ground.store / "arena.db"), until=str(until))
+    holder = forked.start("stricken.hold", path=str(ground.store / "arena.db"), until=str(until))
     assert holder.said() == "locked"
     ready = ground.run("moved", number=2).done
     assert ready == "moved"
@@ -116,17 +133,32 @@ def test_the_way_back_needs_no_server(ground: Ground) -> None:
     assert sound(ground, NOTHING)["champion"] == 1
 
 
-def test_a_clock_turned_back_is_said_by_the_ledger_and_by_status(ground: Ground) -> None:
+def test_with_the_clock_turned_back_nothing_is_promoted_and_the_way_back_is_open(ground: Ground) -> None:
+    assert ground.run("saga", kind="promotion").done["label"] == "approved"
     ended = ground.run("saga", kind="promotion", days=-40)
-    assert ended.done["label"] == "approved"
+    assert ended.done["error"] == "ClockBehind"
     after = sound(ground, ended.said)
-    assert after["kinds"].count("clock.turned_back") == 1
+    assert after["champion"] == 2, "and nobody is champion whom a wrong clock made so"
+    assert after["events"] == ended.said["events"], "what is refused leaves no trace"
+    assert ground.run("saga", kind="rollback", days=-40).done["label"] == "approved"
+    after = sound(ground, ended.said)
+    assert (after["champion"], after["kinds"].count("clock.turned_back")) == (1, 1)
     assert after["json"]["clock_behind"] is None, "the clock is right again"
-    ahead = ground.run("saga", kind="rollback", days=3).done
-    assert ahead["label"] == "approved"
+
+
+def test_a_clock_that_was_ahead_revives_nothing_and_is_set_right_by_a_command(ground: Ground) -> None:
+    ended = ground.run("saga", kind="promotion", days=400)
+    assert ended.done["error"] == "ProposalClosed"
     after = sound(ground, ended.said)
-    assert "the clock was turned back" in after["text"]
-    assert after["json"]["clock_behind"] > after["json"]["proposals"][-1]["created_at"]
+    assert "this machine's clock is behind" in after["text"]
+    assert "arena-clock --by NAME --reason WHY" in after["text"]
+    assert after["json"]["clock_behind"] > after["json"]["proposals"][-1]["expires_at"]
+    said = ["arena-clock", "--by", "ada", "--reason", "a year ahead", "--json"]
+    codes = [ground.run("command", words=words).done["code"] for words in ([*said[:2], "olga", *said[3:]], said, said)]
+    assert codes == [3, 0, 0]
+    assert sound(ground, ended.said)["json"]["clock_behind"] is None
+    assert ground.run("tried", id=ended.said["id"]).done["error"] == "ProposalClosed", "it stays expired"
+    assert ground.run("saga", kind="promotion").done["label"] == "approved"
 
 
 def test_two_approvers_two_trainers_and_a_rollback_at_once(ground: Ground) -> None:
@@ -153,8 +185,9 @@ def test_two_approvers_two_trainers_and_a_rollback_at_once(ground: Ground) -> No
 
 
 def test_how_long_to_wait_is_a_number(ground: Ground) -> None:
-    for wrong in ("soon", "-1", "nan", "1e9"):
-        done = ground.run("command", words=["arena-status"], environ={"DS_WORKFLOW_BUSY_SECONDS": wrong}).done
-        assert done["code"] == 2, done
-        assert "DS_WORKFLOW_BUSY_SECONDS" in done["all"]
+    for name in ("DS_WORKFLOW_BUSY_SECONDS", "DS_WORKFLOW_MLFLOW_SECONDS"):
+        for wrong in ("soon", "-1", "nan", "1e9"):
+            done = ground.run("command", words=["arena-status"], environ={name: wrong}).done
+            assert done["code"] == 2, done
+            assert name in done["all"]
     assert Path(ground.store / "arena.db").exists()

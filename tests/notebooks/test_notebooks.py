@@ -29,17 +29,24 @@ def test_every_problem_has_a_notebook() -> None:
     assert set(plugins.names("problems")) == set(SCRIPTS)
 
 
-@pytest.mark.end_to_end
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_it_runs_on_a_few_simulated_rows(name: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all notebooks, made anew by one command, each in a kernel of its own."""
+    folder = tmp_path_factory.mktemp("notebooks")
     done = subprocess.run(
-        [sys.executable, str(FOLDER / "make.py"), name, "--rows", ROWS, "--html", "--out", str(tmp_path)],
-        capture_output=True, text=True, check=False, timeout=300,
+        [sys.executable, str(FOLDER / "make.py"), "--rows", ROWS, "--html", "--out", str(folder)],
+        capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    page = (tmp_path / f"{name}.html").read_text("utf-8")
+    return folder
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_it_runs_on_a_few_simulated_rows(name: str, made: Path) -> None:
+    page = (made / f"{name}.html").read_text("utf-8")
     assert page.count("<svg") >= 2 and "<script" not in page and not re.search(r"(?:src|href)=.https?:", page)
-    book = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4)
+    book = nbformat.read(made / f"{name}.ipynb", as_version=4)
     strays = [out for cell in book.cells for out in cell.get("outputs", ()) if out.output_type == "stream"]
     assert not strays, "a notebook shows what it means to show, and no warnings"
     shown = [kind for cell in book.cells for out in cell.get("outputs", ()) for kind in out.get("data", {})]

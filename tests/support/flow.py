@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import warm
+import forked
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,8 @@ class Flow:
         self.script = house / "scripts" / "ds_workflow.sh"
 
     def __call__(self, *words: str, code: int = 0) -> Answer:
-        out, err = (self.home.parent / f"{self.home.name}.{kind}" for kind in ("out", "err"))
-        line = ["--workspace", str(self.home), *words]
-        left = warm.run(line, house=self.house, folder=Path.cwd(), out=out, err=err)
-        return _checked(Answer(left, out.read_text("utf-8"), err.read_text("utf-8")), words, code=code)
+        ended = forked.run("forked.command", words=["--workspace", str(self.home), *words])
+        return _checked(Answer(ended.status, ended.out, ended.err), words, code=code)
 
     def typed(self, line: str, *more: str, code: int = 0) -> Answer:
         """A line of a document, word for word, by a shell that stands in the workspace."""

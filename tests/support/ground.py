@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crew import Crew
+import forked
+from forked import Ended, Job
 
 LABELS = {"pending", "no_winner", "approved", "rolled back", "rejected", "superseded", "expired", "withdrawn",
           "apply failed", "invalidated"}  # fmt: skip
@@ -51,8 +52,8 @@ def found(before: dict[str, Any], after: dict[str, Any], *, drifted: bool = Fals
 class Ground:
     """A workspace whose two databases can be put back as they were."""
 
-    def __init__(self, crew: Crew, root: Path) -> None:
-        self.crew, self.root = crew, root
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self._kept = root.with_name(f"{root.name}-kept")
 
     @property
@@ -62,7 +63,7 @@ class Ground:
 
     def build(self) -> None:
         """Train two versions and appoint the first."""
-        _ = self.crew.run("build", root=str(self.root)).done
+        _ = self.run("build").done
         self.keep("none")
         _ = self.run("saga", kind="bootstrap").done
         self.keep("champion")
@@ -89,13 +90,13 @@ class Ground:
     def _files(self) -> list[Path]:
         return [path for stem in ("arena.db", "mlflow.db") for path in self.store.glob(f"{stem}*")]
 
-    def run(self, do: str, **options: Any) -> Any:
-        """A job on this workspace, to its end."""
-        return self.crew.run(do, root=str(self.root), **options)
+    def run(self, do: str, **options: Any) -> Ended:
+        """A job of `stricken` on this workspace, to its end."""
+        return self.start(do, **options).wait()
 
-    def start(self, do: str, **options: Any) -> Any:
-        """A job on this workspace."""
-        return self.crew.start(do, root=str(self.root), **options)
+    def start(self, do: str, **options: Any) -> Job:
+        """A job of `stricken` on this workspace."""
+        return forked.start(f"stricken.{do}", root=str(self.root), **options)
 
     def look(self, **options: Any) -> dict[str, Any]:
         """What `arena-status` and `arena-verify` tell now."""

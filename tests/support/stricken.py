@@ -1,6 +1,6 @@
 """What a process does to a workspace while something goes wrong, and what can be seen there afterwards.
 
-Each function is one job of a `crew`. Proposals are written as if the arena had passed them; the decisions on them, what
+Each function is one job of `forked`. Proposals are written as if the arena had passed them; the decisions on them, what
 they do to the champion and the looking afterwards are the product's own.
 """
 
@@ -18,6 +18,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forked import say
+
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
     from registry.records import Proposal
@@ -26,10 +28,9 @@ if TYPE_CHECKING:
 PROBLEM = "adult_income"
 PEOPLE = "people: {olga: [data_scientist], hugo: [data_scientist], ada: [approver], bob: [approver]}\n"
 KINDS = ("bootstrap", "promotion", "rollback", "override", "adopt", "restore")
-Say = Callable[[Any], None]
 
 
-def build(*, root: str, say: Say) -> dict[str, Any]:
+def build(*, root: str) -> dict[str, Any]:
     """Two trained versions on a small simulated snapshot, four declared people, no champion."""
     from ds_workflow.use_cases import data
 
@@ -39,7 +40,7 @@ def build(*, root: str, say: Say) -> dict[str, Any]:
     return {"versions": [_train(work, seed) for seed in (1, 2)]}
 
 
-def trained(*, root: str, seed: int, say: Say) -> dict[str, Any]:
+def trained(*, root: str, seed: int) -> dict[str, Any]:
     """Train and register one more version."""
     say("begins")
     return _guarded(lambda: {"version": _train(_work(root), seed)})
@@ -59,7 +60,7 @@ def _train(work: Workspace, seed: int) -> int:
 
 def saga(
     *, root: str, kind: str, kill_at: str = "", by: str = "ada", full_at: int | None = None, fatal: bool = False,
-    days: float = 0.0, gate: str = "", say: Say,
+    days: float = 0.0, gate: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Bring the workspace to where a decision of `kind` can be taken, say what is there, and take it.
 
@@ -73,7 +74,7 @@ def saga(
 
     work = _work(root)
     ready = _ready(work, kind, by)
-    say(facts(root=root, say=say) | {"id": ready})
+    say(facts(root=root) | {"id": ready})
     while gate and not Path(gate).exists():
         time.sleep(0.002)
     off = _work(root, days=days)
@@ -142,7 +143,7 @@ def _propose(registry: Registry, number: int, kind: Any, *, verdict: Any = "pass
     return registry.propose(evidence, gates=(gate,), owner="olga")
 
 
-def busy(*, root: str, seconds: float, say: Say) -> dict[str, Any]:
+def busy(*, root: str, seconds: float) -> dict[str, Any]:
     """Propose, reject and write events for a while, as others do meanwhile; what was acknowledged."""
     from registry.errors import Conflict, RegistryError
 
@@ -165,29 +166,34 @@ def busy(*, root: str, seconds: float, say: Say) -> dict[str, Any]:
     return {"events": done, "refused": refused}
 
 
-def verified(*, root: str, times: int, say: Say) -> list[str]:
+def verified(*, root: str, times: int) -> list[str]:
     """What the check of the ledger finds, several times over, while others write."""
     registry = _work(root).registry
     return [problem for _ in range(times) for problem in registry.verify().problems]
 
 
-def moved(*, root: str, number: int, say: Say) -> str:
+def moved(*, root: str, number: int) -> str:
     """Somebody moves the alias in MLflow's own interface."""
     _work(root).registry._versions.set_alias(PROBLEM, "champion", number)
     return "moved"
 
 
-def approved(*, root: str, id: str, say: Say) -> str:
+def approved(*, root: str, id: str) -> str:
     """Approve a proposal; what it is then."""
     return str(_decide(_work(root), "promotion", id, "ada")["label"])
 
 
-def restored(*, root: str, say: Say) -> str:
+def tried(*, root: str, id: str) -> dict[str, Any]:
+    """Try to approve a proposal; what it is then, or the error."""
+    return _guarded(lambda: _decide(_work(root), "promotion", id, "ada"))
+
+
+def restored(*, root: str) -> str:
     """Put the alias back; the custody afterwards."""
     return str(_work(root).registry.restore(PROBLEM, by="bob", reason="after the kill").status)
 
 
-def hold(*, path: str, until: str, say: Say) -> str:
+def hold(*, path: str, until: str) -> str:
     """Hold the write lock of a SQLite file until another file appears."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -199,7 +205,7 @@ def hold(*, path: str, until: str, say: Say) -> str:
     return "let go"
 
 
-def bundle(*, root: str, full_at: int, say: Say) -> dict[str, Any]:
+def bundle(*, root: str, full_at: int) -> dict[str, Any]:
     """Write an evidence bundle and a snapshot to a disk that is full after `full_at` bytes of a file."""
     from ds_workflow.use_cases import data
 
@@ -217,7 +223,7 @@ def bundle(*, root: str, full_at: int, say: Say) -> dict[str, Any]:
 # -- looking -------------------------------------------------------------------------------------------------------
 
 
-def facts(*, root: str, say: Say) -> dict[str, Any]:
+def facts(*, root: str) -> dict[str, Any]:
     """What must never be lost: every event and every decision."""
     registry = _work(root).registry
     return {
@@ -227,7 +233,7 @@ def facts(*, root: str, say: Say) -> dict[str, Any]:
     }
 
 
-def looked(*, root: str, days: float = 0.0, say: Say) -> dict[str, Any]:
+def looked(*, root: str, days: float = 0.0) -> dict[str, Any]:
     """What `arena-status` and `arena-verify` tell, and the facts."""
     from ds_workflow.use_cases.arena import status
 
@@ -238,7 +244,7 @@ def looked(*, root: str, days: float = 0.0, say: Say) -> dict[str, Any]:
     shown = status.read(work)
     seconds = time.perf_counter() - begun
     champion = work.registry.moves(PROBLEM)
-    return facts(root=root, say=say) | {
+    return facts(root=root) | {
         "kinds": [event.kind for event in work.registry.events()],
         "before": raw.detail,
         "seconds": seconds,
@@ -251,7 +257,7 @@ def looked(*, root: str, days: float = 0.0, say: Say) -> dict[str, Any]:
     }
 
 
-def command(*, root: str, words: list[str], environ: dict[str, str] | None = None, say: Say) -> dict[str, Any]:
+def command(*, root: str, words: list[str], environ: dict[str, str] | None = None) -> dict[str, Any]:
     """A command of the command line: its exit code and what it printed."""
     from click.testing import CliRunner
 
