@@ -12,14 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from ds_workflow.errors import WorkflowError
+from ds_workflow.errors import InvalidInput, WorkflowError
 from ds_workflow.use_cases.requests import Refused
 from ds_workflow.workspace import Workspace
 from registry.errors import RegistryError
 from serving import elsewhere
 from serving.api import explain, feedback, forecast, health, hooks, monitor, named, predict, score
 from serving.errors import body_of, status_of
-from serving.guard import Guarded
+from serving.guard import Foreign, Guarded, believe_named_proxies_alone
 from serving.hub import Hub
 from serving.web import console
 
@@ -59,7 +59,6 @@ def create_app(work: Workspace | None = None) -> FastAPI:
         docs_url=None,  # ours stands among the pages: FastAPI's brings scripts from elsewhere
         redoc_url=None,
     )
-    app.add_middleware(Guarded)
     app.state.hub = hub
     for room in ROOMS:
         room.mount(app, hub)
@@ -70,6 +69,13 @@ def create_app(work: Workspace | None = None) -> FastAPI:
         hub.metrics.requests.labels("refused", str(status)).inc()
         headers = {503: {"Retry-After": "1"}, 401: {"WWW-Authenticate": "Bearer"}}.get(status)
         return JSONResponse(body, status_code=status, headers=headers)
+
+    async def from_elsewhere(request: Request, error: Foreign) -> Response:
+        page = await run_in_threadpool(console.page_for_foreign, request)
+        return page or refused(request, status_of(error), body_of(error), str(error))
+
+    app.add_middleware(Guarded, refuse=from_elsewhere)
+    believe_named_proxies_alone(app)  # added last, so that it comes first
 
     @app.exception_handler(WorkflowError)
     @app.exception_handler(RegistryError)
@@ -115,5 +121,8 @@ def create_app(work: Workspace | None = None) -> FastAPI:
 def __getattr__(name: str) -> FastAPI:
     """`serving.app:app`, made when the server asks for it, so that importing this module opens no workspace."""
     if name == "app":
-        return create_app()
+        try:
+            return create_app()
+        except InvalidInput as error:  # of a variable of the environment: whoever starts the server reads a sentence
+            raise SystemExit(f"{error} {error.hint}".strip()) from None
     raise AttributeError(name)

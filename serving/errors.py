@@ -6,7 +6,7 @@ from typing import Any
 
 from ds_workflow.errors import InvalidInput, StateConflict, UnknownName
 from ds_workflow.use_cases.custody import Forged
-from ds_workflow.use_cases.predict import BadRows, TooMany
+from ds_workflow.use_cases.predict import BadRows, SaidTwice, TooMany
 from registry.errors import Conflict, NoChampion, NotFound, Unavailable
 from serving.batcher import Overloaded
 from serving.body import TooLarge
@@ -46,4 +46,6 @@ def body_of(error: Exception) -> dict[str, Any]:
         told |= {"field": "body", "sent": error.sent}
     elif isinstance(error, TooMany):
         told |= {"field": "rows", "sent": error.rows}
+    elif isinstance(error, SaidTwice):
+        told |= {"row": error.row, "field": error.field}
     return {"errors": [{**told, "allowed": getattr(error, "hint", ""), "message": str(error)}]}

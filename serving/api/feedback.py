@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from ds_workflow.errors import InvalidInput
 from ds_workflow.use_cases import predict, requests
 from serving import schemas
 from serving.body import MAX_ROWS, body_of
-from serving.guard import require_known, require_own_json
+from serving.guard import require_json, require_known
 from serving.routes import PlainRoute
 
 if TYPE_CHECKING:
@@ -24,18 +22,13 @@ def mount(app: FastAPI, hub: Hub) -> None:
     """Add the route."""
 
     async def feedback(request: Request) -> Any:
-        require_own_json(request)
+        require_json(request)
         await run_in_threadpool(require_known, request)
         body = await body_of(request)
         return JSONResponse(await run_in_threadpool(kept, body))
 
     def kept(body: bytes) -> dict[str, int]:
-        try:
-            given = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise InvalidInput(f"The body is not valid JSON: {error}", hint="A JSON list of labels.") from error
-        if not isinstance(given, list) or not given:
-            raise InvalidInput("The body must be a JSON list of labels.", hint="See the example in /docs.")
+        given = requests.labels_of(body)
         if len(given) > MAX_ROWS:
             raise predict.TooMany(len(given), MAX_ROWS)
         return requests.feedback(hub.work(), hub.log, given)
@@ -61,8 +54,8 @@ def mount(app: FastAPI, hub: Hub) -> None:
         summary="Labels for answers that were given",
         description=(
             "All or none are kept. The same label again changes nothing; another one is kept as a correction, and the "
-            "newest counts. Labels change what is measured, so the media type must be said, a page of another site is "
-            "refused, and where reading is closed a token is needed."
+            "newest counts. Labels change what is measured, so the media type must be said, and a token shown where "
+            "reading is closed."
         ),
         response_model=schemas.Feedback,
         responses={status: schemas.REFUSALS[413 if status == 413 else 400] for status in (400, 401, 403, 413, 415)},

@@ -1,11 +1,10 @@
-"""POST /monitor: the agent's plan for a history of figures and a drift verdict."""
+"""POST /monitor: the agent's plan for figures and a drift verdict that are sent, or for what the looks wrote."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
@@ -13,9 +12,12 @@ from ds_workflow.errors import InvalidInput
 from ds_workflow.use_cases import agent
 from serving import schemas
 from serving.body import body_of
+from serving.guard import require_reader
 from serving.routes import PlainRoute
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from serving.hub import Hub
 
 MAX_POINTS = 10_000
@@ -30,25 +32,55 @@ _EXAMPLE = {
 
 
 def mount(app: FastAPI, hub: Hub) -> None:
-    """Add the route."""
+    """Add the routes: one for each problem, and one for the default problem."""
+    for name in ("", *hub.declared):
+        if (problem := hub.declared.get(name or hub.default)) is not None:
+            app.router.add_api_route(
+                f"/problems/{name}/monitor" if name else "/monitor",
+                planning(hub, name),
+                methods=["POST"],
+                route_class_override=PlainRoute,
+                summary=f"The monitoring agent's plan: {problem.title}",
+                description=(
+                    "Observe, think, act: the same figures give the same plan, here and by the command `monitor`. "
+                    "Without `metrics` the plan is of what the workspace's own looks wrote, for whoever may read the "
+                    "pages. It changes nothing and carries nothing out."
+                ),
+                operation_id=f"monitor_{name or 'default'}",
+                response_model=schemas.AgentPlan,
+                responses={status: schemas.REFUSALS[413 if status == 413 else 400] for status in (400, 401, 413)},
+                openapi_extra={"requestBody": _body()},
+                tags=["monitor"],
+            )
 
-    async def monitor(request: Request) -> Any:
-        body = await body_of(request, most=MAX_BYTES)
-        return JSONResponse(await run_in_threadpool(planned, body))
 
-    def planned(body: bytes) -> dict[str, Any]:
-        try:
-            sent = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise InvalidInput(f"The body is not valid JSON: {error}", hint="See the example in /docs.") from error
-        if not isinstance(sent, dict) or not isinstance(sent.get("metrics"), list):
-            raise InvalidInput("The body must be an object with a list 'metrics'.", hint="See the example in /docs.")
-        if unknown := sorted(set(sent) - {"metrics", "drift"}):
-            raise InvalidInput(f"The body has an unknown field '{unknown[0][:60]}'.", hint="metrics, drift.")
-        if len(sent["metrics"]) > MAX_POINTS:
-            raise InvalidInput(f"{len(sent['metrics']):,} points were sent.", hint=f"at most {MAX_POINTS:,}.")
-        return agent.plan_of(sent["metrics"], sent.get("drift")).to_dict()
+def planning(hub: Hub, name: str) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint of one problem ("": the default one)."""
 
+    async def monitor(request: Request) -> Response:
+        sent = _asked(await body_of(request, most=MAX_BYTES))
+        if sent.get("metrics") is None:
+            await run_in_threadpool(require_reader, request)
+        plan = await run_in_threadpool(agent.plan_for, hub.work(name), sent.get("metrics"), sent.get("drift"))
+        return JSONResponse(plan.to_dict())
+
+    return monitor
+
+
+def _asked(body: bytes) -> dict[str, Any]:
+    sent = agent.sent(body)
+    if not isinstance(sent, dict) or not isinstance(sent.get("metrics"), list | None):
+        raise InvalidInput(
+            "The body must be an object; its 'metrics', if any, a list of points.", hint="See the example in /docs."
+        )
+    if unknown := sorted(set(sent) - {"metrics", "drift"}):
+        raise InvalidInput(f"The body has an unknown field '{unknown[0][:60]}'.", hint="metrics, drift.")
+    if len(sent.get("metrics") or ()) > MAX_POINTS:
+        raise InvalidInput(f"{len(sent['metrics']):,} points were sent.", hint=f"at most {MAX_POINTS:,}.")
+    return sent
+
+
+def _body() -> dict[str, Any]:
     figure = {"type": ["number", "null"]}
     point = {
         "type": "object",
@@ -70,22 +102,10 @@ def mount(app: FastAPI, hub: Hub) -> None:
         },
         "required": ["overall_drift"],
     }
+    points = {"type": ["array", "null"], "items": point, "maxItems": MAX_POINTS}
     schema = {
         "type": "object",
-        "properties": {"metrics": {"type": "array", "items": point, "maxItems": MAX_POINTS}, "drift": drift},
-        "required": ["metrics"],
+        "properties": {"metrics": points, "drift": drift},
         "additionalProperties": False,
     }
-    body = {"required": True, "content": {"application/json": {"schema": schema, "example": _EXAMPLE}}}
-    app.router.add_api_route(
-        "/monitor",
-        monitor,
-        methods=["POST"],
-        route_class_override=PlainRoute,
-        summary="The monitoring agent's plan",
-        description="Observe, think, act: the same figures give the same plan. It changes nothing by itself.",
-        response_model=schemas.AgentPlan,
-        responses={400: schemas.REFUSALS[400], 413: schemas.REFUSALS[413]},
-        openapi_extra={"requestBody": body},
-        tags=["monitor"],
-    )
+    return {"required": True, "content": {"application/json": {"schema": schema, "example": _EXAMPLE}}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(route_class=PageRoute)
 LONGEST_REASON = 2_000  # characters
+OVERRIDE = "override"
 DECIDERS = {"approve": ("approver",), "reject": ("approver", "data_scientist")}
 
 
@@ -53,8 +55,9 @@ def proposals(request: Request, who: Reader, problem: str = "", state: str = "")
 def proposal(request: Request, who: Reader, proposal_id: str) -> Response:
     """One proposal: all its evidence, and the forms for whoever may decide it."""
     console = console_of(request)
-    name = _problem_of(console, proposal_id)
-    found = page.read(console.work(name), proposal_id)
+    name = problem_of(console, proposal_id)
+    reader = who.session.account.name if who.session is not None else ""
+    found = page.read(console.work(name), proposal_id, reader=reader)
     p = found.proposal
     return render(
         request,
@@ -63,8 +66,7 @@ def proposal(request: Request, who: Reader, proposal_id: str) -> Response:
         page=found,
         p=p,
         may={action: any(map(who.may, roles)) for action, roles in DECIDERS.items()},
-        own=who.account is not None and who.account.name == p.owner.strip().casefold(),
-        tokens={action: who.form_token(action, _state(p)) for action in DECIDERS},
+        tokens={action: who.form_token(action, state(p)) for action in (*DECIDERS, OVERRIDE)},
         users=len(console.accounts.listed()),
         longest=LONGEST_REASON,
     )
@@ -76,14 +78,23 @@ def decide(request: Request, who: Reader, proposal_id: str, action: str, form: A
     console = console_of(request)
     if action not in DECIDERS:
         raise Refused(404, "request", "There is no such page.")
-    name = _problem_of(console, proposal_id)
+    name = problem_of(console, proposal_id)
     work = console.work(name)
     before = work.registry.proposal(proposal_id)
-    person = _require_form(who, action, before, form.csrf)
+    person = require_form(who, action, before, form.csrf)
     if not any(map(who.may, DECIDERS[action])):
         has = " and ".join(who.account.roles if who.account else ())
         needed = " or ".join(DECIDERS[action])
         raise Refused(403, "decision", f"'{person}' is {has} here; to {action} needs the role {needed}.")
+    said = require_whole(form)
+    act = apply.approve if action == "approve" else apply.reject
+    decided = act(work, proposal_id, by=person, reason=said, seen_digest=form.seen_digest).proposal
+    console.log("decision", "granted", who, request.url.path, f"{decided.id} is {decided.label}")
+    return RedirectResponse(f"/arena/{proposal_id}", status_code=303)
+
+
+def require_whole(form: Choice) -> str:
+    """The reason of a form that says which evidence was seen and why it is decided so."""
     if not form.seen_digest:
         raise Refused(400, "decision", "The form does not say which evidence was seen.", hint="Open it again.")
     said = " ".join(form.reason.split())
@@ -94,13 +105,10 @@ def decide(request: Request, who: Reader, proposal_id: str, action: str, form: A
             f"A decision needs a reason of 1 to {LONGEST_REASON:,} characters.",
             hint="Go back and say in a sentence why; it is kept for good.",
         )
-    act = apply.approve if action == "approve" else apply.reject
-    decided = act(work, proposal_id, by=person, reason=said, seen_digest=form.seen_digest).proposal
-    console.log("decision", "granted", who, request.url.path, f"{decided.id} is {decided.label}")
-    return RedirectResponse(f"/arena/{proposal_id}", status_code=303)
+    return said
 
 
-def _problem_of(console: Console, proposal_id: str) -> str:
+def problem_of(console: Console, proposal_id: str) -> str:
     """Which problem a proposal is about. What is no id at all is refused before any store is asked."""
     if not PROPOSAL_ID.fullmatch(proposal_id):
         raise Refused(404, "request", f"'{proposal_id[:80]}' is not a proposal's id.", hint="The arena lists them.")
@@ -111,18 +119,20 @@ def _problem_of(console: Console, proposal_id: str) -> str:
     return name
 
 
-def _state(p: Proposal, row_version: int | None = None) -> str:
-    """What a form is bound to: this proposal as it is; any change of it makes the form stale."""
-    return f"{p.id} {p.row_version if row_version is None else row_version}"
+def state(p: Proposal, row_version: int | None = None, *, said: str = "") -> str:
+    """What a form is bound to: this proposal as it is, so that any change of it makes the form stale; and the words
+    that were `said` where a second form repeats them."""
+    words = f" {sha256(said.encode()).hexdigest()}" if said else ""
+    return f"{p.id} {p.row_version if row_version is None else row_version}{words}"
 
 
-def _require_form(who: Visitor, action: str, p: Proposal, csrf: str) -> str:
+def require_form(who: Visitor, action: str, p: Proposal, csrf: str, *, said: str = "") -> str:
     """The name of the person whose session sent a form that this server made for this very state."""
     if who.session is None:
         raise Refused(401, "form", "Deciding needs a login.", hint="Log in, read the proposal and decide there.")
-    if same(csrf, who.form_token(action, _state(p))):
+    if same(csrf, who.form_token(action, state(p, said=said))):
         return who.session.account.name
-    if any(same(csrf, who.form_token(action, _state(p, k))) for k in range(1, p.row_version)):
+    if any(same(csrf, who.form_token(action, state(p, k, said=said))) for k in range(1, p.row_version)):
         by = f" by {p.decided_by} on {p.decided_at}" if p.decided_by else ""
         raise Refused(
             409,

@@ -7,6 +7,7 @@ import os
 from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from ds_workflow.errors import InvalidInput
 from serving.web import (
@@ -19,6 +20,7 @@ from serving.web import (
     login,
     models,
     monitoring,
+    override,
     overview,
     reference,
     security,
@@ -27,6 +29,21 @@ from serving.web import (
 )
 from serving.web.frame import HERE, Console, Hub
 
+ROOMS = (
+    overview,
+    override,  # before the arena, whose forms take any action
+    arena,
+    models,
+    hypotheses,
+    experiments,
+    code,
+    monitoring,
+    telemetry,
+    try_it,
+    documents,
+    reference,
+    login,
+)
 MLFLOW_URL = "http://127.0.0.1:5001"  # where 'mlflow-ui' starts it
 
 
@@ -55,22 +72,20 @@ def mount(app: FastAPI, hub: Hub, *, reading: str | None = None, mlflow_url: str
         )
     url = (mlflow_url or os.environ.get("DS_WORKFLOW_MLFLOW_URL") or MLFLOW_URL).rstrip("/")
     app.state.console = Console(hub, reading, url, frame.environment())
-    for room in (
-        overview,
-        arena,
-        models,
-        hypotheses,
-        experiments,
-        code,
-        monitoring,
-        telemetry,
-        try_it,
-        documents,
-        reference,
-        login,
-    ):
+    for room in ROOMS:
         app.include_router(room.router, include_in_schema=False)
     app.mount("/static", Static(directory=HERE / "static"), name="static")
+
+
+def page_for_foreign(request: Request) -> Response | None:
+    """The page that refuses a form of ours which another site's page sent, and a line of the access log; None where no
+    page of ours is asked."""
+    ours = any(route.matches(request.scope)[0] != Match.NONE for room in ROOMS for route in room.router.routes)
+    if not ours:
+        return None
+    said = "This form was sent by another site."
+    refused = security.Refused(403, "form", said, hint="Open the page here and send it again.")
+    return frame.with_headers(frame.failed(request, refused))
 
 
 def page_of(request: Request, error: HTTPException) -> Response | None:

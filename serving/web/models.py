@@ -13,22 +13,23 @@ from serving.web.frame import PageRoute, Reader, console_of, render
 from serving.web.security import DOCUMENT_POLICY
 
 router = APIRouter(route_class=PageRoute)
+NEWEST = 20  # versions of each problem on the page of all problems
 
 
 @router.get("/models")
 def everything(request: Request, who: Reader) -> Response:
-    """The versions of every problem."""
+    """The newest versions of every problem."""
     console = console_of(request)
-    found = [models_view.listing(console.work(name)) for name in console.problems]
+    found = [models_view.listing(console.work(name), most=NEWEST) for name in console.problems]
     return render(request, "models.html", title="Models", listings=found, mlflow=console.mlflow_url)
 
 
 @router.get("/models/{problem}")
-def of_problem(request: Request, who: Reader, problem: str) -> Response:
-    """The versions of one problem, who was champion when, and a form to compare two."""
+def of_problem(request: Request, who: Reader, problem: str, before: int = 0) -> Response:
+    """The versions of one problem, a page of them, who was champion when, and a form to compare two."""
     console = console_of(request)
     work = console.work(problem)
-    found = models_view.listing(work)
+    found = models_view.listing(work, before=before)
     shown: dict[str, Any] = {"listing": found, "commands": "\n".join(steps.first_champion(work))}
     return render(request, "model_versions.html", title=found.title, mlflow=console.mlflow_url, **shown)
 

@@ -126,14 +126,6 @@ def _is_loopback(text: str) -> bool:
         return False
 
 
-def require_same_origin(request: Request) -> None:
-    """Refuse a form that another site's page sent; browsers say where it comes from."""
-    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    own = request.headers.get("host", "")
-    if (origin is not None and urlsplit(origin).netloc != own) or site in ("cross-site", "same-site"):
-        raise Refused(403, "form", "This form was sent by another site.", hint="Open the page here and send it again.")
-
-
 def token_of(secret: str, action: str, subject: str) -> str:
     """HMAC-SHA256 of action and subject under the session's secret."""
     return hmac.new(secret.encode(), f"{action}\n{subject}".encode(), hashlib.sha256).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from collections.abc import Iterator
@@ -9,9 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from click.testing import CliRunner
 from fastapi.testclient import TestClient
+from office import Office
 
 from ds_workflow import plugins
+from ds_workflow.adapters import monitoring_history
+from ds_workflow.cli.main import main
 from ds_workflow.use_cases import predict
 from ds_workflow.workspace import Workspace
 from serving.api import named
@@ -234,6 +240,40 @@ def test_a_class_that_does_not_exist_and_a_row_beyond(client: TestClient) -> Non
     assert client.post("/feedback", json=[]).status_code == 400
 
 
+# --- a name that stands twice ----------------------------------------------------------------------------------------
+
+
+def test_a_field_that_stands_twice_is_refused_by_row_and_field(client: TestClient) -> None:
+    good = '{"age": 41, "education": "Masters", "hours_per_week": 45}'
+    twice = '{"age": 41, "education": "Masters", "hours_per_week": 45, "age": 99, "agee": 1}'
+    for path in ("predict", "explain", "predict"):
+        answer = client.post(f"/problems/adult_income/{path}", content=f"[{good}, {twice}]")
+        assert answer.status_code == 400
+        told = [(e["row"], e["field"], e["sent"]) for e in answer.json()["errors"]]
+        assert told == [(1, "age", "[41, 99]"), (1, "agee", 1)], path
+        assert answer.json()["bad_rows"] == [1]
+    body = '[{"pickup_zone": 4, "pickup_zone": 7}]'
+    (error,) = client.post("/api/taxi/forecast", content=body).json()["errors"]
+    assert (error["row"], error["field"]) == (0, "pickup_zone")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/feedback", '[{"request_id": "Q", "label": 1, "label": 0}]', (0, "label")),
+        ("/monitor", '{"metrics": [], "metrics": []}', (None, "metrics")),
+        ("/monitor", '{"metrics": [{"at": "2026-01-01"}, {"at": 1, "at": 2}]}', (1, "metrics[1].at")),
+        ("/monitor", '{"metrics": [], "drift": {"features": {"x": 1, "x": 0}}}', (None, "drift.features.x")),
+    ],
+)
+def test_so_it_is_in_every_other_body(client: TestClient, path: str, body: str, told: tuple[int | None, str]) -> None:
+    answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert (error["row"], error["field"]) == told
+    assert "twice" in error["message"] and error["allowed"]
+
+
 # --- the agent, and operation ----------------------------------------------------------------------------------------
 
 
@@ -246,8 +286,37 @@ def test_the_agent_s_plan_over_http_is_the_agent_s_plan(client: TestClient) -> N
     assert first.json()["status"] == "warn"  # the example's ROC-AUC falls by 4.4 %
     assert set(first.json()) == {"status", "findings", "actions", "rationale"}
     assert client.post("/monitor", json={"metrics": []}).json()["status"] == "unknown"
-    for bad in ({}, {"metrics": 1}, {"metrics": [1]}, {"metrics": [], "more": 1}, {"metrics": [{"at": "yesterday"}]}):
+    for bad in ([], {"metrics": 1}, {"metrics": [1]}, {"metrics": [], "more": 1}, {"metrics": [{"at": "yesterday"}]}):
         assert client.post("/monitor", json=bad).status_code == 400, bad
+
+
+def test_the_agent_plans_over_http_as_the_command_does(own_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the history, the verdict and the newest look that the workspace's own looks wrote."""
+    work, days = own_office.work, [0.91, 0.91, 0.90, 0.92, 0.91, 0.90, 0.91, 0.87]
+    place = monitoring_history.folder(work.settings.root, "adult_income")
+    place.mkdir(parents=True, exist_ok=True)
+    lines = [{"date": f"2026-01-0{day}", "roc_auc": auc, "pr_auc": 0.6} for day, auc in enumerate(days, start=1)]
+    (place / "metrics_history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (place / "drift_latest.json").write_text('{"threshold": 0.2, "overall_drift": true, "features": {"age": 0.3}}')
+    out = own_office.root / "plan.yaml"
+    words = ["--workspace", str(own_office.root), "--problem", "adult_income", "monitor", "--out", str(out)]
+    said = CliRunner().invoke(main, words)
+    assert said.exit_code == 1, said.output  # ROC-AUC fell by 4.4 %
+    monkeypatch.setenv("DS_WORKFLOW_READING", "open")
+    client = TestClient(create_app(work))
+    for path in ("/monitor", "/problems/adult_income/monitor"):
+        answer = client.post(path, json={})
+        assert answer.status_code == 200, answer.text
+        assert answer.json() == yaml.safe_load(out.read_text("utf-8"))
+    assert {"drift_overall": True} in answer.json()["findings"]
+    calm = client.post("/monitor", json={"drift": {"overall_drift": False}}).json()
+    assert {"drift_overall": False} in calm["findings"], "what is sent goes before what is kept"
+    assert "no history of its own" in client.post("/problems/taxi_demand/monitor", json={}).text
+    for reading in ("loopback", "closed"):
+        monkeypatch.setenv("DS_WORKFLOW_READING", reading)
+        outsider = TestClient(create_app(work), client=("192.0.2.7", 4711))
+        assert outsider.post("/monitor", json={}).status_code == 401
+        assert outsider.post("/monitor", json={"metrics": []}).status_code == 200
 
 
 def test_health_ready_and_metrics(client: TestClient) -> None:

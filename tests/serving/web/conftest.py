@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from built_once import built_once
 from console import PASSWORD, XSS, Story
 from fastapi import FastAPI
 
@@ -27,7 +28,16 @@ BROWSERS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-c
 @pytest.fixture(scope="session")
 def told(champion_workspace: Path, house: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Made once; read only."""
+    built = built_once(tmp_path_factory, "console", lambda root: _tell(root, champion_workspace, house))
     root = tmp_path_factory.mktemp("console") / "home"
+    shutil.copytree(built, root)
+    work = Workspace.at(root, "adult_income")
+    (proposal,) = work.registry.proposals("adult_income", "open")
+    assert proposal.verdict == "pass"
+    return Story(root, proposal.id, proposal.digest)
+
+
+def _tell(root: Path, champion_workspace: Path, house: Path) -> None:
     shutil.copytree(champion_workspace, root)
     folder = root / "docs" / "hypotheses"
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,13 +55,11 @@ def told(champion_workspace: Path, house: Path, tmp_path_factory: pytest.TempPat
     assert appointed.proposal.effect == "applied", appointed.text()
     request = train.TrainRequest("H-INC-001", "feature", f"trees {XSS}", "ines", "v2.0", "sim-v1", strategy="global")
     train.candidate(work, request)
-    proposal = propose.propose(work).views[0].proposal
-    assert proposal.verdict == "pass"
+    propose.propose(work)
     accounts = work.accounts
     accounts.add("ada", roles=("approver",), password=PASSWORD)
     accounts.add("vic", roles=("viewer",), password=PASSWORD)
     accounts.add("ines", roles=("approver", "data_scientist"), password=PASSWORD)
-    return Story(root, proposal.id, proposal.digest)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import pytest
 from console import PASSWORD, Story
 from fastapi import FastAPI
 
+from ds_workflow.reports import pack
+from ds_workflow.reports.tables import md_table
 from serving.app import create_app
 from serving.hub import Hub
 
@@ -166,3 +168,24 @@ def test_a_page_can_not_be_made_to_run_a_script(page: Any, address: str) -> None
     )
     assert blocked
     assert len(page.said) == 1 and "Content Security Policy" in page.said[0]
+
+
+WIDE = """() => {
+    const right = document.querySelector("main").getBoundingClientRect().right + 1
+    return [...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > right).length
+}"""
+
+
+def test_a_table_of_many_metrics_fits_on_paper_and_its_head_is_no_larger_than_its_rows(page: Any) -> None:
+    """A4 less its margins is 182 mm, which are 688 pixels; what sticks out of it is cut off by the printer."""
+    names = ["recall_at_1pct_fpr", "expected_over_observed", "log_loss_skill", "brier", "log_loss", "roc_auc", "ece"]
+    rows = [["`FROM_10_TO_100`", "1,730", *["0.0007501"] * len(names)]] * 2
+    table = md_table(["Segment", "Rows", *(f"`{name}`" for name in names)], rows, align="lr" + "r" * len(names))
+    digests = md_table(["File", "What", "SHA-256"], [["representativeness.json", "Rows compared", f"`{'0a' * 32}`"]])
+    text = "\n".join(["# Segments", "", *table, "", *digests])
+    page.set_viewport_size({"width": 688, "height": 1000})
+    page.emulate_media(media="print")
+    page.set_content(pack.whole("x", [pack.Document("validation", "Validation", text)], {}))
+    assert page.evaluate(WIDE) == 0
+    sizes = page.evaluate("['th', 'td'].map(n => getComputedStyle(document.querySelector(n)).fontSize)")
+    assert sizes[0] == sizes[1]

@@ -14,9 +14,10 @@ from fastapi.testclient import TestClient
 from sklearn.metrics import precision_score, recall_score
 
 from ds_workflow.adapters import models, monitoring_history, run_files
+from ds_workflow.domain.costs import Costs
 from ds_workflow.domain.monitoring.looks import Finding, Look
 from ds_workflow.reports.tables import measure, percent, typographic
-from ds_workflow.use_cases import daily, incidents, threshold
+from ds_workflow.use_cases import daily, incidents, models_view, threshold
 from ds_workflow.workspace import Workspace
 from serving.app import create_app
 from serving.web import frame
@@ -116,6 +117,17 @@ def test_a_version_shows_its_scorecard_and_lineage(reader: TestClient, told: Sto
     assert version.digest in text and version.run_id in text and version.lineage.dataset_digest in text
     moves = work.registry.moves("nyc_sales")
     assert moves[-1].proposal_id in words(reader.get("/models/nyc_sales").text)
+
+
+def test_a_long_list_of_versions_is_turned_page_by_page(reader: TestClient, told: Story) -> None:
+    newest = models_view.listing(told.work(), most=1)
+    assert ([line.version.version for line in newest.lines], newest.total, newest.older) == ([2], 2, 2)
+    rest = models_view.listing(told.work(), most=1, before=newest.older)
+    assert ([line.version.version for line in rest.lines], rest.total, rest.older) == ([1], 2, 0)
+    page = reader.get("/models/adult_income?before=2").text
+    assert "1 of 2 versions" in words(page)
+    assert '/models/adult_income/1"' in page and '/models/adult_income/2"' not in page
+    assert "of 2 versions" not in words(reader.get("/models/adult_income").text)
 
 
 def test_two_versions_stand_beside_each_other(reader: TestClient, told: Story) -> None:
@@ -218,6 +230,25 @@ def test_a_threshold_reads_as_scikit_learn_does(told: Story) -> None:
         assert found.recall == pytest.approx(recall_score(scored.truth, flagged))
         missed, alarms = (scored.truth == 1) & ~flagged, (scored.truth == 0) & flagged
         assert found.cost == pytest.approx((3 * missed.sum() + alarms.sum()) / len(scored))
+
+
+@pytest.mark.parametrize("found", [0.0, 5.0])
+def test_the_cost_is_drawn_at_every_threshold(found: float) -> None:
+    """Of a rare class flagging all costs hundreds of times what flagging none does; the line still begins at 0."""
+    rng = np.random.default_rng(3)
+    truth = rng.random(20_000) < 0.002
+    score = np.where(truth, rng.beta(4, 2, len(truth)), rng.beta(0.1, 9, len(truth)))
+    counts = threshold.counted(score, truth, np.ones(len(truth)), source="x")
+    costs = Costs(122.0, 5.0, "EUR", "x", found=found)
+    drawn = threshold.explore(counts, costs, 0.04, missed=122.0, false_alarm=5.0).pictures
+    of_cost = drawn.partition("Cost a row")[2]
+    lines = re.findall(r'<path d="([^"]+)" class="l-', of_cost)
+    assert len(lines) == 2  # one picture for wide pages and one for narrow ones, each with an unbroken line
+    for line in lines:
+        xs = [float(x) for x, _ in re.findall(r"([\d.]+) ([\d.]+)", line)]
+        ys = [float(y) for _, y in re.findall(r"([\d.]+) ([\d.]+)", line)]
+        assert xs[0] == 62.0 and xs[-1] == max(xs) > 300
+        assert ys[0] == min(ys) and max(ys) - ys[-1] > 20, "what happens beyond 0.1 is not flattened by what is before"
 
 
 @pytest.mark.parametrize(
