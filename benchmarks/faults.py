@@ -223,16 +223,19 @@ def _command(ground: Ground, row: Row, words: list[str], environ: dict[str, str]
 
 def locked(ground: Ground) -> Row:
     """Another process holds a database for longer than anybody waits."""
+    import forked
+
     row = Row("database locked")
     for name in ("arena.db", "mlflow.db"):
         ground.put_back("champion")
         _ = ground.run("moved", number=2).done
         before, until = ground.run("facts").done, ground.root / "until"
         until.unlink(missing_ok=True)
-        holder = ground.crew.start("hold", path=str(ground.store / name), until=str(until))
+        holder = forked.start("stricken.hold", path=str(ground.store / name), until=str(until))
         holder.said()
         words = ["arena-restore", "--by", "ada", "--reason", "put back"]
-        _command(ground, row, words, {"DS_WORKFLOW_BUSY_SECONDS": "0.5"}, (4,))
+        waits = {"DS_WORKFLOW_BUSY_SECONDS": "0.5", "DS_WORKFLOW_MLFLOW_SECONDS": "0.5"}
+        _command(ground, row, words, waits, (4,))
         until.touch()
         holder.wait()
         row.look(ground, before, drifted=True)
@@ -264,15 +267,26 @@ def unreachable(ground: Ground) -> Row:
 
 
 def clock_back(ground: Ground) -> Row:
-    """The clock of the deciding process is days behind the ledger's last event."""
-    row = Row("clock turned back")
+    """The clock of the deciding process is days behind the ledger, or was ahead of it: nothing expired is decided."""
+    row = Row("clock turned back, or ahead")
     for kind in (*APPLIED, "restore", "reject"):
         _begin(ground, kind)
         ended = ground.run("saga", kind=kind, days=-40)
-        after = row.look(ground, ended.said)
-        if "clock.turned_back" not in after["kinds"] or "error" in ended.done:
+        back = kind in ("rollback", "restore", "reject")  # they promote nothing
+        after = row.look(ground, ended.said, drifted=kind == "adopt")
+        if ("clock.turned_back" in after["kinds"], ended.done.get("error")) != (back, None if back else "ClockBehind"):
             row.unexplained += 1
             row.notes.append(f"{kind}: {ended.answer}, {after['kinds'][-4:]}")
+    for kind in ("bootstrap", "promotion", "override"):
+        _begin(ground, kind)
+        ended = ground.run("saga", kind=kind, days=400)
+        said = row.look(ground, ended.said)["json"]["clock_behind"]
+        _command(ground, row, ["arena-clock", "--by", "ada", "--reason", "a year ahead"], {}, (0,))
+        row.look(ground, ended.said)
+        revived = ground.run("tried", id=ended.said["id"]).done
+        if said is None or {ended.done.get("error"), revived.get("error")} - {"ProposalClosed", "NotPromotable"}:
+            row.unexplained += 1
+            row.notes.append(f"{kind} a year ahead: {ended.answer}, then {revived}")
     return row
 
 
@@ -307,12 +321,11 @@ def main() -> int:
     parser.add_argument("--only", default="", help="faults whose function has this in its name")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    from crew import Crew
     from ground import Ground
 
     rows: list[Row] = []
-    with TemporaryDirectory(prefix="faults-") as folder, Crew(HOUSE, Path(folder) / "jobs") as crew:
-        ground = Ground(crew, Path(folder) / "workspace")
+    with TemporaryDirectory(prefix="faults-") as folder:
+        ground = Ground(Path(folder) / "workspace")
         ground.build()
         faults: dict[str, Callable[[], Row | None]] = {
             "every_step": lambda: every_step(ground),

@@ -37,6 +37,7 @@ def run(data: Path, split: str, seed: int) -> dict[str, Any]:
     from ds_workflow import plugins
     from ds_workflow.adapters import fitting
     from ds_workflow.domain.calibration import calibration
+    from ds_workflow.domain.few_clusters import effective
     from ds_workflow.domain.metrics import metric
     from ds_workflow.domain.resample import Ask, Cell, bounds, codes, draw
     from ds_workflow.domain.snapshot import conform, holdout_mask
@@ -70,10 +71,11 @@ def run(data: Path, split: str, seed: int) -> dict[str, Any]:
             }
         )
     coded, count = codes(holdout[problem.cluster_column].astype(str).to_numpy(dtype=object))
+    worth = effective(coded)
     asks = tuple(Ask((name, m), metric(m), s) for name, s in scored.items() for m in METRICS)
     draws = draw([Cell(coded, asks)], clusters=count, resamples=RESAMPLES, seed=seed)
     for one in found:
-        one["intervals"] = {m: bounds(draws[(one["strategy"], m)], alpha=ALPHA) for m in METRICS}
+        one["intervals"] = {m: bounds(draws[(one["strategy"], m)], alpha=ALPHA, clusters=worth) for m in METRICS}
     pairs = [
         {
             "first": a,
@@ -81,7 +83,7 @@ def run(data: Path, split: str, seed: int) -> dict[str, Any]:
             **{
                 m: [
                     metric(m)(scored[a]) - metric(m)(scored[b]),
-                    *(bounds(draws[(a, m)] - draws[(b, m)], alpha=ALPHA) or ()),
+                    *(bounds(draws[(a, m)] - draws[(b, m)], alpha=ALPHA, clusters=worth) or ()),
                 ]
                 for m in ("pr_auc", "log_loss")
             },

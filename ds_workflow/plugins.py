@@ -26,6 +26,11 @@ def _own(group: str) -> dict[str, str]:
     return {name.removesuffix("_model"): name for name in found}
 
 
+def _ours(group: str) -> dict[str, str]:
+    """`_own`, nothing for an unknown group. Asked first: to find outsiders takes reading every installed package."""
+    return _own(group) if group in GROUPS else {}
+
+
 def _entry_points(group: str) -> dict[str, metadata.EntryPoint]:
     return {point.name: point for point in metadata.entry_points(group=f"ds_workflow.{group}")}
 
@@ -39,24 +44,25 @@ def names(group: str) -> list[str]:
 
 def require(group: str, name: str) -> None:
     """Raise UnknownName, with the known ones, unless a plug-in answers to the name; imports none."""
-    if name not in names(group):
+    if name not in _ours(group) and name not in names(group):
         raise UnknownName({"problems": "problem", "contests": "contest"}.get(group, "strategy"), name, names(group))
 
 
 def subject(name: str) -> str:
     """The group in which a problem or a contest of that name stands; UnknownName lists both. Imports none."""
-    for group in SUBJECTS:
-        if name in names(group):
-            return group
-    raise UnknownName("problem", name, [known for group in SUBJECTS for known in names(group)])
+    for known in (_ours, names):
+        for group in SUBJECTS:
+            if name in known(group):
+                return group
+    raise UnknownName("problem", name, [other for group in SUBJECTS for other in names(group)])
 
 
 @cache
 def load(group: str, name: str) -> ModuleType:
     """The plug-in's module; our own name wins over an outsider's. Raises UnknownName with the known ones, InvalidInput
     for an outsider's that is broken."""
-    own = _own(group) if group in GROUPS else {}
-    if name in own:  # before outsiders are looked for, which takes reading every installed package
+    own = _ours(group)
+    if name in own:
         return importlib.import_module(f"ds_workflow.{group}.{own[name]}")
     require(group, name)
     point = _entry_points(group)[name]

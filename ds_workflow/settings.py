@@ -88,6 +88,11 @@ class Settings:
         """Declared approvers; absent means solo mode."""
         return self.root / "config" / "people.yaml"
 
+    @property
+    def waiting(self) -> Path:
+        """How long stores are waited for; absent means as long as the documents say."""
+        return self.root / "config" / "waiting.yaml"
+
     def policy(self, problem: str) -> Path:
         """The policy of a problem: the workspace's own, else the checkout's, else the one that an outsider's plug-in
         ships beside its module. Where there is none, the place in the workspace where it is looked for first."""
@@ -120,17 +125,15 @@ def parse_yaml(content: bytes, *, where: str) -> Any:
     """
     import yaml
 
+    twice: list[tuple[int, str]] = []
+
     class Strict(yaml.SafeLoader):
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
             seen: set[Any] = set()
             for key, _ in node.value:
                 name = key.value if isinstance(key, yaml.ScalarNode) else None
                 if name is not None and name in seen:
-                    line = key.start_mark.line + 1
-                    raise InvalidInput(
-                        f"{where}, line {line}: '{name}' stands there twice, so one of the two would be ignored.",
-                        hint="Keep one of them.",
-                    )
+                    twice.append((key.start_mark.line + 1, name))
                 seen.add(name)
             return super().construct_mapping(node, deep)
 
@@ -139,6 +142,14 @@ def parse_yaml(content: bytes, *, where: str) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{where} is no text in UTF-8.", hint="Is it the file that you mean?") from error
     try:
-        return yaml.load(text, Strict)  # noqa: S506 - a safe loader that is stricter
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        read = yaml.load(text, Strict)  # noqa: S506 - a safe loader that is stricter
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"{where} is not valid YAML: {error}") from error
+    if twice:
+        line, name = min(twice)
+        also = "".join(f"; line {line}: '{name}' too" for line, name in sorted(twice)[1:])
+        raise InvalidInput(
+            f"{where}, line {line}: '{name}' stands there twice, so one of the two would be ignored{also}.",
+            hint="Keep one of them." if len(twice) == 1 else "Keep one of each.",
+        )
+    return read

@@ -42,6 +42,19 @@ def waiting(work: Workspace) -> int | None:
     return number if free else None
 
 
+def out_of_custody(problem: str, status: str) -> tuple[str, ...]:
+    """What ends a drift: the decided champion put back, or what stands there tried like any challenger. While custody
+    is unknown, nothing but looking again."""
+    command = f"ds-workflow --problem {problem}"
+    if status != "drifted":
+        return (f"{command} arena-status",)
+    return (
+        f"{command} arena-status",
+        f"{command} arena-restore --by NAME --reason 'WHY'",
+        f"{command} arena-adopt --by NAME --reason 'WHY'",
+    )
+
+
 def to_appoint(work: Workspace) -> str:
     """The same in one line."""
     return " && ".join(first_champion(work))

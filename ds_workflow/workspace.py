@@ -39,15 +39,33 @@ def system_clock() -> datetime:
 
 def busy_seconds() -> float:
     """How long a command waits for another one that writes, from DS_WORKFLOW_BUSY_SECONDS; 20 unless told."""
-    named = os.environ.get("DS_WORKFLOW_BUSY_SECONDS", "").strip() or "20"
+    return _seconds("DS_WORKFLOW_BUSY_SECONDS", os.environ.get("DS_WORKFLOW_BUSY_SECONDS", ""), 20)
+
+
+def mlflow_seconds(settings: Settings) -> float:
+    """How long a command waits for MLflow's database, from DS_WORKFLOW_MLFLOW_SECONDS, or `mlflow_seconds` in the
+    workspace's config/waiting.yaml; 10 unless told."""
+    if told := os.environ.get("DS_WORKFLOW_MLFLOW_SECONDS", "").strip():
+        return _seconds("DS_WORKFLOW_MLFLOW_SECONDS", told, 10)
+    path = settings.waiting
+    if not path.exists():
+        return 10.0
+    content = parse_yaml(path.read_bytes(), where=str(path)) or {}
+    if not isinstance(content, dict) or set(content) - {"mlflow_seconds"}:
+        raise InvalidInput(f"{path} must hold the key 'mlflow_seconds' and no other.", hint="mlflow_seconds: 10")
+    return _seconds(f"'mlflow_seconds' in {path}", str(content.get("mlflow_seconds", "")), 10)
+
+
+def _seconds(what: str, told: str, default: float) -> float:
+    named = told.strip() or str(default)
     try:
         seconds = float(named)
     except ValueError:
         seconds = -1.0
     if not 0 < seconds <= MOST_BUSY_SECONDS:
         raise InvalidInput(
-            f"DS_WORKFLOW_BUSY_SECONDS is '{named}'; it is a number of seconds above 0, at most {MOST_BUSY_SECONDS}.",
-            hint="Leave it away for 20 seconds.",
+            f"{what} is '{named}'; it is a number of seconds above 0, at most {MOST_BUSY_SECONDS}.",
+            hint=f"Leave it away for {default} seconds.",
         )
     return seconds
 
@@ -98,7 +116,9 @@ class Workspace:
 
         self.settings.store.mkdir(parents=True, exist_ok=True)
         return Registry(
-            versions=MlflowStore(self.settings.store, url=self.settings.tracking_url),
+            versions=MlflowStore(
+                self.settings.store, url=self.settings.tracking_url, seconds=mlflow_seconds(self.settings)
+            ),
             ledger=SqlLedger(self.settings.ledger, busy_seconds=busy_seconds()),
             clock=self.clock,
             people=Declared(lambda: self.people),

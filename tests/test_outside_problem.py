@@ -42,8 +42,8 @@ from fastapi.testclient import TestClient
 from ds_workflow.workspace import Workspace
 from serving.app import create_app
 with TestClient(create_app(Workspace.at(sys.argv[1], "machine_failure"))) as client:
-    answer = client.post("/problems/machine_failure/predict", json=json.load(sys.stdin))
-print(json.dumps([answer.status_code, answer.json()]))
+    answers = [client.post("/problems/machine_failure/predict", json=rows) for rows in json.load(sys.stdin)]
+print(json.dumps([[answer.status_code, answer.json()] for answer in answers]))
 """
 HYPOTHESIS = """---
 id: H-MCH-001
@@ -178,14 +178,13 @@ def test_a_challenger_of_a_problem_from_outside_is_trained_approved_and_served(h
     assert (code, approved["effect"]) == (0, "applied")
 
     hot = {"kind": "PUMP", "temperature": 95.0, "vibration": 9.0}
-    asked = json.dumps([hot, {"kind": "FAN", "temperature": 40.0, "vibration": None}])
-    status, answer = python(house, site, "-c", SERVED, str(home), text=asked)
+    asked = [[hot, {"kind": "FAN", "temperature": 40.0, "vibration": None}], [{**hot, "failed": 1}]]
+    (status, answer), (code, refused) = python(house, site, "-c", SERVED, str(home), text=json.dumps(asked))
     assert status == 200, answer
     assert answer["model"]["version"] == 2
     high, low = (one["probability"] for one in answer["predictions"])
     assert high > 0.5 > low
-    status, refused = python(house, site, "-c", SERVED, str(home), text=json.dumps([{**hot, "failed": 1}]))
-    assert status == 400 and "what is predicted" in str(refused), refused
+    assert code == 400 and "what is predicted" in str(refused), refused
 
 
 def test_the_workspaces_own_policy_wins_over_the_shipped_one(house: Path, tmp_path: Path) -> None:

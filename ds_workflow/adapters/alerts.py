@@ -30,6 +30,7 @@ import sqlalchemy as sa
 
 from ds_workflow.adapters.sqlite_file import SqliteFile
 from ds_workflow.errors import InvalidInput, SourceUnavailable
+from ds_workflow.settings import parse_yaml
 
 FILE = "alerts.db"
 SECONDS, TRIES = 10.0, 3
@@ -173,15 +174,10 @@ class Alerts:
 
 def load(root: Path, environ: Mapping[str, str]) -> Alerts:
     """The workspace's config/alerts.yaml; nothing where it is absent. Raises InvalidInput naming key and variable."""
-    import yaml
-
     path = root / "config" / "alerts.yaml"
     if not path.exists():
         return Alerts()
-    try:
-        content = yaml.safe_load(path.read_text("utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} is not valid YAML: {error}") from error
+    content = parse_yaml(path.read_bytes(), where=str(path)) or {}
     allowed = ("at_least", "repeat_hours", *_KEYS)
     if not isinstance(content, dict) or (unknown := [k for k in content if k not in allowed]):
         said = f"unknown key '{unknown[0]}'" if isinstance(content, dict) else "no mapping"

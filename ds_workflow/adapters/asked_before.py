@@ -1,63 +1,79 @@
-"""A new holdout that holds much of one that was asked already goes on with its account: its looks stay taken."""
+"""Holdouts that hold the same rows share one account of looks, whichever was frozen or asked first.
+
+The fingerprints of a holdout's rows (see `domain.same_rows`) are kept beside the snapshots, so that no table is read
+again to compare them; what shares rows is told to the registry, once, and holds from then on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ds_workflow.adapters.snapshots import SnapshotStore
 from ds_workflow.domain.problem import Problem
+from ds_workflow.domain.same_rows import Prints, overlap, prints
 from ds_workflow.errors import WorkflowError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from ds_workflow.domain.snapshot import SnapshotRecord
 
-MOST = 0.1  # share of the new holdout's rows that may have been asked before
-ALIKE = 0.8  # of a row's columns; ids are counted anew by a simulation, so an id alone says nothing
-
-
-def share(new: pd.DataFrame, old: pd.DataFrame, *, row_id: str) -> float:
-    """The share of the rows of `new` that stand in `old`: under the same id with at least `ALIKE` of the columns equal
-    (missing equals missing), or under any id with all of them equal."""
-    import pandas as pd
-
-    columns = [name for name in new.columns if name != row_id and name in old.columns]
-    both = new[[row_id]].assign(_new=range(len(new))).merge(old[[row_id]].assign(_old=range(len(old))), on=row_id)
-    if not columns or new.empty:
-        return 0.0
-    prints = [pd.util.hash_pandas_object(rows[columns].astype(str), index=False).to_numpy() for rows in (new, old)]
-    known = np.isin(prints[0], prints[1])
-    one, two = new[columns].iloc[both["_new"]].reset_index(drop=True), old[columns].iloc[both["_old"]]
-    two = two.reset_index(drop=True)
-    alike = sum((one[name].astype(str) == two[name].astype(str)).astype(float) for name in columns) / len(columns)
-    known[both["_new"].to_numpy()[(alike >= ALIKE).to_numpy()]] = True
-    return float(known.mean())
+MOST = 0.1  # share of the smaller holdout's rows that may stand in the other one
+FOLDER = ".prints"  # below the snapshots of a problem
+_RULE = "1"  # of how a row is told: fingerprints of another rule are made anew
 
 
-def carry_over(
-    registry: Any, store: SnapshotStore, problem: Problem, record: Any, *, say: Callable[[str], None]
-) -> None:
-    """Tell the `Registry` which asked holdouts the one of `record` (a SnapshotRecord) goes on from.
+def prints_of(store: SnapshotStore, problem: Problem, record: SnapshotRecord) -> Prints:
+    """The fingerprints of a snapshot's holdout, as they are kept, else made of its rows and kept.
 
-    One that can't be read counts as such.
+    Raises what loading the snapshot raises.
     """
-    done, new = {record.holdout_digest}, None
+    path = store.root / problem.name / FOLDER / f"{record.holdout_digest[:32]}-{_RULE}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return Prints(tuple(kept["columns"].tolist()), kept["ids"], kept["cells"])
+    except (OSError, ValueError, KeyError):
+        made = prints(store.load(problem, record.dataset_version).holdout, row_id=problem.row_id)
+    _keep(path, made)
+    return made
+
+
+def _keep(path: Path, made: Prints) -> None:
+    """Write them whole or not at all; where nothing can be written they are made again next time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
+            np.savez(file, columns=np.array(made.columns, dtype=np.str_), ids=made.ids, cells=made.cells)
+        Path(file.name).replace(path)
+    except OSError:
+        return
+
+
+def join(
+    registry: Any, store: SnapshotStore, problem: Problem, record: SnapshotRecord, *, say: Callable[[str], None]
+) -> None:
+    """Tell the `Registry` which other holdouts of the problem the one of `record` shares rows with.
+
+    Asked before every look and when a snapshot is frozen, so that it does not matter which came first. One that can't
+    be read shares them if anything was asked of it.
+    """
+    done, mine = set(registry.holdouts_sharing(record.holdout_digest)), None
     for other in registry.snapshots(problem.name):
-        if other.holdout_digest in done:
+        digest = other.holdout_digest
+        if digest in done:
             continue
-        done.add(other.holdout_digest)
-        if not registry.holdout_uses(other.holdout_digest) and not registry.holdout_reserved(other.holdout_digest):
-            continue
+        done.add(digest)
         try:
-            new = store.load(problem, record.dataset_version).holdout if new is None else new
-            found = share(new, store.load(problem, other.dataset_version).holdout, row_id=problem.row_id)
+            mine = prints_of(store, problem, record) if mine is None else mine
+            found = overlap(mine, prints_of(store, problem, other))
         except (WorkflowError, OSError):
-            found = 1.0
+            found = 1.0 if registry.holdout_uses(digest) or registry.holdout_reserved(digest) else 0.0
         if found > MOST:
-            registry.continue_holdout(record.holdout_digest, of=other.holdout_digest, share=found)
+            registry.continue_holdout(record.holdout_digest, of=digest, share=found)
             say(
-                f"{found:.0%} of the rows held out were asked already in {other.dataset_version}, so the looks taken "
-                "there count here too; 'holdout-freeze' finds a fresh window"
+                f"the rows held out stand in {other.dataset_version} too ({found:.0%} of the smaller of the two), so "
+                "they share one account of looks; 'holdout-freeze' finds a fresh window"
             )

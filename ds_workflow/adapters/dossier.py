@@ -24,6 +24,7 @@ from ds_workflow.errors import WorkflowError
 from ds_workflow.settings import Settings
 
 T = TypeVar("T")
+PUT_DOWN = (SIGNED, findings.OPENED, findings.CLOSED, retirement.RETIRED)  # the kinds of events that people write
 
 
 class Lenient:
@@ -56,7 +57,7 @@ def gather(
     moves = tuple(or_none(lambda: registry.moves(name)) or ())
     judged, decision = _proposals(registry, version, moves, or_none)
     record = or_none(lambda: registry.snapshot(name, version.lineage.dataset_version))
-    events = or_none(registry.events) or []
+    events = or_none(lambda: put_down(registry)) or []
     whole = None if record is None else or_none(lambda: _rows(settings, problem, record.dataset_version))
     bundle = None
     if judged is not None:
@@ -97,10 +98,14 @@ def challenge(settings: Settings, registry: Any, known: Known) -> Challenge:
     return Challenge(known, found, listed, signed, lines)
 
 
+def put_down(registry: Any) -> list[Any]:
+    """The events that people wrote about versions, oldest first; of a long chain they are few."""
+    return sorted((event for kind in PUT_DOWN for event in registry.events(kind=kind)), key=lambda event: event.seq)
+
+
 def told(events: Iterable[Any], problem: str) -> int:
     """How many signatures, findings and retirements people put down about a problem."""
-    kinds = (SIGNED, findings.OPENED, findings.CLOSED, retirement.RETIRED)
-    return sum(event.kind in kinds and event.body.get("problem") == problem for event in events)
+    return sum(event.kind in PUT_DOWN and event.body.get("problem") == problem for event in events)
 
 
 def watched(settings: Settings, problem: str, digest: str) -> tuple[str, str] | None:
@@ -142,8 +147,8 @@ def _proposals(registry: Any, version: Any, moves: tuple[Any, ...], or_none: Len
     decided = [p for p in named if p is not None]
     judged = next((p for p in decided if p.kind != "rollback"), None)
     if judged is None:
-        every = or_none(lambda: registry.proposals(version.problem)) or []
-        judged = next((p for p in every if p.challenger == version.ref and p.kind != "rollback"), None)
+        about = or_none(lambda: registry.proposals(version.problem, challenger=version.digest)) or []
+        judged = next((p for p in about if p.challenger == version.ref and p.kind != "rollback"), None)
     return judged, decided[-1] if decided else None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -31,9 +31,22 @@ from ds_workflow.domain.policy import Policy, Trial
 from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.stress import Strain, StressReport
 from ds_workflow.errors import InvalidInput
+from ds_workflow.settings import parse_yaml
 
 MANIFEST, POLICY, FROZEN = "bundle.json", "policy.yaml", "frozen.parquet"
 TOLERANCE = 1e-9
+# what a gate's result says, in the words of a difference
+WORDS = {
+    "observed": "observed",
+    "interval": "had the interval",
+    "p_value": "had the p-value",
+    "p_adjusted": "had the corrected p-value",
+    "rows": "judged this many rows:",
+    "rows_needed": "needed this many rows:",
+    "required": "required",
+    "note": "said",
+}
+ADVICE = ("rows_needed", "required", "note")  # what a later release may put better without judging otherwise
 
 
 @dataclass(frozen=True)
@@ -87,6 +100,7 @@ def _write(
         "seed": comparison.seed,
         "alpha": comparison.policy.alpha,
         "resamples": comparison.policy.resamples,
+        "rule": comparison.rule,
         "look": asdict(comparison.look) if comparison.look else None,
         "checks": {
             "challenger": _checks(comparison.challenger_checks),
@@ -136,11 +150,9 @@ def verified(root: Path, digest: str) -> str:
 
 def read(root: Path, digest: str, problem: Problem) -> Bundle:
     """A verified bundle, ready to be evaluated again."""
-    import yaml
-
     manifest = verify(root, digest)
     folder = root / digest
-    content = yaml.safe_load((folder / POLICY).read_text("utf-8"))
+    content = parse_yaml((folder / POLICY).read_bytes(), where=str(folder / POLICY))
     policy = Policy.parse(content, segments=problem.segments, metrics=problem.metrics)
     # a look that needed more resamples than the policy asks for says how many; earlier bundles say nothing
     policy = replace(policy, alpha=manifest["alpha"], resamples=manifest.get("resamples", policy.resamples))
@@ -163,34 +175,68 @@ def read(root: Path, digest: str, problem: Problem) -> Bundle:
         challenger_checks=_read_checks(manifest["checks"]["challenger"]),
         champion_checks=_read_checks(manifest["checks"]["champion"]),
         look=Look(**manifest["look"]) if manifest.get("look") else None,
+        rule=manifest.get("rule", "percentile"),  # bundles of before say nothing, and were judged by plain percentiles
         **roles,
     )
     gates = tuple(manifest["gates"])
     return Bundle(comparison, manifest["trial"], gates, manifest["verdict"], manifest["context"], digest)
 
 
-def replay(bundle: Bundle) -> tuple[str, ...]:
+def replay(bundle: Bundle, *, commit: str = "") -> tuple[str, ...]:
     """Compute the verdict again from the stored rows, seed and policy; one sentence for every difference."""
-    again = evaluate(bundle.comparison, kind=bundle.trial)
+    return differences(bundle, again(bundle), commit=commit)
+
+
+def same_gates(bundle: Bundle, gates: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether gate results, as plain mappings, are to the letter those of the bundle."""
+    return bool(json.loads(json.dumps(list(gates))) == [dict(gate) for gate in bundle.gates])
+
+
+def again(bundle: Bundle) -> Evaluation:
+    """The stored rows judged again, by the stored seed and policy and the code at hand."""
+    found = evaluate(bundle.comparison, kind=bundle.trial)
     if any(gate["name"] == proving.NAME for gate in bundle.gates):
-        again = proving.proven(bundle.comparison, again)
+        return proving.proven(bundle.comparison, found)
+    return found
+
+
+def differences(bundle: Bundle, again: Evaluation, *, commit: str = "") -> tuple[str, ...]:
+    """One sentence for everything that comes out otherwise than it was: the verdict, each gate's status and figures,
+    and, where `commit` (the code at hand) is the one that wrote it, each gate's words and advice."""
     found = []
     if again.verdict != bundle.verdict:
         found.append(f"The verdict was {bundle.verdict} and comes out as {again.verdict}.")
     if len(again.gates) != len(bundle.gates):
         found.append(f"There were {len(bundle.gates)} gate results and now there are {len(again.gates)}.")
+    written = (bundle.context.get("environment") or {}).get("commit")
+    same_code = bool(commit) and commit == written and commit != "unknown" and "+" not in commit
+    compared = WORDS if same_code else {name: words for name, words in WORDS.items() if name not in ADVICE}
     for old, new in zip(bundle.gates, again.gates, strict=False):
         name = f"{old['name']} {old['segment']}".strip()
         if (old["name"], old["segment"], old["status"]) != (new.name, new.segment, new.status):
             found.append(f"{name} was {old['status']} and comes out as {new.status}.")
-        elif not _same(old["observed"], new.observed):
-            found.append(f"{name} observed {old['observed']} and comes out as {new.observed}.")
+            continue
+        if new.name == proving.NAME and not same_code:
+            continue  # later code may know more mutants
+        fresh = asdict(new)
+        for field, words in compared.items():
+            if not _same(old.get(field), fresh[field]):
+                found.append(f"{name} {words} {_told(old.get(field))} and comes out as {_told(fresh[field])}.")
     return tuple(found)
 
 
-def _same(old: float | None, new: float | None) -> bool:
-    if old is None or new is None:
-        return old is new
+def _told(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_told(one) for one in value)}]"
+    return f"{value:.10g}" if isinstance(value, float) else repr(value) if isinstance(value, str) else str(value)
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Whether two figures, intervals or texts are the same, but for the last digits of a float."""
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple):
+        return len(old) == len(new) and all(_same(a, b) for a, b in zip(old, new, strict=True))
+    if not isinstance(old, int | float) or not isinstance(new, int | float):
+        return bool(old == new)
     return bool(np.isclose(old, new, rtol=TOLERANCE, atol=TOLERANCE))
 
 

@@ -33,7 +33,8 @@ def to_pdf(page: Path, target: Path) -> None:
         )
     with TemporaryDirectory(prefix="print-") as profile:
         words = [found, "--headless", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={profile}"]
-        words += ["--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND", f"--print-to-pdf={target}"]
+        words += ["--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND"]
+        words += ["--generate-pdf-document-outline", f"--print-to-pdf={target}"]
         if os.geteuid() == 0:  # its own sandbox refuses to run as root
             words.append("--no-sandbox")
         try:

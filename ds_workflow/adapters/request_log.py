@@ -27,6 +27,7 @@ EVERY_SECONDS = 0.5
 KEEP_DAYS = 90
 _PRUNE_SECONDS = 3_600.0
 _LOG = logging.getLogger(__name__)
+SegmentOf = Callable[[str, Mapping[str, Any]], str]
 
 schema = sa.MetaData()
 requests = sa.Table(
@@ -63,6 +64,14 @@ labels = sa.Table(
     sa.Column("label", sa.Float, nullable=False),
     sa.Column("at", sa.Text, nullable=False),
     sa.Index("labels_by_row", "request", "row"),
+)
+segments = sa.Table(  # of rows that a trial compares, where a row tells its segment
+    "segments",
+    schema,
+    sa.Column("request", sa.Text, primary_key=True),
+    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column("segment", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 refusals = sa.Table(
     "refusals",
@@ -128,8 +137,17 @@ def row_digest(row: Mapping[str, Any]) -> str:
 class RequestLog:
     """Takes what happened and writes it off the request's path. One a process."""
 
-    def __init__(self, store: Path, *, clock: Callable[[], datetime], most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        store: Path,
+        *,
+        clock: Callable[[], datetime],
+        most_waiting: int = MOST_WAITING,
+        segment_of: SegmentOf | None = None,
+    ) -> None:
+        """`segment_of` names the segment of a problem's parsed row, "" where it can't; asked for rows of trials."""
         self._file = SqliteFile(store / FILE, schema)
+        self._segment_of = segment_of
         self._clock, self._most = clock, most_waiting
         self._queue: deque[Asked | Refused] = deque()
         self._turn = threading.Lock()  # one flush at a time
@@ -204,6 +222,7 @@ class RequestLog:
             with self._file.writing() as connection:
                 _many(connection, requests, (_request(one) for one in asked))
                 _many(connection, answers, (row for one in asked for row in _answers(one)))
+                _many(connection, segments, self._segments(asked), words="INSERT OR IGNORE")
                 _many(connection, refusals, ((None, _text(r.at), r.path, r.status, r.reason) for r in told))
                 if loss:
                     _many(connection, lost, [(None, _text(self._clock()), loss, why)])
@@ -213,12 +232,21 @@ class RequestLog:
             raise
         return sum(len(one.rows) for one in asked) + len(told)
 
+    def _segments(self, asked: Sequence[Asked]) -> Iterator[tuple[str, int, str]]:
+        """The segments of rows in trials; both arms of a shadow say the same, so that the second is ignored."""
+        if self._segment_of is None:
+            return
+        for one in (one for one in asked if one.experiment):
+            for place, row in enumerate(one.rows):
+                if segment := self._segment_of(one.problem, row):
+                    yield one.id, place, segment
+
     def prune(self, before: datetime) -> int:
         """Delete requests from before that time, with their answers and labels; returns the requests deleted."""
         try:
             with self._file.writing() as connection:
                 old = sa.select(requests.c.id).where(requests.c.at < _text(before))
-                for table in (answers, labels):
+                for table in (answers, labels, segments):
                     connection.execute(table.delete().where(table.c.request.in_(old)))
                 connection.execute(refusals.delete().where(refusals.c.at < _text(before)))
                 return connection.execute(requests.delete().where(requests.c.at < _text(before))).rowcount
@@ -262,15 +290,26 @@ class RequestLog:
         return counts
 
     def trial_rows(self, trial: str) -> Iterator[dict[str, Any]]:
-        """One line per row that an arm of a trial answered: arm, unit, request, row, answer, milliseconds, at, and the
-        newest label (None: not known yet)."""
+        """One line per row that an arm of a trial answered: arm, unit, request, row, answer, milliseconds, at, the
+        newest label and the segment (None: not known)."""
         newest = sa.select(sa.func.max(labels.c.seq)).group_by(labels.c.request, labels.c.row)
         known = sa.select(labels).where(labels.c.seq.in_(newest)).subquery()
         r, a = requests.c, answers.c
         query = (
-            sa.select(r.arm, r.unit, r.id.label("request"), a.row, a.answer, r.milliseconds, r.at, known.c.label)
+            sa.select(
+                r.arm,
+                r.unit,
+                r.id.label("request"),
+                a.row,
+                a.answer,
+                r.milliseconds,
+                r.at,
+                known.c.label,
+                segments.c.segment,
+            )
             .join(answers, sa.and_(a.request == r.id, a.arm == r.arm))
             .outerjoin(known, sa.and_(known.c.request == r.id, known.c.row == a.row))
+            .outerjoin(segments, sa.and_(segments.c.request == r.id, segments.c.row == a.row))
             .where(r.experiment == trial)
             .order_by(r.id, r.arm, a.row)
         )
@@ -280,12 +319,14 @@ class RequestLog:
                     yield dict(row._mapping)
 
 
-def _many(connection: sa.Connection, table: sa.Table, rows: Iterable[tuple[Any, ...]]) -> None:
+def _many(
+    connection: sa.Connection, table: sa.Table, rows: Iterable[tuple[Any, ...]], *, words: str = "INSERT"
+) -> None:
     """Plain tuples straight to the driver: SQLAlchemy's own way costs three times as much."""
     listed = list(rows)
     if listed:
         marks = ",".join("?" * len(table.columns))
-        connection.exec_driver_sql(f"INSERT INTO {table.name} VALUES ({marks})", listed)  # noqa: S608 - our own names
+        connection.exec_driver_sql(f"{words} INTO {table.name} VALUES ({marks})", listed)
 
 
 def _request(one: Asked) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
 from ds_workflow.domain.contract import LONGEST_TEXT
 from ds_workflow.domain.problem import Column, Problem
+from ds_workflow.domain.strict_json import repeats
 
 if TYPE_CHECKING:
     Rows = list[dict[str, Any]]
@@ -34,9 +35,14 @@ def reader(problem: Problem) -> Read:
         if body.count(b'":') > most_keys * max(1, body.count(b"{")):
             return None
         try:
-            rows = [found.__dict__ for found in validate(body)]
+            found = validate(body)
         except ValidationError:
             return None
+        # A row of plain values has a colon for each name, and maybe more inside texts. So where there are no more of
+        # them than fields that were set, no name stands twice; pydantic itself would keep the last and say nothing.
+        if body.count(b":") != sum([len(row.__pydantic_fields_set__) for row in found]) and repeats(body):
+            return None
+        rows = [row.__dict__ for row in found]
         fractions = any(row[name] is not None and not row[name].is_integer() for row in rows for name in whole)
         return None if fractions else rows
 

@@ -95,12 +95,23 @@ arena-rollback --to 1 --reason "Valuations of co-ops jumped" --by ben""",
         view = apply.roll_back(workspace(), to=to, reason=reason, by=by)
         show(view.to_dict(), view.brief)
 
-    @command(main, "arena-replay", section="Arena", examples="arena-replay P-20260131T120000123456-1a2b3c4d")
+    @command(
+        main,
+        "arena-replay",
+        section="Arena",
+        examples="arena-replay P-20260131T120000123456-1a2b3c4d\n"
+        "arena-replay P-20260131T120000123456-1a2b3c4d --at-commit",
+    )
     @click.argument("proposal_id", metavar="ID")
-    def arena_replay(proposal_id: str) -> None:
-        """Compute a verdict again from stored rows, seed and policy, and compare."""
+    @click.option("--at-commit", is_flag=True, help="Also by the code of the commit that wrote it, checked out for it.")
+    def arena_replay(proposal_id: str, at_commit: bool) -> None:
+        """Compute a verdict again from stored rows, seed and policy, and compare.
+
+        With --at-commit it is green when the code that wrote the verdict comes to it again.
+        """
         from ds_workflow.use_cases.arena import replay
 
-        result = replay.replay(workspace(), proposal_id)
+        work = workspace()
+        result = replay.at_commit(work, proposal_id) if at_commit else replay.replay(work, proposal_id)
         show(result.to_dict(), result.text)
         finish(result.ok)

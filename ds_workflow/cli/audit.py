@@ -14,15 +14,20 @@ def register(main: click.Group) -> None:
         main,
         "arena-audit",
         section="Arena",
-        examples="arena-audit --since 2026-01-01\narena-audit --all --json",
+        examples="arena-audit --since 2026-01-01\narena-audit --all --json\narena-audit --since 2026-01-01 --at-commit",
     )
     @click.option("--since", default="", help="A day or a UTC time: only proposals written since (default: all).")
     @click.option("--all", "every", is_flag=True, help="The proposals of every problem, not of one.")
-    def arena_audit(since: str, every: bool) -> None:
-        """Compute every verdict again from stored rows, seeds, policies and levels."""
+    @click.option("--at-commit", is_flag=True, help="Also by the code of the commits that wrote them, checked out.")
+    def arena_audit(since: str, every: bool, at_commit: bool) -> None:
+        """Compute every verdict again from stored rows, seeds, policies and levels, and count what comes of it.
+
+        With --at-commit a verdict that the code at hand would not give any more is green when the code that wrote it
+        does; one that this code differs on is red, whatever the code at hand says.
+        """
         from ds_workflow.use_cases.arena import audit
 
-        found = audit.audit(workspace(), since=since, every=every)
+        found = audit.audit(workspace(), since=since, every=every, at_commit=at_commit)
         show(found.to_dict(), found.text)
         finish(found.ok)
 

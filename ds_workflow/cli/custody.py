@@ -1,4 +1,4 @@
-"""Commands for what went round the arena, or against it: adopt, restore, override."""
+"""Commands for what went round the arena, or against it: adopt, restore, override; and for a wrong clock."""
 
 from __future__ import annotations
 
@@ -57,3 +57,18 @@ arena-override --proposal-id P-20260131T120000123456-1a2b3c4d --by ben --reason 
 
         view = resolve.override(workspace(), proposal_id, by=by, reason=reason)
         show(view.to_dict(), view.brief)
+
+    @command(
+        main,
+        "arena-clock",
+        section="Arena",
+        examples='arena-clock --by ben --reason "The build machine was a year ahead on Monday"',
+    )
+    @click.option("--by", required=True, help="Who takes the decision.")
+    @click.option("--reason", required=True, help="Which clock was ahead, in a sentence.")
+    def arena_clock(by: str, reason: str) -> None:
+        """Let this machine's clock count again after one that was ahead wrote into the ledger."""
+        from ds_workflow.use_cases.arena import clock
+
+        found = clock.set_right(workspace(), by=by, reason=reason)
+        show(found.to_dict(), found.text)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ds_workflow.cli.base import command, finish, show, workspace
+from ds_workflow.cli.source import INPUT, REFERENCES, ROWS, SEED, SIMULATE
 
 
 def register(main: click.Group) -> None:
@@ -21,17 +22,11 @@ def register(main: click.Group) -> None:
 data-snapshot --dataset-version dof-2024 --input sales.parquet --reference block_centroids.parquet""",
     )
     @click.option("--dataset-version", required=True, help="The name of the snapshot; it never changes its meaning.")
-    @click.option("--input", "source", type=click.Path(path_type=Path), help="File or folder of the real source.")
-    @click.option(
-        "--reference",
-        "references",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        help="Auxiliary table (coordinates, for example), recognised by its columns; may be repeated.",
-    )
-    @click.option("--simulate", is_flag=True, help="Use the problem's seeded simulator instead of a file.")
-    @click.option("--seed", default=42, show_default=True, help="Seed of the simulator.")
-    @click.option("--rows", type=int, help="Rows to simulate (default: what the problem needs, mostly 40,000).")
+    @INPUT
+    @REFERENCES
+    @SIMULATE
+    @SEED
+    @ROWS
     @click.option(
         "--split",
         default="",

@@ -8,6 +8,7 @@ import click
 
 from ds_workflow.cli.base import command, show, workspace
 from ds_workflow.cli.engine import ENGINE
+from ds_workflow.cli.source import REFERENCES, ROWS, SIMULATE
 
 
 def register(main: click.Group) -> None:
@@ -22,15 +23,9 @@ train --problem nyc_sales --simulate --strategy segmented_router --outdir sales-
     )
     @click.option("--outdir", required=True, type=click.Path(path_type=Path), help="The folder to make.")
     @click.option("--data", type=click.Path(path_type=Path), help="File or folder of the problem's source.")
-    @click.option("--simulate", is_flag=True, help="Use the problem's seeded simulator instead of a file.")
-    @click.option("--rows", type=int, help="Rows to simulate (default: what the problem needs, mostly 40,000).")
-    @click.option(
-        "--reference",
-        "references",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        help="Auxiliary table (coordinates, for example), recognised by its columns; may be repeated.",
-    )
+    @SIMULATE
+    @ROWS
+    @REFERENCES
     @click.option("--feature-set-version", default="", show_default="the newest", help="A declared feature set.")
     @click.option("--strategy", default="", show_default="the problem's first", help="How the model is built.")
     @click.option("--optuna-trials", default=0, show_default=True, help="Hyperparameter trials on training rows.")
@@ -50,7 +45,11 @@ train --problem nyc_sales --simulate --strategy segmented_router --outdir sales-
         force: bool,
         engine: str,
     ) -> None:
-        """Train in one go, without a registry: metrics.json, the model, its feature pipeline, feature importances."""
+        """Train in one go, without a registry: metrics.json, the model, its feature pipeline, feature importances.
+
+        Nothing is recorded, so its look at the held-out rows can't be counted: don't choose by it what is to be judged
+        on the same rows later. 'train-candidate' counts.
+        """
         from ds_workflow.use_cases import fit
 
         result = fit.fit(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ds_workflow.cli.base import command, show, workspace
+from ds_workflow.cli.source import INPUT, REFERENCES, ROWS, SEED, SIMULATE
 
 
 def register(main: click.Group) -> None:
@@ -28,17 +29,11 @@ def register(main: click.Group) -> None:
 holdout-freeze --dataset-version sim-v2 --simulate --seed 7""",
     )
     @click.option("--dataset-version", required=True, help="The name of the new snapshot.")
-    @click.option("--input", "source", type=click.Path(path_type=Path), help="File or folder of the real source.")
-    @click.option(
-        "--reference",
-        "references",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        help="Auxiliary table, recognised by its columns; may be repeated.",
-    )
-    @click.option("--simulate", is_flag=True, help="Use the problem's seeded simulator instead of a file.")
-    @click.option("--seed", default=42, show_default=True, help="Seed of the simulator.")
-    @click.option("--rows", type=int, help="Rows to simulate.")
+    @INPUT
+    @REFERENCES
+    @SIMULATE
+    @SEED
+    @ROWS
     @click.option("--share", type=float, help="Share of the rows to hold out (default: what the problem declares).")
     def holdout_freeze(
         dataset_version: str,

@@ -32,7 +32,10 @@ def register(main: click.Group) -> None:
 
     @command(main, "hypothesis-check", section="Hypothesis", examples="hypothesis-check H-SEG-001")
     @click.argument("hypothesis_id", metavar="ID")
-    @click.option("--dataset-version", help="The snapshot to compute the power on (default: the newest).")
+    @click.option(
+        "--dataset-version",
+        help="Whose rows to compute the power on (default: the snapshot it plans, else the newest).",
+    )
     def hypothesis_check(hypothesis_id: str, dataset_version: str | None) -> None:
         """Say what is missing in a hypothesis, and whether the data could decide it."""
         from ds_workflow.use_cases import hypotheses

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ds_workflow.cli.base import command, finish, show, workspace
+from ds_workflow.cli.base import command, finish, say, show, workspace
 
 
 def register(main: click.Group) -> None:
@@ -27,7 +27,10 @@ def register(main: click.Group) -> None:
 
         if export is None and head:
             raise click.UsageError("--head goes with --export; the ledger's own heads are kept by MLflow.")
-        result = ledger.verify(workspace(), recent=recent) if export is None else ledger.verify_export(export, head)
+        if export is None:
+            result = ledger.verify(workspace(), recent=recent)
+        else:
+            result = ledger.verify_export(export, head, say=say)
         show(result.to_dict(), result.text)
         finish(result.ok)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.util import find_spec
+from ipaddress import ip_network
 from typing import NoReturn
 
 import click
@@ -19,6 +20,18 @@ def _become(words: list[str], **environ: str) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(words[0], words, {**os.environ, **environ})  # noqa: S606 - no shell, our own Python
+
+
+def _addresses(_: click.Context, __: click.Parameter, said: str | None) -> str | None:
+    """What is said, when it is addresses and networks: the server would only say so with a traceback."""
+    for part in (said or "").split(",") if said else ():
+        try:
+            ip_network(part.strip())
+        except ValueError:
+            raise click.BadParameter(
+                f"'{part.strip()[:60]}' is no address and no network: 10.0.0.5 or 10.0.0.0/24, for example."
+            ) from None
+    return said
 
 
 def register(main: click.Group) -> None:
@@ -48,14 +61,15 @@ def register(main: click.Group) -> None:
     @click.option("--host", default="127.0.0.1", show_default=True)
     @click.option("--port", default=8000, show_default=True, type=PORT)
     @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 128), help="Processes that answer.")
-    @click.option("--trusted-proxy", metavar="ADDRESS", help="A proxy in front whose X-Forwarded-For is believed.")
+    @click.option(
+        "--trusted-proxy",
+        metavar="ADDRESS",
+        callback=_addresses,
+        help="Proxies in front whose X-Forwarded-For is believed: addresses or networks, commas between.",
+    )
     def serve(host: str, port: int, workers: int, trusted_proxy: str | None) -> None:
         """Serve the champions of this workspace, and the pages; a decision reaches every worker without a restart."""
         here = workspace().settings
-        # anybody can send the header: without a named proxy the limit on logins goes by the address that really asks
-        believed = (
-            ["--proxy-headers", "--forwarded-allow-ips", trusted_proxy] if trusted_proxy else ["--no-proxy-headers"]
-        )
         several = ["--workers", str(workers), "--timeout-worker-healthcheck", "15"] if workers > 1 else []
         if several and find_spec("uvloop") is None:
             raise click.UsageError(
@@ -65,8 +79,10 @@ def register(main: click.Group) -> None:
         _become(
             [
                 sys.executable, "-m", "uvicorn", "serving.app:app",
-                "--host", host, "--port", str(port), "--no-access-log", *believed, *several,
+                "--host", host, "--port", str(port), "--no-access-log", "--no-proxy-headers", *several,
             ],
             DS_WORKFLOW_HOME=str(here.root),
             DS_WORKFLOW_PROBLEM=here.problem,
+            FORWARDED_ALLOW_IPS="",  # uvicorn believes nobody; the application believes whom this names:
+            **({"DS_WORKFLOW_TRUSTED_PROXIES": trusted_proxy} if trusted_proxy else {}),
         )  # fmt: skip

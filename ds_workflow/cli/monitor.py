@@ -114,13 +114,10 @@ monitor --metrics data/metrics_history.jsonl --out artifacts/agent_plan.yaml --j
         """Turn the history of figures into a plan that people review; exit 1 unless healthy."""
         from ds_workflow.use_cases import agent
 
-        shown = None
-        if metrics is None:
-            shown = agent.own_look(workspace())
-            metrics, own = agent.own_files(workspace())
-            verdict = verdict or own
         words = agent.in_other_words(workspace()) if rewrite else None
-        made = agent.write(metrics, verdict, out, shown=shown, rewrite=words)
+        points = None if metrics is None else agent.history(metrics)
+        plan = agent.plan_for(workspace(), points, None if verdict is None else agent.verdict(verdict))
+        made = agent.write(plan, out, rewrite=words)
         if not act:
             show(made.to_dict(), made.text)
         else:

@@ -10,7 +10,12 @@ import click
 from ds_workflow.cli.base import command, show, workspace
 from ds_workflow.errors import InvalidInput
 
-ROLES = ("viewer", "data_scientist", "approver")
+ROLES = ("viewer", "data_scientist", "approver", "service", "agent")
+PROGRAMS = ("service", "agent")
+ROLE_HELP = (
+    "What a person may do: viewer reads, data_scientist also rejects, approver also approves. Or, alone, what a "
+    "program is: service or agent, which never decides and logs in nowhere."
+)
 PASSWORD = "DS_WORKFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 
 
@@ -35,18 +40,25 @@ def register(main: click.Group) -> None:
         main,
         "user-add",
         section="People",
-        examples="user-add ana --role approver\nuser-add ben --role data_scientist --password-stdin < password.txt",
+        examples="user-add ana --role approver\nuser-add ben --role data_scientist --password-stdin < password.txt\n"
+        "user-add nightly --role service\ntoken-add nightly --label 'nightly scoring'",
     )
     @click.argument("name")
-    @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES), help="What they may do.")
+    @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES), help=ROLE_HELP)
     @click.option("--password-stdin", is_flag=True, help=f"Read the password from stdin (or set {PASSWORD}).")
     @click.option("--update", is_flag=True, help="Change the roles and the password of one who is there.")
     def user_add(name: str, roles: tuple[str, ...], password_stdin: bool, update: bool) -> None:
-        """Add a user of the console; from the first one on, only declared people decide."""
+        """Add a user of the console; from the first one on, only declared people decide.
+
+        A program's account (role service or agent) takes no password: make it a token with token-add.
+        """
         from ds_workflow.use_cases import accounts
 
-        account = accounts.add(workspace(), name, roles=roles, password=_password(password_stdin), update=update)
-        show(account.to_dict(), accounts.said(account))
+        work = workspace()
+        program = set(roles) & set(PROGRAMS)
+        password = "" if program and not password_stdin else _password(password_stdin)
+        account = accounts.add(work, name, roles=roles, password=password, update=update)
+        show(account.to_dict(), lambda: accounts.said(work, account))
 
     @command(main, "user-list", section="People", examples="user-list\nuser-list --json")
     def user_list() -> None:
@@ -62,15 +74,16 @@ def register(main: click.Group) -> None:
         """Let a user in no more; sessions end, tokens are revoked, past decisions stay."""
         from ds_workflow.use_cases import accounts
 
-        account = accounts.disable(workspace(), name)
-        show(account.to_dict(), accounts.said(account))
+        work = workspace()
+        account = accounts.disable(work, name)
+        show(account.to_dict(), lambda: accounts.said(work, account))
 
     @command(main, "token-add", section="People", examples='token-add ana --label "nightly scoring" --days 90')
     @click.argument("name")
     @click.option("--label", required=True, help="Which program carries it.")
     @click.option("--days", default=90, show_default=True, type=click.IntRange(1, 366), help="How long it lives.")
     def token_add(name: str, label: str, days: int) -> None:
-        """Make an API token for a user's program and show it once."""
+        """Make an API token for a program, in its own name or a user's, and show it once."""
         from ds_workflow.use_cases import accounts
 
         issued = accounts.issue(workspace(), name, label=label, days=days)

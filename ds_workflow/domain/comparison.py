@@ -7,6 +7,7 @@ raise: it makes a comparison whose verdict is `invalid`, with the reasons, so th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from ds_workflow.domain.alignment import Frozen, faults_of, in_order
 from ds_workflow.domain.drift import DriftReport
+from ds_workflow.domain.few_clusters import Rule, effective
 from ds_workflow.domain.holdout_spending import Look
 from ds_workflow.domain.leakage import LeakageReport
 from ds_workflow.domain.metrics import Metric, Scored, metric
@@ -85,6 +87,7 @@ class Comparison:
     frozen: Frozen | None = None
     faults: tuple[GateResult, ...] = ()
     look: Look | None = None
+    rule: Rule = "expanded"
 
     @classmethod
     def align(
@@ -100,10 +103,11 @@ class Comparison:
         champion_checks: Checks | None = None,
         frozen: Frozen | None = None,
         look: Look | None = None,
+        rule: Rule = "expanded",
     ) -> Comparison:
         """Align the roles by row id. `frozen` holds the ids (and truths) of the frozen holdout: every role must
         answer exactly these; without it they must answer the same rows as one another. `look` is what this comparison
-        may spend of the holdout's error rate; without it, all of the policy's alpha."""
+        may spend of the holdout's error rate; without it, all of the policy's alpha. `rule` is how draws are read."""
         roles = {"challenger": challenger, "champion": champion, "naive": naive}
         given = {role: scored for role, scored in roles.items() if scored is not None}
         faults = faults_of(given, frozen)
@@ -121,11 +125,12 @@ class Comparison:
             frozen,
             faults,
             look,
+            rule,
         )
 
     def changed(self, **fields: Any) -> Comparison:
         """The comparison of other inputs, aligned anew (what mutants use)."""
-        names = ("problem", "policy", "seed", "challenger", "champion", "naive", "frozen", "look")
+        names = ("problem", "policy", "seed", "challenger", "champion", "naive", "frozen", "look", "rule")
         given = {name: getattr(self, name) for name in (*names, "challenger_checks", "champion_checks")}
         return Comparison.align(**(given | fields))
 
@@ -174,6 +179,25 @@ class Comparison:
     def clusters(self, place: Place = OVERALL) -> int:
         """Distinct clusters in a place."""
         return len(np.unique(self._codes[0][self.members(place)]))
+
+    def effective(self, place: Place = OVERALL) -> float:
+        """The effective number of clusters in a place: how many of one size carry as much; infinite where draws are
+        read as they stand."""
+        if self.rule == "percentile":
+            return math.inf
+        members = self.members(place)
+        return effective(self._codes[0][members], self.challenger.weights[members])
+
+    def effective_weighted(self) -> float:
+        """The effective number of clusters of a mean over segments with the policy's weights, likewise."""
+        if self.rule == "percentile":
+            return math.inf
+        weights = np.zeros(len(self.challenger))
+        for segment, weight in self.policy.weights.items():
+            members = self.members(("segment", segment))
+            mine = self.challenger.weights[members]
+            weights[members] = weight * mine / mine.sum()
+        return effective(self._codes[0], weights)
 
     def members(self, place: Place) -> NDArray[np.int64]:
         """Positions of the rows in a place."""
@@ -232,7 +256,7 @@ class Comparison:
     ) -> tuple[Difference, ...]:
         """Every metric (default: the problem's) overall and by every value of `groups`, for people to read.
 
-        Intervals are percentile bounds of the same draws that the gates use, not corrected for their number.
+        Intervals are expanded percentile bounds of the same draws that the gates use, not corrected for their number.
         """
         metrics = [metric(name) for name in names or self.problem.metrics]
         places = [OVERALL, *((g, value) for g in groups for value in group_values(self.challenger, g))]
@@ -251,7 +275,7 @@ class Comparison:
         if challenger is not None and champion is not None:
             difference = challenger - champion
             moved = self.draws("challenger", m.name, place) - self.draws("champion", m.name, place)
-            interval = bounds(moved, alpha=self.policy.alpha)
+            interval = bounds(moved, alpha=self.policy.alpha, clusters=self.effective(place))
         return Difference(m.name, place, self.rows(place), challenger, champion, difference, interval)
 
     @cached_property

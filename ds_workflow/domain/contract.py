@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from ds_workflow.domain.problem import Column, Problem
+from ds_workflow.domain.strict_json import Repeated
 from ds_workflow.errors import InvalidInput
 
 LONGEST_TEXT = 20_000
@@ -217,6 +218,18 @@ def sendable(sent: Any) -> Any:
         short = sent[:200] + "..." if len(sent) > 200 else sent
         return short.encode("utf-8", "replace").decode()
     return sent if isinstance(sent, (int, float, type(None))) else sendable(shortened(sent))
+
+
+def said_twice(repeated: Sequence[Repeated]) -> list[FieldError]:
+    """Fields that stand more than once in a row of a JSON list: whichever were taken, the other would be ignored."""
+    found = []
+    for one in repeated:
+        if not isinstance(one.path[0], int):
+            continue  # not of a list of rows, and refused as such
+        name = next((str(sendable(part)) for part in one.path if isinstance(part, str)), "")
+        sent = sendable(list(one.values))
+        found.append(FieldError(one.path[0], name, sent, "each field once", f"'{name}' stands {one.times} in this row"))
+    return found
 
 
 def set_aside(problem: Problem) -> frozenset[str]:

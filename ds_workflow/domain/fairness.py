@@ -8,12 +8,14 @@ show by chance, because a maximum of noisy figures is never 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from ds_workflow.domain.few_clusters import Rule, effective
 from ds_workflow.domain.metrics import Metric, Scored, metric
 from ds_workflow.domain.multiplicity import holm
 from ds_workflow.domain.resample import Ask, Cell, Floats, bounds, codes, draw, share_against
@@ -90,11 +92,13 @@ def gaps(
     seed: int,
     minimum_rows: int,
     cluster: str = "cluster",
+    rule: Rule = "expanded",
 ) -> FairnessReport:
     """Gaps of every group of `column` in every metric of `tolerances` (metric -> tolerance in its unit).
 
-    Percentile cluster bootstrap as in `resample`. Metrics that may err on both sides (`best` is set, such as bias) are
-    tested on both, others on the worse side only. Raises InvalidInput when the rows lack the column or the cluster.
+    Expanded percentile cluster bootstrap as in `resample`, with the group's own clusters. Metrics that may err on both
+    sides (`best` is set, such as bias) are tested on both, others on the worse side only. Raises InvalidInput when the
+    rows lack the column or the cluster.
     """
     names = group_values(scored, column)
     members = {name: rows_of(scored, column, name) for name in names}
@@ -116,8 +120,12 @@ def gaps(
     }
     measured = [(n, m) for n in judged for m in metrics if (n, m.name) in draws and ("", m.name) in draws]
     moved = {(n, m.name): draws[(n, m.name)] - draws[("", m.name)] for n, m in measured}
-    beyond = holm([_beyond(moved[(n, m.name)], m, tolerances[m.name]) for n, m in measured])
-    inside = holm([_inside(moved[(n, m.name)], m, tolerances[m.name]) for n, m in measured])
+    worth = {
+        name: effective(clusters[at], scored.weights[at]) if rule == "expanded" else math.inf
+        for name, at in members.items()
+    }
+    beyond = holm([_beyond(moved[(n, m.name)], m, tolerances[m.name], worth[n]) for n, m in measured])
+    inside = holm([_inside(moved[(n, m.name)], m, tolerances[m.name], worth[n]) for n, m in measured])
     place = {(n, m.name): i for i, (n, m) in enumerate(measured)}
     found = []
     for name in names:
@@ -129,7 +137,7 @@ def gaps(
             i = place[key]
             status: GapStatus = "alert" if beyond[i] <= alpha else ("within" if inside[i] <= alpha else "unclear")
             gap = values[key] - values[("", m.name)]
-            interval = bounds(moved[key], alpha=alpha)
+            interval = bounds(moved[key], alpha=alpha, clusters=worth[name])
             found.append(
                 Gap(column, name, m.name, rows, values[key], gap, interval, tolerance, float(beyond[i]), status)
             )
@@ -152,17 +160,18 @@ def _worse(moved: Floats, m: Metric) -> Floats:
     return -moved if m.greater_is_better else moved
 
 
-def _beyond(moved: Floats, m: Metric, tolerance: float) -> float:
+def _beyond(moved: Floats, m: Metric, tolerance: float, clusters: float) -> float:
     if m.best is not None:  # two sides: each at half the level
-        sides = (share_against(moved, moved > tolerance), share_against(moved, moved < -tolerance))
-        return min(1.0, 2 * min(sides))
-    return share_against(moved, _worse(moved, m) > tolerance)
+        sides = (moved > tolerance, moved < -tolerance)
+        return min(1.0, 2 * min(share_against(moved, side, clusters=clusters) for side in sides))
+    return share_against(moved, _worse(moved, m) > tolerance, clusters=clusters)
 
 
-def _inside(moved: Floats, m: Metric, tolerance: float) -> float:
+def _inside(moved: Floats, m: Metric, tolerance: float, clusters: float) -> float:
     if m.best is not None:
-        return max(share_against(moved, moved <= tolerance), share_against(moved, moved >= -tolerance))
-    return share_against(moved, _worse(moved, m) <= tolerance)
+        sides = (moved <= tolerance, moved >= -tolerance)
+        return max(share_against(moved, side, clusters=clusters) for side in sides)
+    return share_against(moved, _worse(moved, m) <= tolerance, clusters=clusters)
 
 
 def widest_of(

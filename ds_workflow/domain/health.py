@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from ds_workflow.domain.few_clusters import effective
 from ds_workflow.domain.metrics import Scored, metric
 from ds_workflow.domain.resample import Ask, Cell, bounds, codes, draw
 
@@ -31,9 +32,10 @@ def decay(
 ) -> Decay:
     """Compare the newest `recent_days` of labelled rows with the ones before.
 
-    Test: percentile cluster bootstrap of the relative change of the metric, one-sided at 5 %; unit of randomisation:
-    the cluster. warn when a worsening above 10 % is shown, critical above 25 %; unknown below 200 rows on a side. Rows
-    of a problem that declares no time (`timeless`) have no newer part: nothing within one snapshot can have decayed.
+    Test: expanded percentile cluster bootstrap of the relative change of the metric, one-sided at 5 %; unit of
+    randomisation: the cluster. warn when a worsening above 10 % is shown, critical above 25 %; unknown below 200 rows
+    on a side. Rows of a problem that declares no time (`timeless`) have no newer part: nothing within one snapshot can
+    have decayed.
     """
     m = metric(metric_name)
     if timeless:
@@ -52,7 +54,9 @@ def decay(
     drawn = draw(cells, clusters=count, resamples=RESAMPLES, seed=seed)
     sign = -1.0 if m.greater_is_better else 1.0
     change = sign * (m(new) - m(old)) / abs(m(old))
-    interval = bounds(sign * (drawn["new"] - drawn["old"]) / np.abs(drawn["old"]), alpha=ALPHA)
+    worth = min(effective(coded[side], scored.weights[side]) for side in (recent, ~recent))
+    moved = sign * (drawn["new"] - drawn["old"]) / np.abs(drawn["old"])
+    interval = bounds(moved, alpha=ALPHA, clusters=worth)
     if interval is None:
         return Decay("unknown", f"{m.name} can't be resampled on the recent rows.", change)
     status: Literal["healthy", "warn", "critical"] = "healthy"

@@ -1,25 +1,35 @@
-"""What a holdout has left: every look at it spends a part of the error rate, and when all are taken it is spent.
+"""What a holdout has left: every candidate scored on it takes a part of the error rate, proposed or not.
 
-Rows that are asked again and again give a lucky winner in the end. So the k-th look at a holdout is judged at a level
-alpha_k of its own, and the levels of all looks add up to at most alpha: whatever the looks have in common, the chance
-that even one of them calls an equal challenger better is at most alpha (Boole). Schemes:
+Rows that are asked again and again give a lucky winner in the end, and training already asks: it shows a candidate's
+figures on these rows. So the candidates scored on a holdout have places in a series of levels, in the order in which
+they were scored, and the i-th is judged at alpha_i, whenever it is proposed and whoever else is. If all are no better
+than the champion, the chance that even one is ever called better is at most
 
-* `decaying` (default): alpha_k = alpha * 6 / (pi^2 k^2), which sums to alpha over all k (Euler's series): most is left
+    P(some i: p_i <= alpha_i) <= sum_i P(p_i <= alpha_i) <= sum_i alpha_i <= alpha     (Boole),
+
+whatever the candidates have in common, however one chooses among them and whenever one looks. Dividing the level of a
+look by the number m of candidates scored so far would not do: who looks as soon as one seems good gives the i-th one
+the level alpha_1 / i, and their sum is alpha_1 (1 + 1/2 + ... + 1/m), without a bound. What the inequality asks is that
+each p_i is a p-value, so that no candidate was *made* from what these rows showed. Schemes:
+
+* `decaying` (default): alpha_i = alpha * 6 / (pi^2 i^2), which sums to alpha over all i (Euler's series): most is left
   for the first questions, as in D. P. Foster and R. A. Stine (2008), JRSS B 70, 429-444, and M. Aharoni and S. Rosset
   (2014), JRSS B 76, 771-794. 0.61, 0.15, 0.068, 0.038, 0.024 of alpha.
-* `equal`: alpha_k = alpha / looks (Bonferroni).
+* `equal`: alpha_i = alpha / looks (Bonferroni) for the first `looks` of them, and nothing after.
 
-A round of m candidates is one look, whose level they share (level / m each). The same question asked again (same
-challenger, champion and policy) has the same answer, so it is the same look at the same level and spends nothing more.
-The trial of a first champion is no look (number 0): it asks whether one model meets fixed requirements, at the whole
-alpha, and calls nobody better than a champion.
+A look is one proposal, or a round of them. A candidate that is asked about again otherwise (another champion, another
+policy) takes a further place. The same question asked again (same challenger, champion and policy) has the same answer,
+so it is the same look at the same level. A refit of the same bytes is the same candidate. The plan (alpha, scheme,
+looks) is the one of the first look, whatever a policy says later, and no look is judged at more than alpha less the
+levels that are on record. The trials of a first champion have a series of their own: they ask whether one model meets
+fixed requirements, and call nobody better than a champion.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from ds_workflow.errors import InvalidInput
@@ -30,12 +40,15 @@ SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 REGISTERED = "version.registered"  # the ledger's event of a trained version
 LOOKS = 10  # the tenth of the decaying series is a 164th of alpha: what it could still show is a huge effect
 BOOTSTRAP = "bootstrap"
+BASELINE = "BASELINE"  # the hypothesis of a version that can be a first champion and no challenger
+NOTHING = 1e-12  # the level of a look for which nothing is left: no number of resamples shows that much
+MOST_RESAMPLES = 100_000
 _SPARE = 2.0  # resamples for each one that the smallest corrected level needs at least
 
 
 @dataclass(frozen=True)
 class Spending:
-    """How the error rate `alpha` of one holdout is divided among at most `looks` looks."""
+    """How the error rate `alpha` of one holdout is divided; at most `looks` looks are taken."""
 
     alpha: float
     scheme: Scheme = "decaying"
@@ -45,40 +58,35 @@ class Spending:
         if self.scheme not in SCHEMES or self.looks < 1 or not 0 < self.alpha < 1:
             raise InvalidInput(f"No holdout is spent by {self.scheme!r} over {self.looks} looks at {self.alpha:g}.")
 
-    def level(self, number: int) -> float:
-        """alpha_k of look `number`, from 1."""
-        if number < 1:
-            raise InvalidInput(f"Looks are counted from 1, not from {number}.")
+    def level(self, place: int) -> float:
+        """alpha_i of place i, from 1."""
+        if place < 1:
+            raise InvalidInput(f"Places are counted from 1, not from {place}.")
         if self.scheme == "equal":
-            return self.alpha / self.looks
-        return self.alpha * 6.0 / (math.pi * number) ** 2
+            return self.alpha / self.looks if place <= self.looks else 0.0
+        return self.alpha * 6.0 / (math.pi * place) ** 2
 
-    def spent(self, taken: int) -> float:
-        """What `taken` looks have spent; looks beyond the last give no winner and spend nothing."""
-        return math.fsum(self.level(k) for k in range(1, min(taken, self.looks) + 1))
+    @property
+    def words(self) -> str:
+        """For people: `alpha 0.05, decaying over 10 looks`."""
+        return f"alpha {self.alpha:g}, {self.scheme} over {self.looks} looks"
 
-    def exhausted(self, taken: int) -> bool:
-        """Whether all looks are taken."""
-        return taken >= self.looks
-
-    def told(self, taken: int) -> dict[str, Any]:
-        """Plain figures for documents and pages after `taken` looks; `next` is None once it is spent."""
-        done = self.exhausted(taken)
-        return {
-            "taken": taken,
-            "looks": self.looks,
-            "scheme": self.scheme,
-            "alpha": self.alpha,
-            "spent": self.spent(taken),
-            "next": None if done else self.level(taken + 1),
-            "exhausted": done,
-        }
+    @staticmethod
+    def of(content: Mapping[str, Any]) -> Spending | None:
+        """The plan in a record; None in one of before plans were kept."""
+        if not {"alpha", "scheme", "looks"} <= set(content):
+            return None
+        return Spending(float(content["alpha"]), content["scheme"], int(content["looks"]))
 
 
 @dataclass(frozen=True)
 class Look:
-    """One candidate's part of one look: it is the `number`-th at this holdout, and this candidate is judged at `level`.
-    `among` candidates share the look; `spent` says that no look was left for it; `alpha` is the holdout's whole."""
+    """One candidate's part of one look: it is the `number`-th at this holdout (0: the trial of a first champion), the
+    candidate has the `place`-th level of the series, and `scored` candidates were scored on these rows by then.
+
+    `among` candidates are proposed together; `spent` says that nothing was left for it; `alpha`, `scheme` and `looks`
+    are the plan of the holdout.
+    """
 
     number: int
     level: float
@@ -88,16 +96,33 @@ class Look:
     among: int = 1
     spent: bool = False
     again: bool = False  # the same question was asked before
+    place: int = 0  # 0 in evidence of before places were counted
+    scored: int = 0
+
+    @property
+    def plan(self) -> Spending:
+        """The holdout's."""
+        return Spending(self.alpha, self.scheme, self.looks)
+
+    @property
+    def chosen(self) -> str:
+        """Among how many candidates this one could be chosen, and where its level comes from; "" for the only one."""
+        if self.place < 2 and self.scored < 2:
+            return ""
+        first = self.plan.level(1)
+        series = f"{first:.3g}/{self.place}²" if self.scheme == "decaying" else f"{self.alpha:g}/{self.looks}"
+        many = f"chosen among {self.scored} candidates scored on these rows, " if self.scored > 1 else ""
+        return f"{many}place {self.place} of the series: {series}"
 
     @property
     def words(self) -> str:
         """For people: which look, at which level."""
-        if not self.number:
-            return f"the trial of a first champion: no look at this holdout, level {self.level:.3g}"
-        shared = f", shared by {self.among} candidates" if self.among > 1 else ""
-        again = " (asked before; it spends nothing more)" if self.again else ""
-        which = f"look {self.number} of {self.looks} at this holdout"
-        return f"{which}, level {self.level:.3g} of {self.alpha:g}{shared}{again}"
+        trial = f"trial {self.place or 1} of a first champion on this holdout, no look of a challenger"
+        which = f"look {self.number} of {self.looks} at this holdout" if self.number else trial
+        said = f"{which}, level {self.level:.3g} of {self.alpha:g}"
+        said += f" ({self.chosen})" if self.chosen and not self.spent else ""
+        said += f", one of {self.among} proposed together" if self.among > 1 else ""
+        return said + (" (asked before; it spends nothing more)" if self.again else "")
 
 
 @dataclass(frozen=True)
@@ -108,53 +133,151 @@ class Counted:
     round: str
     use: HoldoutUse
     looks: bool = True  # False: the trial of a first champion
+    challenger: str = ""  # its digest; "" where it is not on record
+    plan: Spending | None = None  # the holdout's, where it is on record
+    begun: str = ""  # when it was reserved; "" of before that was done
+
+    @property
+    def at(self) -> str:
+        """When the look was taken."""
+        return min(self.begun or self.use.at, self.use.at)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One candidate that training scored on these rows: its digest, and whether it may only be a first champion."""
+
+    digest: str
+    at: str
+    first: bool = False
 
 
 @dataclass(frozen=True)
 class Account:
-    """All comparisons on one holdout, oldest first."""
+    """All comparisons on one holdout, oldest first, and the candidates that were scored on it.
+
+    It holds two accounts: the challengers' looks, and (`trial`) the trials of a first champion.
+    """
 
     counted: tuple[Counted, ...]
+    trained: tuple[Trained, ...] = ()
 
     @property
     def taken(self) -> int:
         """Looks taken: a round is one, and a question asked again is none."""
         return len(set(self._numbers().values()))
 
-    def _numbers(self) -> dict[str, int]:
-        """Which look each question was first part of, from 1."""
+    def mine(self, trial: bool) -> tuple[Counted, ...]:
+        """The comparisons of one of the two accounts, each question once."""
+        return tuple({c.question: c for c in reversed(self.counted) if c.looks != trial}.values())[::-1]
+
+    def _numbers(self, trial: bool = False) -> dict[str, int]:
+        """Which look (or trial) each question was first part of, from 1."""
         by_key: dict[str, int] = {}
-        first: dict[str, int] = {}
-        for one in self.counted:
-            if one.looks and one.question not in first:
-                first[one.question] = by_key.setdefault(one.round or one.question, len(by_key) + 1)
-        return first
+        return {one.question: by_key.setdefault(one.round or one.question, len(by_key) + 1)
+                for one in self.mine(trial)}  # fmt: skip
+
+    def _places(self, trial: bool) -> tuple[dict[str, int], dict[str, int], int]:
+        """The place of each question, of each candidate that was not asked about yet, and how many are taken."""
+        told: list[tuple[str, int, Trained | Counted]] = [(t.at, 0, t) for t in self.trained if t.first == trial]
+        told += [(c.at, 1, c) for c in self.mine(trial)]
+        asked: dict[str, int] = {}
+        waiting: dict[str, int] = {}
+        seen: set[str] = set()
+        last = 0
+        for _, _, one in sorted(told, key=lambda line: line[:2]):
+            digest = one.digest if isinstance(one, Trained) else one.challenger
+            if isinstance(one, Trained):
+                if digest not in seen:
+                    last += 1
+                    waiting[digest] = last
+            elif digest in waiting:
+                asked[one.question] = waiting.pop(digest)
+            else:
+                last += 1
+                asked[one.question] = last
+            seen |= {digest} - {""}
+        return asked, waiting, last
+
+    def scored(self, *, trial: bool = False) -> int:
+        """How many different candidates were scored on these rows."""
+        return len(self._candidates(trial))
+
+    def _candidates(self, trial: bool) -> set[str]:
+        asked = {c.challenger or c.question for c in self.mine(trial)}
+        return asked | {t.digest for t in self.trained if t.first == trial}
+
+    def waiting(self, *, trial: bool = False) -> int:
+        """How many of them no look has judged."""
+        return len(self._places(trial)[1])
+
+    def plan(self, *, trial: bool = False) -> Spending | None:
+        """The plan that the first look bound this account to; None while there was none."""
+        return next((one.plan for one in self.mine(trial) if one.plan is not None), None)
+
+    def spent(self, plan: Spending, *, trial: bool = False) -> float:
+        """The sum of the levels on record; looks beyond the last gave no winner and spent nothing."""
+        numbers = self._numbers(trial)
+        return math.fsum(one.use.alpha for one in self.mine(trial) if numbers[one.question] <= plan.looks)
 
     def number_of(self, question: str) -> int:
         """Which look that question was part of; 0 for the trial of a first champion."""
         return self._numbers().get(question, 0)
 
     def look(
-        self, question: str, spending: Spending, *, kind: str = "promotion", among: int = 1, round: str = ""
-    ) -> Look:
-        """The look that asking `question` now is; one of `among` candidates of `round`."""
-        if kind == BOOTSTRAP:
-            again = any(one.question == question for one in self.counted)
-            return Look(0, spending.alpha, spending.alpha, spending.looks, spending.scheme, again=again)
-        numbers = self._numbers()
-        for one in self.counted:
-            if one.question == question:
-                number = numbers[question]
-                return Look(
-                    number, one.use.alpha, spending.alpha, spending.looks, spending.scheme, 1,
-                    number > spending.looks, again=True,
-                )  # fmt: skip
-        mine = [numbers[one.question] for one in self.counted if round and one.round == round]
-        number = mine[0] if mine else self.taken + 1
-        level = spending.level(number) / among
+        self, question: str, plan: Spending, *, kind: str = "promotion", among: int = 1, round: str = "",
+        challenger: str = "",
+    ) -> Look:  # fmt: skip
+        """The look that asking `question` of the candidate with the digest `challenger` now is; one of `among`
+        candidates of `round`. `plan` is the policy's, which counts while no look has bound the account to one."""
+        trial = kind == BOOTSTRAP
+        plan = self.plan(trial=trial) or plan
+        numbers, (places, waiting, last) = self._numbers(trial), self._places(trial)
+        known = {one.question: one for one in self.mine(trial)}
+        again = question in known
+        if again:
+            number, place = numbers[question], places[question]
+        else:
+            held = [numbers[one.question] for one in known.values() if round and one.round == round]
+            number = held[0] if held else len(set(numbers.values())) + 1
+            place = waiting.get(challenger, last + 1)
+        level = known[question].use.alpha if again else self._left(plan, place, trial=trial)
+        spent = number > plan.looks or level <= NOTHING
+        if spent and not again:
+            level = NOTHING
+        mine = {challenger or question} if not again else set()
         return Look(
-            number, level, spending.alpha, spending.looks, spending.scheme, among, number > spending.looks
+            0 if trial else number, level, plan.alpha, plan.looks, plan.scheme, among, spent, again, place,
+            len(self._candidates(trial) | mine),
         )  # fmt: skip
+
+    def _left(self, plan: Spending, place: int, *, trial: bool) -> float:
+        """The level of a place, and never more than alpha less what is on record: accounts that were joined, or were
+        kept by another plan, may have spent more than the series says."""
+        level, left = plan.level(place), plan.alpha - self.spent(plan, trial=trial)
+        return level if level <= left * (1 + 1e-9) else max(left, 0.0)
+
+    def told(self, plan: Spending, *, trial: bool = False) -> dict[str, Any]:
+        """Plain figures for documents and pages. `plan` is the policy's; the account's own counts where it has one,
+        and `policy` says the other then. `next` is the level of a candidate that is not scored yet, None for none."""
+        bound = self.plan(trial=trial)
+        used = bound or plan
+        taken = len(set(self._numbers(trial).values()))
+        after = self._left(used, self._places(trial)[2] + 1, trial=trial)
+        done = taken >= used.looks or after <= NOTHING
+        return {
+            "taken": taken,
+            "looks": used.looks,
+            "scheme": used.scheme,
+            "alpha": used.alpha,
+            "spent": self.spent(used, trial=trial),
+            "next": None if done else after,
+            "exhausted": done,
+            "scored": self.scored(trial=trial),
+            "unjudged": self.waiting(trial=trial),
+            "levels": [one.use.alpha for one in self.mine(trial)][: used.looks],
+            "policy": asdict(plan) if bound not in (None, plan) else None,
+        }
 
 
 def question(kind: str, challenger: VersionRef, champion: VersionRef | None, *, policy_digest: str) -> str:
@@ -164,7 +287,12 @@ def question(kind: str, challenger: VersionRef, champion: VersionRef | None, *, 
     return digest_of([kind, challenger.digest, champion.digest if champion else "", policy_digest])
 
 
-def account(uses: Sequence[HoldoutUse], proposal: Callable[[str], Proposal], reserved: Sequence[Event] = ()) -> Account:
+def account(
+    uses: Sequence[HoldoutUse],
+    proposal: Callable[[str], Proposal],
+    reserved: Sequence[Event] = (),
+    trained: Sequence[Trained] = (),
+) -> Account:
     """The account of one holdout from the ledger's lines, oldest first; `proposal` finds the one of an id.
 
     A look counts from when it was `reserved`, before anything was scored; one that came to no proposal is counted with
@@ -177,41 +305,55 @@ def account(uses: Sequence[HoldoutUse], proposal: Callable[[str], Proposal], res
         e = found.evidence
         asked = question(e.kind, e.challenger, e.champion, policy_digest=e.policy_digest)
         trial = e.kind == BOOTSTRAP or (e.kind == "adopt" and e.champion is None)
-        counted.append(Counted(asked, found.round, use, looks=not trial))
-    since = {asked: told.at for asked, told in begun.items()}
+        kept = begun[asked].body.get("plan") if asked in begun else None
+        plan = Spending.of(kept or (found.summary.get("holdout") or {}).get("spending") or {})
+        since = begun[asked].at if asked in begun else ""
+        counted.append(Counted(asked, found.round, use, not trial, e.challenger.digest, plan, since))
     for asked in begun.keys() - {one.question for one in counted}:
         told, body = begun[asked], begun[asked].body
         lost = HoldoutUse(told.subject, "", "", told.at, float(body["alpha"]))
-        counted.append(Counted(asked, str(body["round"]), lost, looks=body["kind"] != BOOTSTRAP))
-    return Account(tuple(sorted(counted, key=lambda one: min(since.get(one.question, one.use.at), one.use.at))))
+        plan, digest = Spending.of(body.get("plan") or {}), str(body.get("challenger") or "")
+        counted.append(Counted(asked, str(body["round"]), lost, body["kind"] != BOOTSTRAP, digest, plan, told.at))
+    return Account(tuple(sorted(counted, key=lambda one: one.at)), tuple(trained))
 
 
-def candidates_scored(registered: Sequence[Event], holdout_digest: str) -> int:
-    """How many candidates were trained beside this holdout, and so showed their figures on it, from the events of kind
-    REGISTERED. A first champion is none: no hypothesis stands behind it and nobody chose it among others."""
-    lineages = [told.body.get("lineage", {}) for told in registered]
-    return sum(one.get("holdout_digest") == holdout_digest and one.get("hypothesis_id") != "BASELINE"
-               for one in lineages)  # fmt: skip
+def trained(registered: Sequence[Event], holdouts: Collection[str]) -> tuple[Trained, ...]:
+    """The candidates that were trained beside one of these holdouts, and so showed their figures on it, from the events
+    of kind REGISTERED, oldest first."""
+    found = []
+    for told in registered:
+        lineage = told.body.get("lineage", {})
+        if lineage.get("holdout_digest") in holdouts:
+            first = lineage.get("hypothesis_id") == BASELINE
+            found.append(Trained(str(told.body.get("digest", "")), told.at, first))
+    return tuple(found)
 
 
-def scored_words(scored: int, taken: int) -> str:
-    """The warning where more candidates were scored than looks were taken; "" where not."""
-    if scored <= taken:
+def scored_words(told: Mapping[str, Any]) -> str:
+    """What is to be known where candidates were scored and not judged; "" where there are none."""
+    scored, waiting = int(told.get("scored") or 0), int(told.get("unjudged") or 0)
+    if not waiting:
         return ""
     return (
-        f"{scored} candidates were scored on this holdout when they were trained, and {taken} "
-        f"{'look was' if taken == 1 else 'looks were'} taken: whoever chose among them by those figures looked more "
-        "often than is counted, and a winner may be luck."
+        f"{scored} candidate{' was' if scored == 1 else 's were'} scored on these rows when trained, {waiting} of them "
+        "not judged. Each has its place in the series of levels from then on, proposed or not."
     )
 
 
-def spending_told(look: Look, spending: Spending) -> dict[str, Any]:
-    """A proposal's look for documents and pages: its number and level, and what is left after it."""
-    mine = {"number": look.number, "level": look.level, "among": look.among, "again": look.again}
-    return {**spending.told(look.number), **mine}
+def plan_words(told: Mapping[str, Any]) -> str:
+    """What is to be known where the policy has another plan than the one that the holdout is kept by; "" otherwise."""
+    other, bound = Spending.of(told.get("policy") or {}), Spending.of(told)
+    if other is None or bound is None:
+        return ""
+    return (
+        f"The policy now says {other.words}, and this holdout is kept by the plan of its first look: {bound.words}. "
+        "The policy's holds for the next window that is frozen."
+    )
 
 
-def resamples_for(tests: int, level: float, *, at_least: int) -> int:
+def resamples_for(tests: int, level: float, *, at_least: int, at_most: int = MOST_RESAMPLES) -> int:
     """Resamples with which `tests` tests, corrected over one another, can show something at `level`, with room for
-    chance: the smallest p-value is 1 / (resamples + 1) and Holm multiplies it by `tests`."""
-    return max(at_least, math.ceil(_SPARE * tests / level))
+    chance: the smallest p-value is 1 / (resamples + 1) and Holm multiplies it by `tests`. No more than `at_most`
+    (or `at_least`, where that is more): with too few nothing is shown, and the answer is inconclusive."""
+    wanted = at_most if level <= _SPARE * tests / at_most else math.ceil(_SPARE * tests / level)
+    return max(at_least, wanted)

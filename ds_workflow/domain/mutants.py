@@ -6,7 +6,7 @@ comparison (see `healthy`) and names those that were not caught; `proving` runs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -347,20 +347,22 @@ def kinds_of(comparison: Comparison) -> dict[str, str]:
     return {spec.name: spec.kind for spec in comparison.policy.gates} | always
 
 
-def escapes(comparison: Comparison, *, kind: Trial = "promotion") -> dict[str, tuple[str, ...]]:
-    """Mutants that were not caught, by gate; empty when every gate does its work.
+def escapes(
+    comparison: Comparison, *, kind: Trial = "promotion", without: Collection[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Mutants that were not caught, by gate; empty when every gate (but those of `without`) does its work.
 
     The comparison must be healthy (verdict pass): InvalidInput names the gates that are not green, since a gate that
     fails anyway proves nothing.
     """
-    before = evaluate(comparison, kind=kind)
+    gates = [gate for gate in build(comparison.policy, kind) if gate.name not in without]
+    before = evaluate(comparison, kind=kind, gates=gates)
     if before.verdict != "pass":
         lost = sorted({f"{g.name} ({g.status})" for g in before.gates if g.status != "pass"})
         raise InvalidInput(f"Mutants need a healthy comparison to break; not green are: {', '.join(lost)}.")
     trial: Trial = kind
     if kind == "champion_trial":  # the champion is the one to be broken
         comparison, trial = comparison.champions_trial(), "bootstrap"
-    gates = build(comparison.policy, kind)
     found: dict[str, tuple[str, ...]] = {}
     kinds = kinds_of(comparison)
     for gate in gates:

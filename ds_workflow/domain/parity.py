@@ -6,10 +6,10 @@ of the share of class 1 the equal opportunity difference (Hardt, Price and Srebr
 problem's primary metric and the bias. This describes; whether a group is treated worse than it may be is for the gate
 (`fairness`).
 
-Intervals: percentile cluster bootstrap at 95 %. The difference is that of the two groups that lie furthest apart on
-these rows, so its interval is too hopeful by the choice among many groups; the mean difference of equal groups of these
-sizes stands beside it. Shares have Wilson's interval instead, with the effective number of rows of their clusters, and
-a difference with a share of 0 or 1 in it has Newcombe's (`shares`).
+Intervals: expanded percentile cluster bootstrap at 95 %. The difference is that of the two groups that lie furthest
+apart on these rows, so its interval is too hopeful by the choice among many groups; the mean difference of equal groups
+of these sizes stands beside it. Shares have Wilson's interval instead, with the effective number of rows of their
+clusters, and a difference with a share of 0 or 1 in it has Newcombe's (`shares`).
 
 A group is measured where it has enough of the rows that the metric is about: rows of class 1 for the share of them that
 is found, of class 0 for false alarms, of the rarer class for a ranking.
@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ds_workflow.domain.fairness import widest_of
+from ds_workflow.domain.few_clusters import effective
 from ds_workflow.domain.metrics import Scored, metric
 from ds_workflow.domain.problem import Problem
 from ds_workflow.domain.resample import Ask, Cell, bounds, codes, draw
@@ -126,11 +127,12 @@ def parity(
         ]
         draws = draw(cells, clusters=count, resamples=resamples, seed=seed)
         values = {(n, m.name): measure(m, part, where=f"{column} {n}") for n, part in parts.items() for m in asked[n]}
+        worth = {name: effective(clusters[index], scored.weights[index]) for name, index in members.items()}
         wilsons: dict[tuple[str, str], Any] = {}
         for name, index in members.items():
             for m in metrics:
                 key = (name, m)
-                interval = bounds(draws[key], alpha=ALPHA) if key in draws else None
+                interval = bounds(draws[key], alpha=ALPHA, clusters=worth[name]) if key in draws else None
                 counted = share(m, every[name]) if key in draws else None
                 if counted is not None:
                     interval = wilsons[key] = counted.interval
@@ -143,6 +145,7 @@ def parity(
                 values=values,
                 draws=draws,
                 wilsons=wilsons,
+                worth=worth,
                 seed=seed,
             )
             differences += [found] if found is not None else []
@@ -157,6 +160,7 @@ def _difference(
     values: Mapping[tuple[str, str], float],
     draws: Mapping[Any, Any],
     wilsons: Mapping[Any, Any],
+    worth: Mapping[str, float],
     seed: int,
 ) -> GroupDifference | None:
     chance = widest_of(column, metric(name), groups, values=values, draws=draws, seed=seed)
@@ -169,5 +173,6 @@ def _difference(
         sides = (values[(high, name)], wilson_high), (values[(low, name)], wilson_low)
         interval: tuple[float, float] | None = newcombe(*sides)
     else:
-        interval = bounds(draws[(high, name)] - draws[(low, name)], alpha=ALPHA)
+        moved = draws[(high, name)] - draws[(low, name)]
+        interval = bounds(moved, alpha=ALPHA, clusters=min(worth[high], worth[low]))
     return GroupDifference(column, name, high, low, chance.observed, interval, chance.expected_by_chance)

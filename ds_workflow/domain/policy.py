@@ -1,80 +1,27 @@
 """The policy: thresholds that people may change under review, parsed strictly and never repaired.
 
-A key that nobody knows, a number without meaning or a threshold that nothing could reach is refused by name: a typing
-error must not switch off a gate. No file is read here.
+A key that nobody knows, a number without meaning or a threshold that nothing could reach is refused by name, and all of
+them at once: a typing error must not switch off a gate. No file is read here.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Any, cast
 
+from ds_workflow.domain import few_clusters, gate_spec
+from ds_workflow.domain.gate_spec import BOUNDED, KINDS, TRIALS, Alternative, GateSpec, Over, Trial
 from ds_workflow.domain.holdout_spending import LOOKS, SCHEMES, Look, Scheme, Spending, resamples_for
-from ds_workflow.domain.metrics import metric
-from ds_workflow.domain.stress import KINDS as STRESSES
-from ds_workflow.domain.strict_mapping import Part
+from ds_workflow.domain.strict_mapping import Fault, Faults, Part, refusal
 from ds_workflow.errors import InvalidInput
 from registry.records import digest_of
 
-Trial = Literal["promotion", "bootstrap", "champion_trial"]
-TRIALS: tuple[Trial, ...] = ("promotion", "bootstrap", "champion_trial")
-Over = Literal["overall", "segments", "major_segments"]
-OVER = ("overall", "segments", "major_segments")
+__all__ = ["KINDS", "TRIALS", "Alternative", "GateSpec", "Over", "Policy", "Trial"]
+
 _WEIGHT_TOLERANCE = 1e-6
-_BOUNDED = ("share", "score")  # units of figures that lie between 0 and 1
-
-# kind -> the keys it needs; every gate also needs `kind` and `applies_to`
-KINDS: Mapping[str, tuple[str, ...]] = {
-    "weighted_improvement": ("metric", "minimum", "unit"),
-    "one_of": ("alternatives",),
-    "max_drop": ("metric", "maximum", "unit", "over"),
-    "floor": ("metric", "minimum", "unit", "over"),
-    "ceiling": ("metric", "maximum", "unit", "over"),
-    "beats_naive": ("metric", "minimum", "unit"),
-    "no_new_drift_alerts": ("maximum_psi", "minimum_rows"),
-    "no_new_fairness_alerts": ("tolerances", "minimum_rows"),
-    "leakage": (),
-    "servability": ("maximum_p95_ms",),
-    "stress": ("metric", "unit", "tolerances"),
-}
-# what compares with a champion has no meaning where there is none
-_NEEDS_CHAMPION = ("weighted_improvement", "one_of", "max_drop")
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """One of the improvements of which a `one_of` gate wants at least one: by more than `minimum`, in `unit`, over all
-    rows or (`weighted`) in the mean over segments with the reference population's weights."""
-
-    metric: str
-    minimum: float
-    unit: str
-    weighted: bool
-
-
-@dataclass(frozen=True)
-class GateSpec:
-    """One gate as the policy declares it. `thresholds` holds a number per trial it applies to, in `unit`;
-    `tolerances` the same by metric (fairness) or by kind of stress."""
-
-    name: str
-    kind: str
-    applies_to: tuple[Trial, ...]
-    metric: str = ""
-    unit: str = ""
-    over: Over = "overall"
-    thresholds: Mapping[str, float] | None = None
-    tolerances: Mapping[str, Mapping[str, float]] | None = None
-    minimum_rows: int = 0
-    alternatives: tuple[Alternative, ...] = ()
-
-    def threshold(self, trial: Trial) -> float:
-        """The number for a trial it applies to."""
-        if not self.thresholds or trial not in self.thresholds:
-            raise InvalidInput(f"The gate '{self.name}' has no threshold for {trial}.")
-        return self.thresholds[trial]
 
 
 @dataclass(frozen=True)
@@ -127,11 +74,14 @@ class Policy:
         """How a holdout's error rate is divided among the looks at it."""
         return Spending(self.alpha, self.spending_scheme, self.looks)
 
-    def for_look(self, look: Look, trial: Trial) -> Policy:
-        """The policy with resamples enough to show something at the look's level; a spent one can show nothing."""
+    def for_look(self, look: Look, trial: Trial, *, clusters: float = math.inf) -> Policy:
+        """The policy with resamples enough to show something at the look's level in a place of so many effective
+        `clusters`; a spent one can show nothing."""
         if look.spent:
             return self
-        return replace(self, resamples=resamples_for(self.tests(trial), look.level, at_least=self.resamples))
+        plain = resamples_for(self.tests(trial), look.level, at_least=self.resamples)
+        few = few_clusters.level(look.level / max(self.tests(trial), 1), max(clusters, self.minimum_clusters))
+        return replace(self, resamples=resamples_for(1, few, at_least=plain))
 
     def tests(self, trial: Trial) -> int:
         """The most bootstrap tests that a trial may ask at once."""
@@ -162,13 +112,25 @@ class Policy:
         raise InvalidInput(f"The policy has no gate '{name}'. It has: {', '.join(g.name for g in self.gates)}.")
 
     @staticmethod
-    def parse(mapping: Mapping[str, Any], *, segments: Sequence[str], metrics: Sequence[str]) -> Policy:
+    def parse(mapping: Any, *, segments: Sequence[str], metrics: Sequence[str], problem: str = "") -> Policy:
         """The policy in a mapping (as YAML gives it) for a problem with these segments and metrics.
 
-        Raises InvalidInput naming the key: unknown, missing, of the wrong kind, out of range, in the wrong unit,
-        unattainable or contradicting another.
+        Raises one InvalidInput that names the keys: unknown, missing, of the wrong kind, out of range, in the wrong
+        unit, unattainable or contradicting another.
         """
-        top = Part("policy", mapping)
+        policy, faults = Policy.read(mapping, segments=segments, metrics=metrics, problem=problem)
+        if policy is None:
+            raise refusal("The policy", faults)
+        return policy
+
+    @staticmethod
+    def read(
+        mapping: Any, *, segments: Sequence[str], metrics: Sequence[str], problem: str = ""
+    ) -> tuple[Policy | None, tuple[Fault, ...]]:
+        """As `parse`, but with everything that is wrong instead of an error: the policy and no fault, or None and all
+        of them. `problem` is whose policy it has to be ("": anybody's)."""
+        faults = Faults()
+        top = Part("policy", mapping, faults)
         top.keys(
             "problem",
             "policy_version",
@@ -181,39 +143,55 @@ class Policy:
             optional=("holdout",),
         )
         statistics, rows = top.part("statistics"), top.part("rows")
-        statistics.keys("alpha", "resamples", "minimum_clusters")
-        rows.keys("segment_minimum", "major_segment_minimum")
-        population = top.part("reference_population")
-        population.keys("source", "weights")
-        specs = top.part("gates")
+        if "statistics" in top.content:
+            statistics.keys("alpha", "resamples", "minimum_clusters")
+        if "rows" in top.content:
+            rows.keys("segment_minimum", "major_segment_minimum")
+        named = top.text("problem")
+        if named and problem and named != problem:
+            top.fault("problem", f"is '{named}', and this is asked as the policy of {problem}.")
+        weights, source = _population(top, segments)
         scheme, looks = _holdout(top)
+        expires = top.integer("expires_after_days", low=1, high=365)
+        retrain = top.integer("retrain_after_days", low=1, high=3650)
+        specs = [gate_spec.read(part, name, metrics) for name, part in top.part("gates").parts()]
         policy = Policy(
-            problem=top.text("problem"),
+            problem=named,
             policy_version=top.text("policy_version"),
-            expires_after_days=top.integer("expires_after_days", low=1, high=365),
-            retrain_after_days=top.integer("retrain_after_days", low=1, high=3650),
+            expires_after_days=expires,
+            retrain_after_days=retrain,
             alpha=statistics.number("alpha", low=0.001, high=0.2),
             resamples=statistics.integer("resamples", low=99, high=1_000_000),
             minimum_clusters=statistics.integer("minimum_clusters", low=2, high=1_000_000),
             segment_min_rows=rows.integer("segment_minimum", low=1, high=10**9),
             major_min_rows=rows.integer("major_segment_minimum", low=1, high=10**9),
-            weights=_weights(population.part("weights"), segments),
-            weights_source=population.text("source"),
-            gates=tuple(_gate(specs.part(str(name)), str(name), metrics) for name in specs.content),
+            weights=weights,
+            weights_source=source,
+            gates=tuple(spec for spec in specs if spec is not None),
             spending_scheme=scheme,
             looks=looks,
         )
-        _sound(policy)
-        return policy
+        _sound(policy, faults, complete=None not in specs and "gates" in top.content)
+        return (None if faults.found else policy), tuple(faults.found)
 
 
-def _weights(part: Part, segments: Sequence[str]) -> dict[str, float]:
+def _population(top: Part, segments: Sequence[str]) -> tuple[dict[str, float], str]:
+    """Weights of the segments, which sum to 1, and where they come from."""
+    if "reference_population" not in top.content:
+        return {}, ""
+    population = top.part("reference_population")
+    population.keys("source", "weights")
+    if "weights" not in population.content:
+        return {}, population.text("source")
+    part = population.part("weights")
     part.keys(*segments)
     weights = {name: part.number(name, low=0.0, high=1.0) for name in segments}
     total = sum(weights.values())
-    if abs(total - 1.0) > _WEIGHT_TOLERANCE:
-        raise InvalidInput(f"{part.path}: the weights sum to {total:.6g}; a reference population sums to 1.")
-    return weights
+    if abs(total - 1.0) > _WEIGHT_TOLERANCE and not part.faults.under(part.path):
+        part.fault(
+            "", f"the weights sum to {total:.6g}; a reference population sums to 1.", "Divide each by their sum."
+        )
+    return weights, population.text("source")
 
 
 def _holdout(top: Part) -> tuple[Scheme, int]:
@@ -225,134 +203,53 @@ def _holdout(top: Part) -> tuple[Scheme, int]:
     return cast(Scheme, part.choice("spending", SCHEMES)), part.integer("looks", low=1, high=50)
 
 
-def _trials(part: Part) -> tuple[Trial, ...]:
-    given = part.content["applies_to"]
-    if not isinstance(given, list | tuple) or not given or len(set(given)) != len(given):
-        raise InvalidInput(f"{part.path}.applies_to: a list of trials is wanted, from: {', '.join(TRIALS)}.")
-    for trial in given:
-        if trial not in TRIALS:
-            raise InvalidInput(f"{part.path}.applies_to: {trial!r} is not known. Allowed: {', '.join(TRIALS)}.")
-    return tuple(trial for trial in TRIALS if trial in given)
-
-
-def _limits(kind: str, unit: str, metric_unit: str) -> tuple[float, float]:
-    """The range in which a threshold of that unit has a meaning: 2 for '2 %' is refused, and so is 5 for '5 %'."""
-    if unit == "relative":
-        return (0.0, 1.0 if kind in ("max_drop", "stress") else 0.99)
-    return (0.0, 1.0) if metric_unit in _BOUNDED else (0.0, 1e12)
-
-
-def _gate(part: Part, name: str, metrics: Sequence[str]) -> GateSpec:
-    if "kind" not in part.content:
-        raise InvalidInput(f"{part.path}: the key 'kind' is missing. Allowed kinds: {', '.join(KINDS)}.")
-    kind = part.choice("kind", tuple(KINDS))
-    part.keys("kind", "applies_to", *KINDS[kind])
-    trials = _trials(part)
-    for trial in trials:
-        if kind in _NEEDS_CHAMPION and trial != "promotion":
-            raise InvalidInput(
-                f"{part.path}.applies_to: '{kind}' compares with a champion; {trial} has none beside it."
-            )
-    named, unit, over = "", "", "overall"
-    thresholds: dict[str, float] | None = None
-    tolerances: dict[str, Mapping[str, float]] | None = None
-    if "metric" in KINDS[kind]:
-        named = part.choice("metric", tuple(metrics))
-        wanted = ("relative", "absolute") if kind not in ("floor", "ceiling") else (metric(named).unit,)
-        unit = part.choice("unit", wanted)
-        over = part.choice("over", OVER) if "over" in KINDS[kind] else "overall"
-        if kind == "stress":
-            _, high = _limits(kind, unit, metric(named).unit)
-            tolerances = _stresses(part.part("tolerances"), trials, high=high)
-            return GateSpec(name, kind, trials, named, unit, tolerances=tolerances)
-        if kind in ("floor", "ceiling") and metric(named).greater_is_better != (kind == "floor"):
-            better = "floor" if metric(named).greater_is_better else "ceiling"
-            raise InvalidInput(f"{part.path}: '{named}' wants a {better}, not a {kind}.")
-        low, high = _limits(kind, unit, metric(named).unit)
-        bound = "minimum" if "minimum" in KINDS[kind] else "maximum"
-        thresholds = part.per_name(bound, trials, low=low, high=high)
-    if kind == "no_new_drift_alerts":
-        thresholds = part.per_name("maximum_psi", trials, low=0.01, high=10.0)
-    if kind == "servability":
-        thresholds = part.per_name("maximum_p95_ms", trials, low=0.1, high=600_000.0)
-    if kind == "no_new_fairness_alerts":
-        by_metric = part.part("tolerances")
-        for key in by_metric.content:
-            _known(by_metric, key, metrics)
-        if not by_metric.content:
-            raise InvalidInput(f"{by_metric.path}: at least one metric is wanted, from: {', '.join(metrics)}.")
-        tolerances = {
-            key: by_metric.per_name(key, trials, low=0.0, high=1.0 if metric(key).unit in _BOUNDED else 1e12)
-            for key in by_metric.content
-        }
-    alternatives = _alternatives(part, metrics) if kind == "one_of" else ()
-    minimum = part.integer("minimum_rows", low=1, high=10**9) if "minimum_rows" in KINDS[kind] else 0
-    return GateSpec(name, kind, trials, named, unit, cast(Over, over), thresholds, tolerances, minimum, alternatives)
-
-
-def _stresses(part: Part, trials: Sequence[Trial], *, high: float) -> dict[str, Mapping[str, float]]:
-    """Tolerances by kind of stress; a kind that has a meaning and no tolerance fails the gate."""
-    for key in part.content:
-        _known(part, key, STRESSES)
-    if not part.content:
-        raise InvalidInput(f"{part.path}: at least one kind is wanted, from: {', '.join(STRESSES)}.")
-    return {key: part.per_name(key, trials, low=0.0, high=high) for key in part.content}
-
-
-def _alternatives(part: Part, metrics: Sequence[str]) -> tuple[Alternative, ...]:
-    given = part.content["alternatives"]
-    if not isinstance(given, list | tuple) or len(given) < 2:
-        raise InvalidInput(f"{part.path}.alternatives: a list of at least two improvements is wanted.")
-    found = []
-    for number, content in enumerate(given, start=1):
-        one = Part(f"{part.path}.alternatives.{number}", content)
-        one.keys("metric", "minimum", "unit", "over")
-        named = one.choice("metric", tuple(metrics))
-        unit = one.choice("unit", ("relative", "absolute"))
-        low, high = _limits("weighted_improvement", unit, metric(named).unit)
-        weighted = one.choice("over", ("overall", "weighted_segments")) == "weighted_segments"
-        found.append(Alternative(named, one.number("minimum", low=low, high=high), unit, weighted))
-    return tuple(found)
-
-
-def _known(part: Part, key: str, names: Sequence[str]) -> None:
-    if key not in names:
-        raise InvalidInput(f"{part.path}: unknown key '{key}'. Allowed: {', '.join(names)}.")
-
-
-def _sound(policy: Policy) -> None:
-    """Refuse what no model could reach and what contradicts itself."""
-    if policy.segment_min_rows > policy.major_min_rows:
-        raise InvalidInput(
-            f"policy.rows: segment_minimum {policy.segment_min_rows} is above major_segment_minimum "
-            f"{policy.major_min_rows}; a major segment would be too small to be judged."
+def _sound(policy: Policy, faults: Faults, *, complete: bool) -> None:
+    """Note what no model could reach and what contradicts itself; nothing is concluded from keys that are wrong.
+    `complete`: every gate could be read, so that one knows what applies to a trial."""
+    if policy.segment_min_rows > policy.major_min_rows and not faults.under("policy.rows"):
+        said = (
+            f"segment_minimum {policy.segment_min_rows} is above major_segment_minimum {policy.major_min_rows}; "
+            "a major segment would be too small to be judged."
         )
+        faults.add("policy.rows", said, "Lower the first or raise the second.")
+    if policy.expires_after_days > policy.retrain_after_days and not faults.under(
+        "policy.expires_after_days", "policy.retrain_after_days"
+    ):
+        said = (
+            f"{policy.expires_after_days} is above retrain_after_days {policy.retrain_after_days}: a proposal could "
+            "wait longer than a champion may stay unchallenged."
+        )
+        faults.add("policy.expires_after_days", said, "Let proposals lapse before the champion is too old.")
+    counted = complete and not faults.under("policy.statistics", "policy.reference_population", "policy.gates")
     for trial in TRIALS:
-        if not policy.applying(trial):
-            raise InvalidInput(f"policy.gates: no gate applies to {trial}, so everything would pass it.")
+        if complete and not policy.applying(trial):
+            said = f"no gate applies to {trial}, so everything would pass it."
+            faults.add("policy.gates", said, f"Name {trial} in some gate's applies_to.")
         tests = policy.tests(trial)
-        if tests / (policy.resamples + 1) > policy.alpha:
-            wanted = int(tests / policy.alpha)
-            raise InvalidInput(
-                f"policy.statistics.resamples: with {tests} tests in {trial} and alpha {policy.alpha:g}, "
-                f"{policy.resamples} resamples can never show enough; at least {wanted} are wanted."
+        if counted and tests / (policy.resamples + 1) > policy.alpha:
+            said = (
+                f"with {tests} tests in {trial} and alpha {policy.alpha:g}, {policy.resamples} resamples can never "
+                f"show enough; at least {int(tests / policy.alpha)} are wanted."
             )
+            faults.add("policy.statistics.resamples", said)
     for gate in policy.gates:
-        limits = gate.thresholds or {}
-        if gate.kind in ("floor", "ceiling") and {"promotion", "bootstrap"} <= set(limits):
-            tighter = limits["bootstrap"] - limits["promotion"]
-            if (tighter if gate.kind == "floor" else -tighter) > 0:
-                raise InvalidInput(
-                    f"policy.gates.{gate.name}: bootstrap asks for more ({limits['bootstrap']:g}) than promotion "
-                    f"({limits['promotion']:g}); a first champion may be weaker than its successors, not the reverse."
-                )
-    _attainable(policy)
+        if not faults.under(f"policy.gates.{gate.name}"):
+            _sound_gate(gate, faults)
 
 
-def _attainable(policy: Policy) -> None:
-    """A share can't be shown to be 1, nor an error to be 0."""
-    for gate in policy.gates:
-        if gate.kind == "floor" and gate.unit in _BOUNDED and max((gate.thresholds or {"": 0.0}).values()) >= 1.0:
-            raise InvalidInput(f"policy.gates.{gate.name}: no model can be shown to reach a {gate.unit} of 1.")
-        if gate.kind == "ceiling" and min((gate.thresholds or {"": 1.0}).values()) <= 0.0:
-            raise InvalidInput(f"policy.gates.{gate.name}: no model can be shown to stay at 0.")
+def _sound_gate(gate: GateSpec, faults: Faults) -> None:
+    """A first champion may be asked for less than its successors, not for more; a share can't be shown to be 1, nor an
+    error to be 0."""
+    path, limits = f"policy.gates.{gate.name}", gate.thresholds or {}
+    if gate.kind in ("floor", "ceiling") and {"promotion", "bootstrap"} <= set(limits):
+        tighter = limits["bootstrap"] - limits["promotion"]
+        if (tighter if gate.kind == "floor" else -tighter) > 0:
+            said = (
+                f"bootstrap asks for more ({limits['bootstrap']:g}) than promotion ({limits['promotion']:g}); "
+                "a first champion may be weaker than its successors, not the reverse."
+            )
+            faults.add(path, said, f"Ease bootstrap to {limits['promotion']:g} or tighten promotion.")
+    if gate.kind == "floor" and gate.unit in BOUNDED and max(limits.values(), default=0.0) >= 1.0:
+        faults.add(path, f"no model can be shown to reach a {gate.unit} of 1.", "Write a minimum below 1.")
+    if gate.kind == "ceiling" and min(limits.values(), default=1.0) <= 0.0:
+        faults.add(path, "no model can be shown to stay at 0.", "Write a maximum above 0.")

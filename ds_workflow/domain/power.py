@@ -75,6 +75,10 @@ STANDARD = Assumptions()
 class PowerRow:
     """One slice: the smallest effect that its rows would show, against the claimed one, in the claim's unit.
 
+    The arena tests against the claim itself, not against nothing: so `enough` (detectable at most as large as claimed)
+    says that a claim with nothing behind it is refuted with that power, and `supported_from` is the true effect from
+    which on one is supported with it.
+
     `detectable`, `enough` and `rows_needed` are None where no closed form or no figure allows an answer; `assumption`
     says which one was used, or what is lacking.
     """
@@ -87,9 +91,14 @@ class PowerRow:
     rows_needed: int | None
     assumption: str
 
+    @property
+    def supported_from(self) -> float | None:
+        """The true effect that would be shown to exceed the claimed one; None where nothing is known."""
+        return None if self.detectable is None else self.claimed + self.detectable
+
     def as_json(self) -> dict[str, Any]:
         """Plain values for `--json`."""
-        return asdict(self)
+        return {**asdict(self), "supported_from": self.supported_from}
 
 
 def out_of_reach(claim: Claim, level: float) -> str:

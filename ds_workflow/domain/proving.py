@@ -10,11 +10,11 @@ resamples; the unbroken comparison is judged likewise beside it, and a gate that
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ds_workflow.domain.comparison import Comparison
+from ds_workflow.domain import few_clusters
+from ds_workflow.domain.comparison import OVERALL, Comparison, Place
 from ds_workflow.domain.gates import Evaluation, Gate, HoldoutUnspent, StatisticalGate, build, evaluate, verdict_of
 from ds_workflow.domain.mutants import GATE_MUTANTS, ROW_MUTANTS, Mutant, kinds_of
 from ds_workflow.domain.policy import Trial
@@ -22,6 +22,7 @@ from ds_workflow.domain.scorecard import group_values
 from registry.records import GateResult, GateStatus
 
 NAME = "gates_proven"
+REQUIRED = "every gate that passes notices its mutants, made of these rows"
 FAIR = "no_new_fairness_alerts"
 _RESAMPLES = 199
 _SPARE = 1.1  # resamples for each one that the largest family of one gate needs
@@ -31,11 +32,12 @@ _SAID = 4  # blind gates named in the note
 @dataclass(frozen=True)
 class Proof:
     """What the mutants showed, by gate: `caught` by those that pass unbroken, `blind` names the mutants that a gate let
-    pass, `untried` gates did not pass anyway."""
+    pass, `untried` gates did not pass anyway, `unbreakable` ones pass and these rows hold nothing to break."""
 
     caught: tuple[tuple[str, int], ...]
     blind: tuple[tuple[str, tuple[str, ...]], ...]
     untried: tuple[str, ...]
+    unbreakable: tuple[str, ...] = ()
 
     @property
     def mutants(self) -> int:
@@ -44,27 +46,40 @@ class Proof:
 
     def result(self, rows: int) -> GateResult:
         """The proof as a line among the gates: invalid while a gate is blind on these rows."""
-        required = "every gate that passes notices its mutants, made of these rows"
-        gates = sum(count > 0 for _, count in self.caught)
-        note = f"Proven on {self.mutants} mutants of {gates} gates."
+        each = [(gate, count) for gate, count in self.caught if count]
+        note = f"Proven on {self.mutants} mutants of {len(each)} gates"
+        note += f" ({', '.join(f'{gate} {count}' for gate, count in each)})." if each else "."
         if self.untried:
-            note += (
-                f" Not tried, since they do not pass anyway or have nothing to break here: {', '.join(self.untried)}."
-            )
+            note += f" Not tried, since what does not pass anyway can't be broken: {', '.join(self.untried)}."
+        if self.unbreakable:
+            note += f" Not tried, since these rows hold nothing to break: {', '.join(self.unbreakable)}."
         if self.blind:
             said = "; ".join(f"{gate}: {', '.join(names)}" for gate, names in self.blind[:_SAID])
-            note = f"Let pass on these rows: {said}. What such a gate says of them is worth nothing. {note}"
+            more = f"; and {len(self.blind) - _SAID} gates more" if len(self.blind) > _SAID else ""
+            note = f"Let pass on these rows: {said}{more}. What such a gate says of them is worth nothing. {note}"
         status: GateStatus = "invalid" if self.blind else "pass"
-        return GateResult(NAME, status, float(self.mutants), required=required, rows=rows, note=note)
+        return GateResult(NAME, status, float(self.mutants), required=REQUIRED, rows=rows, note=note)
 
 
 def proven(comparison: Comparison, evaluation: Evaluation) -> Evaluation:
-    """The evaluation with its proof as one more result; one of rows that can't be compared stays as it is."""
-    if comparison.faults:
-        return evaluation
-    line = prove(comparison, evaluation).result(comparison.rows())
+    """The evaluation with its proof as one more result. Rows that can't be compared were shown to no gate, so that the
+    proof of them says 0 mutants and why."""
+    line = _line(comparison, evaluation)
     gates = (*evaluation.gates, line)
     return replace(evaluation, gates=gates, verdict=verdict_of(gates))
+
+
+def witnessed(comparison: Comparison, evaluation: Evaluation) -> Evaluation:
+    """The evaluation with its proof beside the results and its verdict as it was: for a trial that disqualifies, where
+    a blind gate must be told and may end nobody's office."""
+    return replace(evaluation, gates=(*evaluation.gates, _line(comparison, evaluation)))
+
+
+def _line(comparison: Comparison, evaluation: Evaluation) -> GateResult:
+    if comparison.faults:
+        note = "Proven on 0 mutants: these rows can't be compared, so no gate was asked and none could be tried."
+        return GateResult(NAME, "invalid", 0.0, required=REQUIRED, note=note)
+    return prove(comparison, evaluation).result(comparison.rows())
 
 
 def prove(comparison: Comparison, evaluation: Evaluation) -> Proof:
@@ -76,6 +91,7 @@ def prove(comparison: Comparison, evaluation: Evaluation) -> Proof:
     caught: list[tuple[str, int]] = []
     blind: list[tuple[str, tuple[str, ...]]] = []
     untried: list[str] = []
+    unbreakable: list[str] = []
     gates = (*counted, *build(base.policy, evaluation.kind))
     for gate in gates:
         green = all(g.status == "pass" for g in evaluation.of(gate.name))
@@ -86,7 +102,7 @@ def prove(comparison: Comparison, evaluation: Evaluation) -> Proof:
         found = [(m.name, _made(m, base, changed)) for m in GATE_MUTANTS[kinds[gate.name]]]
         tried = [(name, _lost(gate, broken, trial)) for name, broken in found if broken is not None]
         if not tried:
-            untried.append(gate.name)
+            unbreakable.append(gate.name)
             continue
         caught.append((gate.name, sum(lost for _, lost in tried)))
         if escaped := tuple(name for name, lost in tried if not lost):
@@ -96,7 +112,7 @@ def prove(comparison: Comparison, evaluation: Evaluation) -> Proof:
     caught.append(("alignment", len(rows) - len(lost_rows)))
     if lost_rows:
         blind.append(("alignment", lost_rows))
-    return Proof(tuple(caught), tuple(blind), tuple(untried))
+    return Proof(tuple(caught), tuple(blind), tuple(untried), tuple(unbreakable))
 
 
 def _quick(comparison: Comparison, kind: Trial) -> tuple[Comparison, Trial]:
@@ -106,9 +122,17 @@ def _quick(comparison: Comparison, kind: Trial) -> tuple[Comparison, Trial]:
     policy = comparison.policy
     largest = max((len(g.alternatives) for g in policy.gates), default=0)
     tests = max(1, largest, len(comparison.segments), _fairness_tests(comparison))
-    resamples = min(policy.resamples, max(_RESAMPLES, math.ceil(_SPARE * tests / policy.alpha)))
+    needed = few_clusters.resamples_for(policy.alpha / tests, _fewest(comparison), spare=_SPARE)
+    resamples = min(policy.resamples, max(_RESAMPLES, needed))
     look = None if comparison.look is None else replace(comparison.look, level=policy.alpha)
     return replace(comparison, policy=replace(policy, resamples=resamples), look=look), kind
+
+
+def _fewest(comparison: Comparison) -> float:
+    """Effective clusters of the place that has the fewest and is judged at all."""
+    places: list[Place] = [OVERALL, *(("segment", s) for s in comparison.segments)]
+    found = (comparison.effective(place) for place in places if comparison.rows(place))
+    return max(float(comparison.policy.minimum_clusters), min(found, default=0.0))
 
 
 def _fairness_tests(comparison: Comparison) -> int:

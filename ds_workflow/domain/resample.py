@@ -4,8 +4,8 @@ Rows of one cluster (a building, a customer, a week) rise and fall together, so 
 randomisation: each resample gives every cluster an independent Poisson(1) weight, and every row its cluster's weight.
 This is the usual bootstrap with the number of drawn clusters left free; it differs from the multinomial one by terms of
 order 1 / clusters (J. A. Hanley and B. MacGibbon 2006, "Creating non-parametric bootstrap samples using Poisson
-frequencies"). Both models, all metrics and all segments see the same weights, so that differences are paired and the
-draws are joint.
+frequencies"). What few clusters cost is mended where the draws are read (`few_clusters`). Both models, all metrics and
+all segments see the same weights, so that differences are paired and the draws are joint.
 
 It is quick because no resample is ever built: figures that are sums need one matrix product of weights with per-cluster
 sums, a median needs weights only for the rows in a window around it, in rows sorted once, and all figures of a ranking
@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ds_workflow.domain import few_clusters
 from ds_workflow.domain.classification import ranking, running
 from ds_workflow.domain.scored import Metric, Scored
 from ds_workflow.errors import InvalidInput
@@ -279,20 +280,24 @@ def paired_difference(
     return drawn["first"] - drawn["second"]
 
 
-def bounds(draws: Floats, *, alpha: float) -> tuple[float, float] | None:
-    """Percentile bounds, each one-sided at 1 - alpha: together a two-sided interval of level 1 - 2 alpha.
+def bounds(draws: Floats, *, alpha: float, clusters: float) -> tuple[float, float] | None:
+    """Expanded percentile bounds, each one-sided at 1 - alpha: together a two-sided interval of level 1 - 2 alpha.
 
-    None when a resample in a hundred or more left nothing to measure: the rows do not carry an interval. Source:
-    B. Efron, R. Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+    `clusters` is their effective number, see `few_clusters`. None when a resample in a hundred or more left nothing to
+    measure, or the draws do not reach so far out: the rows do not carry an interval. Source: T. C. Hesterberg (2015);
+    for many clusters B. Efron, R. Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
     """
     finite = draws[np.isfinite(draws)]
-    if len(finite) < 0.99 * len(draws) or not len(finite):
+    at = few_clusters.level(alpha, clusters)
+    if len(finite) < 0.99 * len(draws) or at * (len(finite) + 1) < 1.0:
         return None
-    low, high = np.quantile(finite, [alpha, 1.0 - alpha])
+    low, high = np.quantile(finite, [at, 1.0 - at])
     return float(low), float(high)
 
 
-def share_against(draws: Floats, holds: NDArray[np.bool_]) -> float:
-    """One-sided bootstrap p-value: (1 + draws in which it does not hold) / (1 + draws); what couldn't be measured
-    counts as not holding. It is the level at which the percentile bound touches the requirement, and never 0."""
-    return float((1 + np.count_nonzero(~(holds & np.isfinite(draws)))) / (1 + len(draws)))
+def share_against(draws: Floats, holds: NDArray[np.bool_], *, clusters: float) -> float:
+    """One-sided bootstrap p-value of `clusters` effective clusters: of (1 + draws in which it does not hold) / (1 +
+    draws), corrected as `few_clusters` says; what couldn't be measured counts as not holding. It is the level at which
+    the bound touches the requirement, and never 0."""
+    share = (1 + np.count_nonzero(~(holds & np.isfinite(draws)))) / (1 + len(draws))
+    return few_clusters.p_value(float(share), clusters)

@@ -1,10 +1,10 @@
 """How good one model is: every metric, overall, by segment and by slice, and how sure that is.
 
-Intervals are percentile bounds of a cluster bootstrap (rows of one cluster rise and fall together), moved so that the
-draws' median is the figure: a figure that chance alone pushes away from 0, such as a calibration error or a gap between
-groups, is pushed once more by every resample, and its plain percentiles may lie beside it. What pushed the figure
-itself they do not take back. A gap between groups is never below 0, nor is its interval. A share of 0 or 1 is the same
-in every resample, and has Wilson's interval.
+Intervals are expanded percentile bounds of a cluster bootstrap (rows of one cluster rise and fall together), moved so
+that the draws' median is the figure: a figure that chance alone pushes away from 0, such as a calibration error or a
+gap between groups, is pushed once more by every resample, and its plain percentiles may lie beside it. What pushed the
+figure itself they do not take back. A gap between groups is never below 0, nor is its interval. A share of 0 or 1 is
+the same in every resample, and has Wilson's interval.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ds_workflow.domain.few_clusters import effective
 from ds_workflow.domain.metrics import Metric, Scored, metric
 from ds_workflow.domain.resample import Ask, Cell, bounds, codes, draw
 from ds_workflow.domain.shares import share
@@ -210,7 +211,11 @@ def with_intervals(card: Scorecard, scored: Scored, *, primary: str, seed: int, 
     resamples = _affordable({ask.metric.form for ask in asks}, len(scored))
     draws = draw(cells, clusters=count, resamples=resamples, seed=seed)
     asked = {ask.key: ask for cell in cells for ask in cell.asks}
-    found = {key: _possible(asked[key], figure, about(figure, draws[key])) for key, figure in figures.items()}
+    worth = {ask.key: effective(cell.clusters, ask.scored.weights) for cell in cells for ask in cell.asks}
+    found = {
+        key: _possible(asked[key], figure, about(figure, draws[key], clusters=worth[key]))
+        for key, figure in figures.items()
+    }
     made = Intervals(
         LEVEL,
         resamples,
@@ -240,10 +245,10 @@ def _affordable(forms: set[str], rows: int) -> int:
     return min(RESAMPLES, max(RANKED_RESAMPLES, most))
 
 
-def about(figure: float, draws: Any, *, level: float = LEVEL) -> Interval | None:
-    """The interval of `level` about a figure with bootstrap draws of shape (b,), moved as the module's text says; None
-    when a resample in a hundred or more left nothing to measure."""
-    ends = bounds(draws, alpha=(1 - level) / 2)
+def about(figure: float, draws: Any, *, clusters: float, level: float = LEVEL) -> Interval | None:
+    """The interval of `level` about a figure with bootstrap draws of shape (b,) of effective `clusters`, moved as the
+    module's text says; None where the draws carry none."""
+    ends = bounds(draws, alpha=(1 - level) / 2, clusters=clusters)
     if ends is None:
         return None
     moved = figure - float(np.nanmedian(draws))

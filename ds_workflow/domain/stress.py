@@ -16,15 +16,16 @@ Everything is drawn with the given seed: the same rows and seed give the same st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ds_workflow.domain import few_clusters
 from ds_workflow.domain.metrics import Metric, Scored, metric
 from ds_workflow.domain.problem import Column, Problem
 from ds_workflow.domain.resample import Ask, Cell, Floats, codes, draw
@@ -61,7 +62,8 @@ class Stress:
 class Strain:
     """What one stress did: `wrong` says why its answers are no answers ("": they are), `value` is the metric under it,
     `loss` how much worse that is than without it (below 0: better) and `error` the loss' standard error, both in the
-    report's unit. None where the figure is not measured, and `note` says why."""
+    report's unit. None where the figure is not measured, and `note` says why. `clusters` is the effective number that
+    the error rests on; None in reports of before, whose bounds are normal."""
 
     kind: Kind
     name: str
@@ -72,12 +74,16 @@ class Strain:
     loss: float | None = None
     error: float | None = None
     note: str = ""
+    clusters: float | None = None
 
     def bounds(self, *, alpha: float, among: int = 1) -> tuple[float, float] | None:
-        """One-sided bounds of the loss: the lower at alpha / among (Bonferroni), the upper at alpha."""
+        """One-sided bounds of the loss by Student's t: the lower at alpha / among (Bonferroni), the upper at alpha."""
         if self.loss is None or self.error is None:
             return None
-        lower, upper = (NormalDist().inv_cdf(1 - level) * self.error for level in (alpha / among, alpha))
+        n = math.inf if self.clusters is None else self.clusters
+        if n < few_clusters.FEWEST:
+            return None
+        lower, upper = (few_clusters.quantile(level, n) * self.error for level in (alpha / among, alpha))
         return self.loss - lower, self.loss + upper
 
 
@@ -213,7 +219,8 @@ def strain(stress: Stress, base: Scored, under: Scored, m: Metric, *, unit: str,
     drawn = draw([cell], clusters=count, resamples=RESAMPLES, seed=seed)
     value = m(under)
     loss, error = _worse(m, (m(base), drawn["base"]), (value, drawn["under"]), unit)
-    return Strain(kind, name, rows, True, "", value, loss, error, "" if loss is not None else _UNMEASURED)
+    n = few_clusters.effective(clusters, base.weights)
+    return Strain(kind, name, rows, True, "", value, loss, error, "" if loss is not None else _UNMEASURED, n)
 
 
 _UNMEASURED = "the figure without stress is 0, so a relative loss has no meaning"
@@ -262,5 +269,6 @@ def seasons(scored: Scored, name: str, *, unit: str, seed: int) -> tuple[tuple[S
         value = m(parts["season"])
         loss, error = _worse(m, (m(parts["rest"]), drawn["rest"]), (value, drawn["season"]), unit)
         note = "" if loss is not None else _UNMEASURED
-        found.append(Strain("season", _SEASONS[k], int(counted[k]), True, "", value, loss, error, note))
+        n = min(few_clusters.effective(clusters[at], scored.weights[at]) for at in (place == k, place != k))
+        found.append(Strain("season", _SEASONS[k], int(counted[k]), True, "", value, loss, error, note, n))
     return tuple(found), ""

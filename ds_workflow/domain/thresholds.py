@@ -1,8 +1,8 @@
 """Where to draw the line: what a threshold on the probability of class 1 flags, finds, and costs.
 
 A row is flagged when its probability reaches the threshold. Costs are those that the problem declares (`Costs`), per
-row of the population where rows have weights. Intervals at 95 %: percentile cluster bootstrap; of a share that is 0 or
-1 on these rows, which no resample can move, Wilson's instead, on the number of clusters that it is seen in.
+row of the population where rows have weights. Intervals at 95 %: expanded percentile cluster bootstrap; of a share that
+is 0 or 1 on these rows, which no resample can move, Wilson's instead, on the number of clusters that it is seen in.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ds_workflow.domain.calibration import wilson
 from ds_workflow.domain.classification import ranking, running
 from ds_workflow.domain.costs import Costs
+from ds_workflow.domain.few_clusters import effective
 from ds_workflow.domain.resample import Ask, Cell, bounds, codes, draw
 from ds_workflow.domain.scored import Floats, Metric, Scored, mean_of
 from ds_workflow.errors import InvalidInput
@@ -129,6 +130,7 @@ def _table(
     for why, threshold in asked.items():
         merged.setdefault(threshold, []).append(why)
     coded, count = codes(scored.groups["cluster"])
+    worth = effective(coded, scored.weights)
     figures = {t: _figures(t, costs) for t in merged}
     asks = [
         Ask((t, m.name), m, scored)
@@ -142,7 +144,9 @@ def _table(
     found = []
     for t in sorted(merged):
         v = values[t]
-        interval = {name: bounds(drawn[(t, name)], alpha=ALPHA) for name in ("precision", "recall", "cost")}
+        interval = {
+            name: bounds(drawn[(t, name)], alpha=ALPHA, clusters=worth) for name in ("precision", "recall", "cost")
+        }
         seen = {"precision": scored.prediction >= t, "recall": scored.truth == 1}
         for name, among in seen.items():
             if v[name] in (0.0, 1.0):
@@ -170,8 +174,7 @@ def _table(
 def _effective(scored: Scored, clusters: NDArray[np.int64], among: NDArray[np.bool_]) -> float:
     """Rows `among` which a share of 0 or 1 is seen, as equally heavy and unlike ones: Kish's effective number of the
     clusters' weights, since rows of one cluster may all be alike (L. Kish 1965, Survey Sampling)."""
-    weight = np.bincount(clusters[among], weights=scored.weights[among])
-    return float(weight.sum() ** 2 / (weight**2).sum())
+    return effective(clusters[among], scored.weights[among])
 
 
 def _figures(threshold: float, costs: Costs) -> tuple[Metric, ...]:

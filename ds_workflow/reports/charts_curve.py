@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from ds_workflow.reports.svg import SERIES, Axis, Canvas, factor_of, grid, legend, unit_words
@@ -17,11 +18,13 @@ def threshold_curves(
     unit: str = "share",
     width: int = 760,
     height: int = 260,
+    logarithmic: bool = False,
     styled: bool = True,
 ) -> str:
     """At most two figures over the threshold, 0 to 1; `at` is marked by a dashed line and a point on each.
 
     `figures` maps a name to one value a threshold, None where there is none (a precision when nothing is flagged).
+    With `logarithmic` equal ratios are equally high; every value must be above 0 then.
     """
     canvas = Canvas(width, height, plain(title), "")
     names = list(figures)
@@ -29,7 +32,14 @@ def threshold_curves(
     top, bottom, left, right = 16 + used, height - 42.0, 62.0, width - 18.0
     x_axis = Axis.over([0.0, 1.0], left=left, right=right, room=60)
     known = [v for values in figures.values() for v in map(finite, values) if v is not None]
-    y_axis = Axis.over([0.0, *known], left=bottom, right=top, factor=factor_of(unit), room=34)
+    if logarithmic:
+        y_axis = Axis.of_magnitudes(map(math.log, known), left=bottom, right=top, room=30)
+    else:
+        y_axis = Axis.over([0.0, *known], left=bottom, right=top, factor=factor_of(unit), room=34)
+
+    def y(value: float) -> float:
+        return y_axis.at(math.log(value) if logarithmic else value)
+
     grid(canvas, x_axis, top=top, bottom=bottom, caption="threshold on the probability")
     for tick in y_axis.ticks:
         canvas.line(left, y_axis.at(tick), right, y_axis.at(tick), "grid")
@@ -42,7 +52,7 @@ def threshold_curves(
         run: list[tuple[float, float]] = []
         for x, value in [*zip(thresholds, values, strict=True), (0.0, None)]:
             if value is not None:
-                run.append((x_axis.at(x), y_axis.at(value)))
+                run.append((x_axis.at(x), y(value)))
             elif run:
                 canvas.path(run, f"l-{colour}")
                 run = []
@@ -50,6 +60,6 @@ def threshold_curves(
         said = typographic(f"{name} at {at:g}: {measure(here, unit)}")
         words.append(said)
         if here is not None:
-            canvas.mark(x_axis.at(at), y_axis.at(here), shape, f"f-{colour}", size=4, hint=said)
+            canvas.mark(x_axis.at(at), y(here), shape, f"f-{colour}", size=4, hint=said)
     canvas.desc = plain("; ".join(words))
     return canvas.render(styled=styled)

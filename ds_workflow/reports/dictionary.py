@@ -89,6 +89,14 @@ def _sets(problem: Problem, feature: str) -> list[str]:
     return [fs.version for fs in problem.feature_sets if feature in fs.features]
 
 
+def _told_sets(problem: Problem, sets: list[str]) -> str:
+    """The sets in a few signs: a feature mostly stays in every set that comes after its first."""
+    declared = [fs.version for fs in problem.feature_sets]
+    if len(sets) > 2 and sets == declared[declared.index(sets[0]) :]:
+        return f"{code(sets[0])}+"
+    return ", ".join(map(code, sets)) or "none"
+
+
 def markdown(problem: Problem) -> str:
     """The page of one problem."""
     out = [f"{HEAD}: {problem.name}", "", NOTE, "", f"{md(problem.title)}.", ""]
@@ -115,7 +123,7 @@ def markdown(problem: Problem) -> str:
         [[code(fs.version), code(fs.parent), str(len(fs.features)), md(fs.note)] for fs in problem.feature_sets],
         align="llrl",
     )
-    out += ["", "## Features", ""]
+    out += ["", "## Features", "", "A set with a + stands for all that come after it too.", ""]
     out += md_table(
         ["feature", "unit", "known", "made from", "in sets", "meaning"],
         [
@@ -124,8 +132,8 @@ def markdown(problem: Problem) -> str:
                 md(f.unit),
                 KNOWN[f.availability],
                 ", ".join(code(s) for s in f.sources),
-                ", ".join(code(s) for s in _sets(problem, f.name)) or "none",
-                md(f.description) + (" Follows the calendar or the market." if f.trending else ""),
+                _told_sets(problem, _sets(problem, f.name)),
+                md(f.description.removesuffix(".")) + (". Follows the calendar or the market." if f.trending else ""),
             ]
             for f in problem.features
         ],

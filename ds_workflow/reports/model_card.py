@@ -14,6 +14,7 @@ from ds_workflow.domain.snapshot import dates, held_out
 from ds_workflow.reports import pack_view, spending
 from ds_workflow.reports.data_sources import FIELDS
 from ds_workflow.reports.pack_view import View, day, facts_table, head, metric_rows, segment_rows
+from ds_workflow.reports.proposal_marks import marks
 from ds_workflow.reports.run_card import interval_text, metric_text
 from ds_workflow.reports.tables import NOT_PROVIDED, code, count, md, md_table, measure, metric_title, metric_unit, span
 from registry.records import Lineage, ModelVersion, Proposal, SnapshotRecord
@@ -187,8 +188,9 @@ def _decision(proposal: Proposal | None) -> str:
     if proposal is None:
         return NOT_PROVIDED
     who = f" by {md(proposal.decided_by)} at {md(proposal.decided_at)}" if proposal.decided_by else ""
-    own = " **SELF-APPROVED.**" if proposal.self_approved else ""
-    reason = f" Reason: {md(proposal.reason)}" if proposal.reason else ""
+    own = f" **{mark}.**" if (mark := marks(proposal)) else ""
+    stop = "" if proposal.reason.rstrip().endswith((".", "!", "?")) else "."
+    reason = f" Reason: {md(proposal.reason.rstrip())}{stop}" if proposal.reason else ""
     label = proposal.label.replace("_", " ")
     proof, look = spending.proof_words(proposal), spending.look_words(proposal)
     proven = f" Gates {proof}." if proof else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ds_workflow.reports import checklist as checklist_report
 from ds_workflow.reports import findings as findings_report
-from ds_workflow.reports.cited import MISSING
+from ds_workflow.reports.cited import MISSING, Shelf
 from ds_workflow.reports.pack_view import GATE_HEADS, View, day, facts_table, gate_rows, head, metric_rows, picture
 from ds_workflow.reports.tables import code, md, md_table
 
@@ -46,8 +46,9 @@ def _governance(view: View) -> list[str]:
         ("Decided by", shelf.word("decision", "decided_by")),
         ("Decided at", shelf.word("decision", "decided_at")),
         ("Reason", shelf.text("decision", "reason")),
-        ("Own approval", "**SELF-APPROVED**" if shelf.get("decision", "self_approved") else "no"),
+        ("Own approval", "**SELF-APPROVED**" if _own(shelf) else "no"),
         ("Override", "**OVERRIDE**" if shelf.get("proposal", "kind") == "override" else "no"),
+        *_asked(shelf),
         ("Custody", shelf.word("ledger", "custody")),
         ("Events in the chain", shelf.figure("ledger", "events")),
     ]
@@ -62,6 +63,18 @@ def _governance(view: View) -> list[str]:
         "",
         shelf.below("proposal", "decision", "ledger", "materiality"),
     ]
+
+
+def _asked(shelf: Shelf) -> list[tuple[str, str]]:
+    """Of an override, who asked for it and why: another person than the one who decided."""
+    if not shelf.get("proposal", "summary", "override"):
+        return []
+    where = ("proposal", "summary", "override")
+    return [("Override asked by", shelf.word(*where, "by")), ("Asked because", shelf.text(*where, "reason"))]
+
+
+def _own(shelf: Shelf) -> bool:
+    return any(shelf.get(source, "self_approved") for source in ("decision", "proposal"))
 
 
 def _data(view: View) -> list[str]:

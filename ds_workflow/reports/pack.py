@@ -17,13 +17,21 @@ td a:hover{text-decoration-style:solid}strong{color:var(--bad)}figure svg{max-wi
 nav.pack{font-size:.9rem;display:flex;flex-wrap:wrap;gap:.25rem .9rem;margin:0 0 1rem}article{margin:0 0 2.5rem}
 article h1{font-size:1.7rem}article h2{margin:1.8rem 0 .4rem;padding-top:.6rem;border-top:1px solid var(--line)}
 p+table{margin-top:.4rem}td{max-width:24rem}td code{font-size:.8em;overflow-wrap:anywhere}
-td:first-child code{white-space:nowrap}
-@page{size:A4;margin:16mm 14mm}
-@media print{nav.pack{display:none}article{break-after:page}article:last-child{break-after:auto}a{text-decoration:none;
-color:inherit}td a{text-decoration:none}article h1{font-size:17pt}article h2{font-size:12.5pt;break-after:avoid}
-table{font-size:7.6pt}thead{display:table-header-group}td{max-width:none}p{max-width:none;orphans:3;widows:3}
-figure svg{max-width:14cm;max-height:19cm}}
+td:first-child code{white-space:nowrap}:is(td,th).r+:is(td,th):not(.r){padding-left:.9em}
+@page{size:A4;margin:16mm 14mm 18mm;
+@bottom-right{content:counter(page) " of " counter(pages);font:8pt sans-serif;color:#566070}}
+@media print{nav.pack{display:block;columns:2;font-size:9pt;line-height:1.5;margin:0 0 6mm}nav.pack a{display:block}
+article{break-after:page}article:last-child{break-after:auto}a{text-decoration:none;color:inherit}
+td a{text-decoration:none}article h1{font-size:17pt}article h2{font-size:12.5pt;break-after:avoid}
+table{font-size:8pt;line-height:1.4}th{font-size:inherit}th,td{padding:.4em .9em .4em 0}td code{font-size:.92em}
+thead{display:table-header-group}td{max-width:none}p{max-width:none;orphans:3;widows:3}
+tbody tr:first-child,p:has(+:is(.scroll,ul,figure)){break-after:avoid}
+tbody tr:last-child,.scroll+p,article>:last-child{break-before:avoid}td code{overflow-wrap:break-word}
+th code{font-size:.85em}figcaption{break-after:auto}
+figure:has(+figure),figure+figure{display:inline-block;width:49%;vertical-align:top}
+figure svg{max-width:14cm;max-height:19cm}figure:has(+figure) svg,figure+figure svg{max-height:6.4cm;max-width:100%}}
 """
+_HEAD = re.compile(r"(?<=<code>)\w+(?=</code></th>)")
 _IMAGE = re.compile(r'<p><img src="pictures/([a-z_]+)\.svg" alt="([^"]*)"\s*/?></p>')
 
 
@@ -43,7 +51,9 @@ def body(document: Document, pictures: Mapping[str, str]) -> str:
         drawn = pictures.get(found.group(1), "")
         return f"<figure>{drawn}<figcaption>{found.group(2)}</figcaption></figure>"
 
-    return f'<article id="{esc(document.name)}">{_IMAGE.sub(placed, markup.boxed(document.markdown))}</article>'
+    text = _IMAGE.sub(placed, markup.boxed(document.markdown))
+    text = _HEAD.sub(lambda name: name.group().replace("_", "_<wbr>"), text)  # a table of many metrics fits on paper
+    return f'<article id="{esc(document.name)}">{text}</article>'
 
 
 def html(document: Document, pictures: Mapping[str, str], others: Sequence[Document]) -> str:

@@ -44,10 +44,12 @@ def stamps(view: View) -> list[str]:
     """What every document says in its head: whose own approval it was, that it was forced, or is retired or not in
     office."""
     known, found = view.known, []
-    if known.decision is not None and known.decision.self_approved:
+    if any(p is not None and p.self_approved for p in (known.decision, known.judged)):  # a rollback hides no stamp
         found.append("**SELF-APPROVED**: the owner took the decision; nobody else did.")
     if known.judged is not None and known.judged.kind == "override":
         found.append(f"**OVERRIDE**: approved against verdict {known.judged.verdict}: {md(known.judged.reason)}")
+    if known.judged is not None and known.judged.kind == "adopt":
+        found.append("**ADOPTED AFTER THE FACT**: it was made champion round the workflow, and tried only then.")
     if any(line.signature is not None and line.signature.own for line in view.lines):
         found.append("**SELF-SIGNED**: gates of the checklist are signed by the owner of the version.")
     if known.version.version in known.retired:

@@ -109,7 +109,7 @@ table.cards td.lead .soft{{font-weight:400}}
 @media print{{
 .scroll{{overflow:visible}}:root{{{_VARIABLES_LIGHT}}}body{{background:#fff;font-size:10.5pt}}main{{max-width:none;padding:0}}
 section,.head{{border-radius:0;border-width:0 0 1px;padding:.7rem 0;margin:0}}.head{{border-top-width:5px}}
-table{{font-size:8.5pt}}.digest{{font-size:6.3pt}}.tiles{{grid-template-columns:repeat(4,1fr)}}
+table{{font-size:8.5pt}}th{{font-size:inherit}}.digest{{font-size:6.3pt}}.tiles{{grid-template-columns:repeat(4,1fr)}}
 figure,tr,.tile,.stamp{{break-inside:avoid}}h2,h3,figcaption{{break-after:avoid}}
 .pill,.head,svg{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}}}
 """.strip()

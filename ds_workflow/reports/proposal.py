@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ds_workflow.reports import delivery, rows_needed, spending
+from ds_workflow.reports import proposal_marks as marks
 from ds_workflow.reports import proposal_view as view
-from ds_workflow.reports import spending
 from ds_workflow.reports.proposal_view import Cell, Context
 from ds_workflow.reports.tables import (
     code,
@@ -83,6 +84,8 @@ def to_json(proposal: Proposal) -> dict[str, Any]:
         "label": p.label,
         "owner": p.owner,
         "self_approved": p.self_approved,
+        "proven": spending.proof(p),
+        "rows_needed": rows_needed.in_all(p),
         "round": p.round,
         "summary": dict(p.summary),
     }
@@ -114,7 +117,7 @@ def text(proposal: Proposal, context: Context | None = None, *, width: int = 100
     old, new = view.labels(p)
     out = [f"Proposal {p.id}   {view.label(p, context).replace('_', ' ').upper()}   verdict {p.verdict}", ""]
     out += paragraph(view.headline(p) + ". " + view.standing_words(p, context), width=width)
-    out += [f"*** {stamp} ***" for stamp in view.stamps(p)]
+    out += [f"*** {stamp} ***" for stamp in marks.stamps(p)]
     out += ["", *_facts(p, context, old, new, width)]
     out += ["", "; ".join(filter(None, (f"Gates: {view.tally(p.gates)}", spending.proof_words(p))))]
     for gate in view.worst_first(p.gates):
@@ -128,7 +131,7 @@ def text(proposal: Proposal, context: Context | None = None, *, width: int = 100
         out += [f"  {mark:<14}  {plain(view.gate_name(gate))}"]
         out += paragraph("; ".join(parts), width=width, indent=" " * 18)
         out += paragraph(view.gate_sentence(gate), width=width, indent=" " * 18)
-    if changes := view.would_change(p):
+    if changes := rows_needed.would_change(p):
         out += ["", "What would decide it"]
         for change in changes:
             out += paragraph(f"- {change}", width=width, indent="  ")
@@ -160,7 +163,7 @@ def brief(proposal: Proposal, context: Context | None = None, *, width: int = 10
     context, p = context or Context(), proposal
     out = [f"Proposal {p.id}   {view.label(p, context).replace('_', ' ').upper()}   verdict {p.verdict}", ""]
     out += paragraph(view.headline(p) + ". " + view.standing_words(p, context), width=width)
-    out += [f"*** {stamp} ***" for stamp in view.stamps(p)]
+    out += [f"*** {stamp} ***" for stamp in marks.stamps(p)]
     for what, command in view.next_commands(p, context):
         out += [f"  {what}:", f"    {command}"]
     return "\n".join(plain(line).rstrip() for line in out) + "\n"
@@ -176,6 +179,8 @@ def _facts(p: Proposal, context: Context, old: str, new: str, width: int) -> lis
         "evidence": p.digest,
         "owner": p.owner,
     }
+    if asked := marks.override_words(p):
+        lines["override"] = asked
     if p.reason:
         lines["reason"] = p.reason
     if context.traffic:
@@ -188,6 +193,9 @@ def _facts(p: Proposal, context: Context, old: str, new: str, width: int) -> lis
     for name, said in lines.items():
         first, *rest = paragraph(said, width=width - 15) or [""]
         out += [f"{name:<15}{first}", *(" " * 15 + line for line in rest)]
+    if context.delivered:
+        body = [list(row) for row in context.delivered]
+        out += ["", "Promise against delivery, by segment", *text_table(list(delivery.HEADS), body, align="lrrrrrl")]
     return out
 
 
@@ -228,21 +236,22 @@ def markdown(proposal: Proposal, context: Context | None = None) -> str:
         "",
         f"**{md(view.standing_words(p, context))}** Proposal {code(p.id)}, verdict {p.verdict}.",
     ]
-    for stamp in view.stamps(p):
+    for stamp in marks.stamps(p):
         out += ["", f"> **{md(stamp)}**"]
     out += [
         "",
         f"Problem {code(p.problem)}; {md(new)} against {md(old)} ({md(view.reference(p))}); owner {md(p.owner)}.",
     ]
+    if asked := marks.override_words(p):
+        out += ["", md(asked)]
     if p.reason:
         out += ["", f"Reason given: {md(p.reason)}"]
     if context.traffic:
         out += ["", f"In traffic: {md(context.traffic)}"]
-    if context.delivery:
-        out += ["", f"Promise against delivery: {md(context.delivery)}"]
+    out += _delivery_md(context)
     for cited in context.cited:
         out += ["", f"Experiment {md(cited)}"]
-    if changes := view.would_change(p):
+    if changes := rows_needed.would_change(p):
         out += ["", "## What would decide it", "", *(f"- {md(c)}" for c in changes)]
     out += ["", "## What an approval binds", ""]
     out += md_table(["What", "Name", "SHA-256"], [[a, md(b), code(c)] for a, b, c in view.bound(p)])
@@ -280,6 +289,13 @@ def markdown(proposal: Proposal, context: Context | None = None) -> str:
         out += ["", f"Claim: {md(context.hypothesis_claim)}"]
     out += _rest_md(p, context)
     return "\n".join(out) + "\n"
+
+
+def _delivery_md(context: Context) -> list[str]:
+    out = ["", f"Promise against delivery: {md(context.delivery)}"] if context.delivery else []
+    if context.delivered:
+        out += ["", *md_table([*delivery.HEADS], [[md(c) for c in row] for row in context.delivered], align="lrrrrrl")]
+    return out
 
 
 def _months_md(p: Proposal, old: str, new: str) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ds_workflow.reports import delivery, rows_needed, spending
+from ds_workflow.reports import proposal_marks as marks
 from ds_workflow.reports import proposal_view as view
-from ds_workflow.reports import spending
 from ds_workflow.reports.charts import (
     Bar,
     BarGroup,
@@ -36,7 +37,7 @@ def body(proposal: Proposal, context: Context | None = None) -> str:
     context, p = context or Context(), proposal
     parts = [
         _head(p, context),
-        section("What would decide it", _decide(p), id="decide") if view.would_change(p) else "",
+        section("What would decide it", _decide(p), id="decide") if rows_needed.would_change(p) else "",
         section("What an approval binds", _binds(p), id="binds"),
         section(f"Gates: {view.tally(p.gates)}", _gates(p), id="gates"),
         section("Segments: where it is better and where it is worse", *_forests(p), id="segments"),
@@ -44,7 +45,7 @@ def body(proposal: Proposal, context: Context | None = None) -> str:
         section("Error by group", *_errors(p), id="errors"),
         section("Residuals over time", _residuals(p), id="residuals"),
         section("Hypothesis", _hypothesis(p, context), id="hypothesis"),
-        section("Promise against delivery", para(context.delivery), id="delivery"),
+        section("Promise against delivery", para(context.delivery), _delivered(context), id="delivery"),
         section("Champion on trial", _trial(p), id="trial"),
         section(
             "Holdout",
@@ -60,6 +61,11 @@ def body(proposal: Proposal, context: Context | None = None) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def _delivered(context: Context) -> str:
+    rows = [[esc(cell) for cell in row] for row in context.delivered]
+    return table(list(delivery.HEADS), rows, align="lrrrrrl") if rows else ""
+
+
 def _both(draw: Callable[[int], str], title: str, caption: str) -> str:
     return figure(title, caption, draw(WIDE), draw(SLIM))
 
@@ -71,7 +77,8 @@ def _head(p: Proposal, context: Context) -> str:
         f'<p class="small soft">{esc(what[0].upper() + what[1:])}:</p><pre>{esc(command)}</pre>'
         for what, command in view.next_commands(p, context)
     )
-    reason = para(f"Reason given: {p.reason}") if p.reason else ""
+    reason = para(marks.override_words(p))
+    reason += para(f"Reason given: {p.reason}") if p.reason else ""
     reason += para(f"In traffic: {context.traffic}") if context.traffic else ""
     reason += "".join(para(f"Experiment {cited}") for cited in context.cited)
     return "\n".join(
@@ -81,9 +88,10 @@ def _head(p: Proposal, context: Context) -> str:
             f"<h1>{esc(view.headline(p))}</h1>",
             f"<div>{pill(p.verdict, f'verdict {p.verdict}')} {pill(view.label(p, context))} {_proof(p)}"
             f'<span class="soft small">{esc(view.standing_words(p, context))}</span></div>',
-            *(f'<p class="stamp" role="note">{esc(stamp)}</p>' for stamp in view.stamps(p)),
+            *(f'<p class="stamp" role="note">{esc(stamp)}</p>' for stamp in marks.stamps(p)),
             reason,
-            f'<p class="soft">{esc(new)} against {esc(old)} ({esc(view.reference(p))}). Owner: {esc(p.owner)}.</p>',
+            f'<p class="soft">{esc(new)} against {esc(old)} ({esc(view.reference(p))}). '
+            f"{'Asked for by' if p.kind == 'override' else 'Owner'}: {esc(p.owner)}.</p>",
             _tiles(p),
             f'<div class="next">{steps}</div>' if steps else "",
             "</div>",
@@ -93,7 +101,7 @@ def _head(p: Proposal, context: Context) -> str:
 
 def _proof(p: Proposal) -> str:
     said = spending.proof_words(p)
-    return f"{pill('invalid' if said.startswith('NOT') else 'pass', said)} " if said else ""
+    return f"{pill(spending.proof_status(p), said)} " if said else ""
 
 
 def _tiles(p: Proposal) -> str:
@@ -118,7 +126,7 @@ def _decide(p: Proposal) -> str:
         "More labelled rows (a later, longer holdout) or a larger effect would decide it; "
         "running it again on the same rows would not."
     )
-    return para(words) + bullets(map(typographic, view.would_change(p))) + para(more, css="soft small")
+    return para(words) + bullets(map(typographic, rows_needed.would_change(p))) + para(more, css="soft small")
 
 
 def _binds(p: Proposal) -> str:

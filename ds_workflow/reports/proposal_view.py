@@ -69,6 +69,7 @@ class Context:
     traffic: str = ""
     cited: tuple[str, ...] = ()
     delivery: str = ""
+    delivered: tuple[tuple[str, ...], ...] = ()  # its segments, as `reports.delivery.rows`
 
 
 @dataclass(frozen=True)
@@ -279,6 +280,8 @@ def standing_words(proposal: Proposal, context: Context) -> str:
     """Where the proposal stands: waiting, decided, by whom, when."""
     now = label(proposal, context)
     words = _WORDS_OF_LABEL.get(now, now)
+    if now == "no_winner" and proposal.kind == "override":
+        words = "Waiting for a second person"
     if now == "expired" and proposal.disposition == "open":
         return f"{words} on {moment(proposal.expires_at)}, undecided."
     if proposal.disposition == "open":
@@ -288,38 +291,11 @@ def standing_words(proposal: Proposal, context: Context) -> str:
     return f"{words}{who}{when}."
 
 
-def stamps(proposal: Proposal) -> list[str]:
-    """Marks that every view shows in red: what was not the usual way."""
-    found = []
-    if proposal.self_approved:
-        found.append("SELF-APPROVED: decided in solo mode; no second person who is known here has looked")
-    if proposal.kind == "override":
-        found.append("OVERRIDE: decided against the verdict of the gates")
-    if proposal.kind == "adopt":
-        found.append("ADOPTED AFTER THE FACT: the champion was moved outside the workflow")
-    return found
-
-
 def moment(text: str | None) -> str:
     """`2026-01-31 12:00 UTC` from a record's time, or the text itself."""
     if text and len(text) >= 17 and text[10] == "T" and text.endswith("Z"):
         return f"{text[:10]} {text[11:16]} UTC"
     return text or "n/a"
-
-
-def would_change(proposal: Proposal) -> list[str]:
-    """For undecided gates: the rows at hand and the rows that would decide it."""
-    found = []
-    for g in (g for g in proposal.gates if g.status == "inconclusive"):
-        have = f"has {count(g.rows)} rows" if g.rows is not None else "has an unknown number of rows"
-        if g.rows_needed is None:
-            found.append(f"{gate_name(g)}: {have}; how many would decide it is not known. {gate_sentence(g)}")
-            continue
-        times = f", {g.rows_needed / g.rows:.1f} times as many" if g.rows and g.rows_needed > g.rows else ""
-        found.append(
-            f"{gate_name(g)}: {have}, needs about {count(g.rows_needed)}{times}, if the effect stays as observed"
-        )
-    return found
 
 
 def next_commands(proposal: Proposal, context: Context) -> list[tuple[str, str]]:
@@ -334,11 +310,19 @@ def next_commands(proposal: Proposal, context: Context) -> list[tuple[str, str]]
     status = ("finish or inspect the step", f"{start} arena-status")
     if proposal.kind == "bootstrap" and label(proposal, context) == "no_winner":
         begin = f"{start} bootstrap-champion --dataset-version NEW --owner NAME --approved-by NAME"
-        more = ("freeze more rows: with few, no gate can tell", f"{start} data-snapshot --dataset-version NEW")
+        if proposal.verdict == "fail":  # shown, so that more rows would only show it again
+            return [("judge another model, or the same on other data", begin), reject]
+        more = ("freeze more rows; above it says how many", f"{start} data-snapshot --dataset-version NEW")
         return [more, ("and judge a first champion on them", begin), reject]
+    override = f"{start} arena-override {which} --by NAME --reason 'WHY'"
+    if proposal.kind == "override" and label(proposal, context) == "no_winner":
+        return [("decide the override, as a second person", override), reject]
+    if proposal.kind == "adopt" and label(proposal, context) == "no_winner":
+        return [reject, ("put the decided champion back", f"{start} arena-restore --by NAME --reason 'WHY'")]
+    against = "promote it against the verdict: one person asks, another decides, every document is marked"
     return {
         "pending": [("promote the challenger", f"{start} arena-approve {which} --approved-by NAME"), reject],
-        "no_winner": [reject, ("try another candidate", f"{start} train-candidate --help")],
+        "no_winner": [reject, ("try another candidate", f"{start} train-candidate --help"), (against, override)],
         "invalid": [reject, again],
         "approved": [release, ("undo the promotion", f"{start} arena-rollback --reason 'WHY' --by NAME")],
         "none": [status],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ds_workflow.domain.holdout_spending import Spending
+from ds_workflow.domain.holdout_spending import NOTHING, Spending
 from ds_workflow.reports.page import figure
 from ds_workflow.reports.svg import Canvas
 from ds_workflow.reports.tables import count, finite
@@ -31,7 +31,9 @@ def words(spending: Mapping[str, Any]) -> str:
     said = f"{spending['taken']} of {spending['looks']} looks taken: {spent:.3g} of the error rate {alpha:g} is spent"
     if spending.get("exhausted") or after is None:
         return f"{said}, and no look is left. Freeze a new window with 'holdout-freeze'."
-    return f"{said}; the next look is judged at {after:.3g}."
+    scored = int(spending.get("scored") or 0)
+    who = f"the next candidate, number {scored + 1} scored on these rows," if scored else "the next look"
+    return f"{said}; {who} is judged at {after:.3g}."
 
 
 def holdout_words(proposal: Proposal) -> str:
@@ -54,18 +56,38 @@ def look_words(proposal: Proposal) -> str:
     if not spending or level is None:
         return ""
     if not spending.get("number"):
-        return f"The trial of a first champion is no look at these rows; judged at level {level:.3g}. {words(spending)}"
-    shared = f", shared by {spending['among']} candidates" if int(spending.get("among") or 1) > 1 else ""
+        which = f"trial {spending['place']}" if spending.get("place") else "the trial"
+        return (
+            f"{which[0].upper()}{which[1:]} of a first champion is no look of a challenger at these rows; judged at "
+            f"level {level:.3g}."
+        )
+    shared = f", one of {spending['among']} proposed together" if int(spending.get("among") or 1) > 1 else ""
+    chosen = f" ({spending['chosen']})" if spending.get("chosen") and level > NOTHING else ""
     again = " The question was asked before, so it spends nothing more." if spending.get("again") else ""
-    return f"Look {spending['number']} at these rows, judged at level {level:.3g}{shared}.{again} {words(spending)}"
+    at = f"judged at level {level:.3g}{chosen}" if level > NOTHING else "for which no level was left"
+    return f"Look {spending['number']} at these rows, {at}{shared}.{again} {words(spending)}"
 
 
 def proof_words(proposal: Proposal) -> str:
-    """`proven on 44 mutants`, or that a gate is blind; empty for proposals of before."""
+    """`proven on 44 mutants`, whatever the verdict, or that a gate is blind; empty for proposals of before."""
     found = next((g for g in proposal.gates if g.name == PROOF), None)
     if found is None or found.observed is None:
-        return ""
-    return f"proven on {found.observed:.0f} mutants" if found.status == "pass" else "NOT PROVEN: a gate is blind"
+        return "nothing is compared, so there is nothing to prove" if proposal.kind == "rollback" else ""
+    many = f"proven on {found.observed:.0f} mutants"
+    if found.status == "pass":
+        return many
+    return f"{many}: the rows can't be compared" if not found.observed else f"NOT PROVEN: a gate is blind; {many}"
+
+
+def proof_status(proposal: Proposal) -> str:
+    """The status of the proof; "" where there is none."""
+    return next((g.status for g in proposal.gates if g.name == PROOF), "")
+
+
+def proof(proposal: Proposal) -> dict[str, Any] | None:
+    """The proof as JSON; None for a rollback and for proposals of before."""
+    found = next((g for g in proposal.gates if g.name == PROOF), None)
+    return None if found is None else {"mutants": int(found.observed or 0), "status": found.status, "note": found.note}
 
 
 def bar(spending: Mapping[str, Any]) -> str:
@@ -74,20 +96,25 @@ def bar(spending: Mapping[str, Any]) -> str:
         return ""
     title = "Error rate of this holdout: spent and left"
     drawn = (_drawn(spending, width, title) for width in _WIDTHS)
-    caption = "One block per look, as wide as its part of the error rate; filled ones are spent."
+    caption = "One block per level, as wide as its part of the error rate; filled ones are spent."
     return figure("Spending of the holdout", caption, *drawn)
 
 
 def _drawn(spending: Mapping[str, Any], width: int, title: str) -> str:
     plan = Spending(float(spending["alpha"]), spending["scheme"], int(spending["looks"]))
     canvas = Canvas(width, 62, title, words(spending))
-    taken, room = int(spending["taken"]), width - 4.0
+    room = width - 4.0
+    told = spending.get("levels")  # proposals of before levels were told have those of the series
+    spent = [float(one) for one in told] if told is not None else [plan.level(k + 1) for k in range(spending["taken"])]
+    left = [] if spending.get("next") is None else [plan.level(k) for k in range(len(spent) + 1, plan.looks + 1)]
     x = 2.0
-    for number in range(1, plan.looks + 1):
-        wide = room * plan.level(number) / plan.alpha
-        state = "spent" if number <= taken else "left"
-        css = "f-challenger" if number <= taken else "h-champion"
-        hint = f"Look {number}: level {plan.level(number):.3g}, {state}"
+    for number, level in enumerate([*spent, *left], start=1):
+        wide = room * min(level, plan.alpha) / plan.alpha
+        if x - 2 + wide > room + 0.5:
+            break
+        state = "spent" if number <= len(spent) else "left"
+        css = "f-challenger" if number <= len(spent) else "h-champion"
+        hint = f"Level {number}: {level:.3g}, {state}"
         canvas.rect(x + 1, 6, max(wide - 2, 1), 26, css, hint=hint, radius=2)
         if wide > 22:
             canvas.text(x + wide / 2, 50, str(number), "s", anchor="middle")
@@ -95,32 +122,3 @@ def _drawn(spending: Mapping[str, Any], width: int, title: str) -> str:
     if room - (x - 2) > 60:
         canvas.text(width - 2, 50, "beyond: no look", "s", anchor="end")
     return canvas.render(styled=False)
-
-
-def amount(value: Any, interval: Any, unit: str) -> str:
-    """`22.3 % better [19.4 %, 24.9 %]` for a relative gain, plain numbers for an absolute one; `not known` without."""
-    figure = finite(value)
-    if figure is None:
-        return "not known"
-
-    def shown(number: float) -> str:
-        return f"{100 * number:.1f} %" if unit == "relative" else f"{number:.4g}"
-
-    ends = [finite(end) for end in interval or ()]
-    known = [end for end in ends if end is not None]
-    span = f" [{shown(known[0])}, {shown(known[1])}]" if len(known) == 2 else ""
-    return f"{shown(figure)} better{span}"
-
-
-def delivery_words(claim: Mapping[str, Any], delivery: Mapping[str, Any], at: str) -> str:
-    """Promise, holdout and live difference in one sentence; empty while nobody has asked."""
-    if not delivery:
-        return ""
-    unit = str(claim.get("unit") or "absolute")
-    promised = f"Promised: {claim['words']}. " if claim.get("words") else ""
-    held = f"Holdout: {amount(claim.get('observed'), claim.get('interval'), unit)}. " if claim else ""
-    live = f"Live: {amount(delivery.get('observed'), delivery.get('interval'), unit)} "
-    rows = f"({delivery.get('source')}, {int(delivery.get('rows') or 0):,} labelled rows). "
-    return (
-        f"{promised}{held}{live}{rows}{str(delivery.get('verdict')).capitalize()}: {delivery.get('note')} As of {at}."
-    )

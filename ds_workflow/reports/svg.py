@@ -95,7 +95,7 @@ class Axis:
     """A linear scale from data to pixels, with nice ticks that cover the data.
 
     `factor` turns data into what is printed (100 for shares); ticks are nice in the printed unit. With `logarithmic`
-    the data are natural logs, and their ratios are printed.
+    the data are natural logs, and what they are the logs of is printed.
     """
 
     low: float
@@ -141,6 +141,26 @@ class Axis:
         ticks = tuple(k * step for k in range(first, last + 1))
         return Axis(ticks[0], ticks[-1], ticks, left, right, logarithmic=True)
 
+    @staticmethod
+    def of_magnitudes(logs: Iterable[float], *, left: float, right: float, room: float = 62.0) -> Axis:
+        """The axis over natural logs of amounts above 0, all of them inside. Ticks are 1, 2 and 5 times the powers of
+        ten; where these leave less than `room` pixels for a label, powers of ten, then every second of them and so
+        on."""
+        known = [v for v in map(finite, logs) if v is not None] or [0.0]
+        low, high = min(known) / math.log(10), max(known) / math.log(10)
+        first, last = math.floor(low + 1e-9), math.ceil(high - 1e-9)
+        last = max(last, first + 1)
+        fine = [k + math.log10(m) for k in range(first, last) for m in (1, 2, 5)] + [float(last)]
+        start = max((k for k, v in enumerate(fine) if v <= low + 1e-9), default=0)
+        end = min((k for k, v in enumerate(fine) if v >= high - 1e-9), default=len(fine) - 1)
+        powers = fine[start : max(end, start + 1) + 1]
+        step = 1
+        while abs(right - left) / (len(powers) - 1) < room and step <= last - first:
+            powers = [float(first + k) for k in range(0, last - first + step, step)]
+            step += 1
+        ticks = tuple(v * math.log(10) for v in powers)
+        return Axis(ticks[0], ticks[-1], ticks, left, right, logarithmic=True)
+
     def at(self, value: float) -> float:
         """The pixel of `value`, held inside the axis."""
         held = min(max(value, self.low), self.high)
@@ -149,7 +169,8 @@ class Axis:
     def label(self, tick: float, *, signed: bool = False) -> str:
         """The tick as printed: all ticks of a linear axis carry the same decimals."""
         if self.logarithmic:
-            return f"{math.exp(tick):.3g}"
+            amount = math.exp(tick)
+            return f"{amount:,.0f}" if 1_000 <= amount < 1e9 else f"{amount:.3g}"
         text = f"{self.factor * tick:{'+' if signed else ''},.{self.decimals}f}"
         return typographic(text.lstrip("+-") if float(text.replace(",", "")) == 0 else text)
 

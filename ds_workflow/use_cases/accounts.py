@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ds_workflow.errors import StateConflict
 from ds_workflow.reports import tables
+from registry import deciding
+from registry.quorum import same_person
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
     from registry.accounts import Account, Token
+
+NOBODY = "Nobody here has the role approver: nothing can be approved until 'user-add NAME --role approver' names one."
 
 
 @dataclass(frozen=True)
@@ -20,21 +25,36 @@ class Users:
     accounts: tuple[Account, ...]
     tokens: tuple[Token, ...]
     at: str
+    written: Mapping[str, Sequence[str]]  # people and programs of config/people.yaml who are no users of the pages
+    approvers: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `user-list --json`."""
-        return {"users": [a.to_dict() for a in self.accounts], "tokens": [t.to_dict() for t in self.tokens]}
+        return {
+            "users": [a.to_dict() for a in self.accounts],
+            "tokens": [t.to_dict() for t in self.tokens],
+            "declared": {name: list(roles) for name, roles in self.written.items()},
+            "approvers": list(self.approvers),
+        }
 
     def text(self) -> str:
         """For the terminal."""
-        if not self.accounts:
+        if not self.accounts and not self.written:
             return (
                 "No users yet: this workspace is in solo mode, its pages can be read but nothing is decided on them.\n"
                 "Add the first one: ds-workflow user-add ana --role approver"
             )
-        body = [[a.name, ", ".join(a.roles), "disabled" if a.disabled else "active", a.created_at[:10]]
-                for a in self.accounts]  # fmt: skip
-        lines = tables.text_table(["user", "roles", "state", "since"], body)
+        body = [
+            [a.name, "program" if a.program else "person", ", ".join(a.roles), "disabled" if a.disabled else "active",
+             a.created_at[:10]]
+            for a in self.accounts
+        ]  # fmt: skip
+        body += [
+            [name, "program" if _program(roles) else "person", ", ".join(roles), "config/people.yaml", "-"]
+            for name, roles in self.written.items()
+        ]
+        lines = tables.text_table(["user", "is a", "roles", "state", "since"], body)
+        lines += ["", f"Who may approve: {', '.join(self.approvers)}." if self.approvers else NOBODY]
         if self.tokens:
             found = [[t.id, t.account, t.label, self._state(t), t.expires_at[:10]] for t in self.tokens]
             lines = [*lines, "", *tables.text_table(["token", "user", "program", "state", "until"], found)]
@@ -64,7 +84,17 @@ class Issued:
 
 
 def add(work: Workspace, name: str, *, roles: Sequence[str], password: str, update: bool) -> Account:
-    """A new user, or with `update` new roles and a new password for one who is there."""
+    """A new user, or with `update` new roles and a new password for one who is there.
+
+    Raises StateConflict for a program's account where no person is declared: it would end solo mode with nobody who
+    decides.
+    """
+    others = (held for other, held in work.people.items() if not same_person(other, name))
+    if _program(roles) and all(_program(held) for held in others):
+        raise StateConflict(
+            f"No person is declared here yet, and with '{name}' alone nobody could decide anything.",
+            hint="Declare a person first: user-add YOU --role approver",
+        )
     change = work.accounts.change if update else work.accounts.add
     return change(name, roles=roles, password=password)
 
@@ -73,7 +103,15 @@ def listed(work: Workspace) -> Users:
     """Everybody, by name."""
     from registry.records import utc_text
 
-    return Users(tuple(work.accounts.listed()), tuple(work.accounts.tokens()), utc_text(work.clock()))
+    accounts, everybody = tuple(work.accounts.listed()), work.people
+    known = {a.name for a in accounts}
+    return Users(
+        accounts,
+        tuple(work.accounts.tokens()),
+        utc_text(work.clock()),
+        {name: roles for name, roles in everybody.items() if name.strip().casefold() not in known},
+        tuple(deciding.approvers(everybody)),
+    )
 
 
 def disable(work: Workspace, name: str) -> Account:
@@ -91,6 +129,18 @@ def revoke(work: Workspace, ident: str) -> Token:
     return work.accounts.revoke_token(ident)
 
 
-def said(account: Account) -> str:
-    """One line about a user."""
-    return f"{account.name}: {'disabled' if account.disabled else ', '.join(account.roles)}"
+def said(work: Workspace, account: Account) -> str:
+    """What became of a user, and what of it stands in the way of deciding."""
+    lines = [f"{account.name}: {'disabled' if account.disabled else ', '.join(account.roles)}"]
+    if account.program and not account.disabled:
+        lines += [
+            "A program: it logs in nowhere and never decides. Its token, which reads and predicts: "
+            f"token-add {account.name} --label WHAT"
+        ]
+    if not deciding.approvers(work.people):
+        lines += [NOBODY]
+    return "\n".join(lines)
+
+
+def _program(roles: Sequence[str]) -> bool:
+    return bool(deciding.NO_PERSON & set(roles))

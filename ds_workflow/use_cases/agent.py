@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import monitoring_history, rationale_endpoint, run_files
 from ds_workflow.adapters.rationale_endpoint import Reworded
-from ds_workflow.domain import agent
+from ds_workflow.domain import agent, strict_json
 from ds_workflow.domain.agent import Plan, Shown
 from ds_workflow.domain.monitoring.looks import TODAY_DAYS
 from ds_workflow.errors import InvalidInput, WorkflowError
@@ -19,7 +18,18 @@ from ds_workflow.errors import InvalidInput, WorkflowError
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
 
-__all__ = ["Plan", "Written", "in_other_words", "own_files", "plan_of", "write", "yaml_text"]
+__all__ = [
+    "Plan",
+    "Written",
+    "history",
+    "in_other_words",
+    "plan_for",
+    "plan_of",
+    "sent",
+    "verdict",
+    "write",
+    "yaml_text",
+]
 
 
 @dataclass(frozen=True)
@@ -48,15 +58,37 @@ def plan_of(points: Sequence[Any], drift: Any = None, *, shown: Shown | None = N
     return agent.plan(agent.points_of(points), agent.drift_of(drift), shown=shown)
 
 
-def own_files(work: Workspace) -> tuple[Path, Path | None]:
+def plan_for(work: Workspace, points: Sequence[Any] | None = None, drift: Any = None) -> Plan:
+    """The plan of a history that is given, or else of what the workspace's own looks wrote for its problem: history,
+    newest look at the champion's performance and, unless `drift` is given, newest drift verdict.
+
+    Raises InvalidInput that names what can't be used, or that there is no history of its own.
+    """
+    if points is not None:
+        return plan_of(points, drift)
+    metrics, newest = _own_files(work)
+    if drift is None and newest is not None:
+        drift = verdict(newest)
+    return plan_of(history(metrics), drift, shown=own_look(work))
+
+
+def sent(body: bytes) -> Any:
+    """A JSON body. Raises InvalidInput for what is none, SaidTwice for a name that stands in an object twice."""
+    try:
+        return strict_json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"The body is not valid JSON: {error}", hint="See the example in /docs.") from error
+
+
+def _own_files(work: Workspace) -> tuple[Path, Path | None]:
     """The history and the newest drift verdict that the workspace's own looks wrote for its problem."""
     place = monitoring_history.folder(work.settings.root, work.problem.name)
-    history, verdict = place / "metrics_history.jsonl", place / "drift_latest.json"
-    if not history.exists():
+    metrics, newest = place / "metrics_history.jsonl", place / "drift_latest.json"
+    if not metrics.exists():
         raise InvalidInput(
-            f"{work.problem.name} has no history of its own yet.", hint="Run 'monitor-performance', or give --metrics."
+            f"{work.problem.name} has no history of its own yet.", hint="Run 'monitor-performance', or give metrics."
         )
-    return history, verdict if verdict.exists() else None
+    return metrics, newest if newest.exists() else None
 
 
 def own_look(work: Workspace) -> Shown | None:
@@ -74,26 +106,11 @@ def own_look(work: Workspace) -> Shown | None:
     return Shown(*look.worsening())
 
 
-def write(
-    metrics: Path,
-    drift: Path | None,
-    out: Path,
-    *,
-    shown: Shown | None = None,
-    rewrite: Callable[[str], Reworded | None] | None = None,
-) -> Written:
-    """The plan of a history (JSON lines) and a drift verdict, as YAML in `out`; nothing is written on bad input.
+def write(plan: Plan, out: Path, *, rewrite: Callable[[str], Reworded | None] | None = None) -> Written:
+    """The plan as YAML in `out`.
 
     `rewrite` may say the rationale in other words (see `in_other_words`), which stand beside it and change nothing.
     """
-    verdict = None
-    if drift is not None:
-        if not drift.is_file():
-            raise InvalidInput(
-                f"There is no drift verdict {drift}.", hint="Write one by 'drift --out', or leave it out."
-            )
-        verdict = run_files.read_json(drift)
-    plan = plan_of(_lines(metrics), verdict, shown=shown)
     made = Written(plan, out, rewrite(plan.rationale) if rewrite is not None else None)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(_yaml(made.to_dict()), "utf-8")
@@ -125,8 +142,15 @@ def _yaml(document: dict[str, Any]) -> str:
     return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120))
 
 
-def _lines(path: Path) -> list[Any]:
-    """The objects of a JSON-lines file; empty lines are passed over."""
+def verdict(path: Path) -> Any:
+    """What a file says that `drift` wrote. Raises InvalidInput."""
+    if not path.is_file():
+        raise InvalidInput(f"There is no drift verdict {path}.", hint="Write one by 'drift --out', or leave it out.")
+    return run_files.read_json(path)
+
+
+def history(path: Path) -> list[Any]:
+    """The objects of a JSON-lines file; empty lines are passed over. Raises InvalidInput naming the line."""
     if not path.is_file():
         raise InvalidInput(f"There is no history {path}.", hint="A file of one JSON object per line, each with a date.")
     try:
@@ -137,9 +161,11 @@ def _lines(path: Path) -> list[Any]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                found.append(json.loads(line))
-            except ValueError as error:
+                found.append(strict_json.loads(line))
+            except (ValueError, RecursionError) as error:
                 raise InvalidInput(
                     f"Line {number} of {path.name} is no JSON: {error}", hint="One object per line."
                 ) from error
+            except strict_json.SaidTwice as error:
+                raise InvalidInput(f"Line {number} of {path.name}: {error}", hint=error.hint) from error
     return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters.incidents import Incidents
+from ds_workflow.domain import strict_json
 from ds_workflow.errors import InvalidInput
 from registry.records import utc_text
 
@@ -68,7 +68,7 @@ class Forged(InvalidInput):
 def model_of(body: bytes) -> str:
     """The registered model that a delivery is about. Raises InvalidInput for what MLflow would not send."""
     try:
-        sent: Any = json.loads(body)
+        sent: Any = strict_json.loads(body)
         name = sent["data"]["name"]
     except (ValueError, RecursionError, TypeError, KeyError) as error:
         raise InvalidInput("The body is no delivery of MLflow's: it has no data.name.") from error

@@ -182,8 +182,7 @@ def _champion(work: Workspace) -> tuple[ModelVersion | None, Check]:
         )
     level: Level = {"in_custody": "healthy", "drifted": "critical"}.get(custody.status, "unknown")  # type: ignore[assignment]
     said = f"champion v{champion.version}: {custody.detail or custody.status}" if champion else custody.detail
-    step = "" if level == "healthy" else "Find out who moved the champion (arena-status); decisions are blocked."
-    return champion, Check("custody", level, said, step)
+    return champion, Check("custody", level, said, custody.way_out)
 
 
 def _performance(work: Workspace, champion: ModelVersion, looks: Mapping[Kind, Look]) -> Check:
@@ -280,7 +279,7 @@ def _retrain(work: Workspace) -> Check:
 
 
 def _proposals(work: Workspace) -> Check:
-    now = utc_text(work.clock())
+    now = work.registry.judged(work.problem.name)
     found = [p for p in work.registry.proposals(work.problem.name, disposition="open") if not p.expired(now)]
     winners = [p for p in found if p.verdict == "pass"]
     if winners:

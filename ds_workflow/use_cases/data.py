@@ -90,7 +90,7 @@ def snapshot(
         say=work.say,
     )
     work.registry.record_snapshot(record)
-    asked_before.carry_over(work.registry, store, work.problem, record, say=work.say)
+    asked_before.join(work.registry, store, work.problem, record, say=work.say)
     words = held_out(work.problem, record, store.split(work.problem, dataset_version))
     return Frozen(record, store.folder(work.problem.name, dataset_version), words)
 

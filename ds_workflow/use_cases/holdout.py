@@ -7,15 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.adapters import datasets, policies, snapshots
-from ds_workflow.domain.holdout_spending import (
-    REGISTERED,
-    Account,
-    Spending,
-    account,
-    candidates_scored,
-    scored_words,
-)
+from ds_workflow.adapters import asked_before, datasets, holdout_account, policies, snapshots
+from ds_workflow.domain.holdout_spending import Account, Spending, plan_words, scored_words
+from ds_workflow.domain.same_rows import Prints, overlap, prints, share_known
 from ds_workflow.domain.snapshot import conform, holdout_mask
 from ds_workflow.errors import InvalidInput, StateConflict
 from ds_workflow.reports import spending, tables
@@ -38,13 +32,18 @@ class Window:
     dataset_versions: tuple[str, ...]
     record: SnapshotRecord
     account: Account
-    plan: Spending
-    scored: int  # candidates whose training showed their figures on it
+    plan: Spending  # the policy's; the account's own is told
+    shared: tuple[str, ...] = ()  # snapshots whose other holdouts hold these rows, and so share the account
 
     @property
     def told(self) -> dict[str, Any]:
-        """The figures of its spending."""
-        return self.plan.told(self.account.taken)
+        """The figures of its spending by challengers."""
+        return self.account.told(self.plan)
+
+    @property
+    def trials(self) -> dict[str, Any]:
+        """The figures of its spending by trials of a first champion."""
+        return self.account.told(self.plan, trial=True)
 
     def to_dict(self) -> dict[str, Any]:
         """One entry of `holdout-status --json`."""
@@ -54,8 +53,10 @@ class Window:
             "rows": self.record.holdout_rows,
             "from": self.record.holdout_from,
             "to": self.record.last,
+            "shares_account_with": list(self.shared),
             "spending": self.told,
-            "candidates_scored": self.scored,
+            "first_champion_trials": self.trials,
+            "candidates_scored": self.told["scored"],
             "comparisons": [
                 {
                     "proposal": one.use.proposal_id,
@@ -88,8 +89,9 @@ class Status:
         for one in self.windows:
             head = f"{', '.join(one.dataset_versions)}   {one.digest[:12]}   {one.record.holdout_rows:,} rows"
             lines += [head, f"  {len(one.account.counted)} comparisons; {spending.words(one.told)}"]
-            if said := scored_words(one.scored, one.account.taken):
-                lines.append(f"  {said}")
+            shared = f"It shares one account with {', '.join(one.shared)}, which hold the same rows."
+            said = (shared if one.shared else "", scored_words(one.told), plan_words(one.told))
+            lines += [f"  {line}" for line in said if line]
             rows = [
                 [c.use.at[:19], c.use.proposal_id or "(stopped before one)", str(one.account.number_of(c.question)),
                  f"{c.use.alpha:.3g}"]
@@ -114,18 +116,14 @@ def status(work: Workspace) -> Status:
             digest,
             tuple(r.dataset_version for r in records),
             records[0],
-            _account(work, digest),
+            holdout_account.read(work.registry, digest),
             plan,
-            candidates_scored(work.registry.events(kind=REGISTERED), digest),
+            tuple(r.dataset_version for other in work.registry.holdouts_sharing(digest) if other != digest
+                  for r in by_digest.get(other, ())),
         )
         for digest, records in by_digest.items()
-    )
+    )  # fmt: skip
     return Status(name, windows)
-
-
-def _account(work: Workspace, digest: str) -> Account:
-    uses, reserved = work.registry.holdout_uses(digest), work.registry.holdout_reserved(digest)
-    return account(uses, work.registry.proposal, reserved)
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ class Frozen:
             "rows": r.rows,
             "holdout": {"digest": r.holdout_digest, "rows": r.holdout_rows, "from": r.holdout_from, "to": r.last},
             "seen_before": self.seen,
-            "spending": self.plan.told(0),
+            "spending": Account(()).told(self.plan),
         }
 
     def text(self) -> str:
@@ -157,7 +155,7 @@ class Frozen:
             [
                 f"A fresh window of {r.problem}: {r.dataset_version} holds out {r.holdout_rows:,} rows "
                 f"({r.holdout_digest[:12]}), {self.seen:.1%} of them seen before.",
-                spending.words(self.plan.told(0)),
+                spending.words(Account(()).told(self.plan)),
                 f"Next: ds-workflow --problem {r.problem} train-candidate --dataset-version {r.dataset_version} "
                 "--hypothesis-id H-AREA-001 ... (candidates trained on the old snapshot are judged on the old window)",
             ]
@@ -208,23 +206,33 @@ def freeze(
         created_at=work.clock(),
     )
     work.registry.record_snapshot(record)
+    asked_before.join(work.registry, store, problem, record, say=work.say)
     plan = policies.load(work.settings.policy(problem.name), problem).spending
     return Frozen(record, plan, seen, store.folder(problem.name, dataset_version))
 
 
 def _require_unseen(work: Workspace, problem: Problem, frame: pd.DataFrame, mask: Any) -> float:
     """The share of the window's rows that were seen before; StateConflict when it is more than chance repeats."""
-    window = _prints(frame[mask])
+    window = prints(frame[mask], row_id=problem.row_id)
     asked, trained, last = _seen(work)
-    old = {"asked in a comparison before": asked, "trained on by the champion": trained}
-    shares = {what: len(window & prints) / max(1, len(window)) for what, prints in old.items()}
-    worst = max(shares, key=lambda what: shares[what])
-    if shares[worst] > MOST_SEEN:
+    found = {
+        "asked in a comparison or a training before": share_known(window, asked),
+        "trained on by the champion": share_known(window, trained),
+    }
+    worst = max(found, key=lambda what: found[what])
+    if found[worst] > MOST_SEEN:
         raise StateConflict(
-            f"{shares[worst]:.1%} of the rows that this window would hold out were {worst}, so it is not a fresh one.",
+            f"{found[worst]:.1%} of the rows that this window would hold out were {worst}, so it is not a fresh one.",
             hint=_advice(problem, frame, last),
         )
-    return len(window & (asked | trained)) / max(1, len(window))
+    for old in asked:
+        if (share := overlap(window, old)) > asked_before.MOST:
+            raise StateConflict(
+                f"This window holds {share:.0%} of the {len(old):,} rows of a holdout that was asked before, so it "
+                "would share its account.",
+                hint=_advice(problem, frame, last),
+            )
+    return share_known(window, [*asked, *trained])
 
 
 def _advice(problem: Problem, frame: pd.DataFrame, last: str) -> str:
@@ -236,32 +244,23 @@ def _advice(problem: Problem, frame: pd.DataFrame, last: str) -> str:
     return "Bring rows that were not there before."
 
 
-def _seen(work: Workspace) -> tuple[set[int], set[int], str]:
-    """Fingerprints of the rows of every asked holdout and of the champion's training rows, and the newest date."""
-    store, registry, name = snapshots.SnapshotStore(work.settings.data), work.registry, work.problem.name
-    asked: set[int] = set()
-    trained: set[int] = set()
+def _seen(work: Workspace) -> tuple[list[Prints], list[Prints], str]:
+    """Fingerprints of the rows of every holdout that was asked, or that training showed figures on, and of the
+    champion's training rows; and the newest date."""
+    store, registry, problem = snapshots.SnapshotStore(work.settings.data), work.registry, work.problem
+    asked: dict[str, Prints] = {}
+    trained: list[Prints] = []
     last = ""
-    champion = registry.champion(name)
-    done: set[str] = set()
-    for record in registry.snapshots(name):
-        mine = champion is not None and champion.lineage.dataset_version == record.dataset_version
+    champion = registry.champion(problem.name)
+    for record in registry.snapshots(problem.name):
         digest = record.holdout_digest
-        looked = bool(registry.holdout_uses(digest) or registry.holdout_reserved(digest)) and digest not in done
-        if not (mine or looked):
-            continue
-        found = store.load(work.problem, record.dataset_version)
-        if looked:
-            asked |= _prints(found.holdout)
-            done.add(record.holdout_digest)
+        mine = champion is not None and champion.lineage.dataset_version == record.dataset_version
+        found = holdout_account.read(registry, digest)
+        looked = bool(found.counted or found.trained)
+        if looked and digest not in asked:
+            asked[digest] = asked_before.prints_of(store, problem, record)
         if mine:
-            trained |= _prints(found.train)
-        last = max(last, record.last)
-    return asked, trained, last
-
-
-def _prints(rows: pd.DataFrame) -> set[int]:
-    """One number per row, the same for the same values."""
-    import pandas as pd
-
-    return set(pd.util.hash_pandas_object(rows, index=False).tolist())
+            trained.append(prints(store.load(problem, record.dataset_version).train, row_id=problem.row_id))
+        if mine or looked:
+            last = max(last, record.last)
+    return list(asked.values()), trained, last

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.adapters import hypotheses, models, policies, run_files, snapshots
-from ds_workflow.domain.holdout_spending import account
-from ds_workflow.domain.hypothesis import Claim
+from ds_workflow.adapters import holdout_account, hypotheses, models, policies, run_files, snapshots
+from ds_workflow.domain.holdout_spending import NOTHING, plan_words, scored_words
+from ds_workflow.domain.hypothesis import OVERALL, Claim
 from ds_workflow.domain.metrics import Scored
 from ds_workflow.domain.policy import Policy
 from ds_workflow.domain.power import Assumptions, PowerRow, out_of_reach, power_of
@@ -38,8 +38,30 @@ class Checked:
             "complete": self.complete,
             "missing": list(self.missing),
             "power": [row.as_json() for row in self.power],
+            "advice": self.advice,
             "note": self.note,
         }
+
+    @property
+    def advice(self) -> str:
+        """What the first row, the claim's own, says of training for this claim; "" without power."""
+        if not self.power:
+            return ""
+        own = self.power[0]
+        where = "the holdout" if own.slice == OVERALL else f"the holdout's rows of {own.slice}"
+        if own.enough is None:
+            return f"Whether {where} can show the claim can't be told: {own.assumption}."
+        supported = f"a true effect of about {own.supported_from or 0.0:.4f}"
+        if own.enough:
+            return (
+                f"Enough: with {where}, a claim behind which there is nothing is refuted in four of five tries. It is "
+                f"supported so often from {supported} on, since the arena wants it shown to exceed the claim."
+            )
+        needed = "more rows" if own.rows_needed is None else f"about {own.rows_needed:,} rows there"
+        return (
+            f"Not enough: with {where}, even a claim behind which there is nothing probably comes out inconclusive. It "
+            f"takes {needed}. To be supported in four of five tries on these, it takes {supported}."
+        )
 
     def text(self) -> str:
         """For the terminal."""
@@ -55,11 +77,13 @@ class Checked:
                     "unknown" if row.detectable is None else f"{row.detectable:.4f}",
                     f"{row.claimed:.4f}",
                     {True: "yes", False: "no", None: "unknown"}[row.enough],
+                    "unknown" if row.rows_needed is None else f"{row.rows_needed:,}",
                 ]
                 for row in self.power
             ]
-            head = ["slice", "holdout rows", "detectable", "claimed", "enough"]
-            lines += ["", *tables.text_table(head, rows, align="lrrrl")]
+            head = ["slice", "holdout rows", "detectable", "claimed", "enough", "rows needed"]
+            lines += ["", *tables.text_table(head, rows, align="lrrrlr")]
+            lines += tables.paragraph(self.advice, width=100)
             lines += [f"Assumed: {self.power[0].assumption}."]
         if self.note:
             lines += ["", self.note]
@@ -75,7 +99,8 @@ def new(work: Workspace, hypothesis_id: str, *, owner: str, title: str, parent: 
 
 
 def check(work: Workspace, hypothesis_id: str, *, dataset_version: str | None) -> Checked:
-    """What is missing, and the power on a snapshot (default: the newest) against the champion, when there is one."""
+    """What is missing, and the power on a snapshot (default: the one it plans, else the newest) against the champion,
+    when there is one."""
     store = hypotheses.of(work.settings)
     store.adopt(hypothesis_id)
     found = store.check(hypothesis_id)
@@ -91,19 +116,21 @@ def check(work: Workspace, hypothesis_id: str, *, dataset_version: str | None) -
     known = work.registry.snapshots(problem.name)
     if not known:
         return Checked(found.id, True, (), (), "No snapshot yet, so the power is unknown: run 'data-snapshot'.")
-    version = dataset_version or max(known, key=lambda s: s.created_at).dataset_version
-    if version not in {s.dataset_version for s in known}:
+    newest = max(known, key=lambda s: s.created_at).dataset_version
+    names = {s.dataset_version for s in known}
+    planned = next((v for v in found.hypothesis.plan.dataset_versions if v in names), newest)
+    version = dataset_version or planned
+    if version not in names:
         raise UnknownName("snapshot", version, (s.dataset_version for s in known))
     frozen = snapshots.SnapshotStore(work.settings.data).load(problem, version)
     holdout = frozen.holdout
     policy = policies.load(work.settings.policy(problem.name), problem)
     rows = {str(name): int(n) for name, n in holdout[problem.segment_column].value_counts().sort_index().items()}
     scored = _champion_scored(work, version)
-    digest = frozen.record.holdout_digest
-    uses, reserved = work.registry.holdout_uses(digest), work.registry.holdout_reserved(digest)
-    told = policy.spending.told(account(uses, work.registry.proposal, reserved).taken)
-    note = f"On the holdout of snapshot {version}: {spending.words(told)}"
-    assume = Assumptions(alpha=policy.spending.level(min(told["taken"] + 1, told["looks"])))
+    told = holdout_account.read(work.registry, frozen.record.holdout_digest).told(policy.spending)
+    said = filter(None, (spending.words(told), scored_words(told), plan_words(told)))
+    note = f"On the holdout of snapshot {version}: {' '.join(said)}"
+    assume = Assumptions(alpha=told["next"] or NOTHING)
     values, levels = _measured(claim, rows, scored)
     standing = _standing(claim, policy, levels)
     if standing is not None and (why := out_of_reach(claim, standing)):

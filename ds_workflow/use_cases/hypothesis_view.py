@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
     from registry.records import HypothesisLock, Proposal
 
+SHOWN = 100  # proposals of one hypothesis, the newest
+
 
 @dataclass(frozen=True)
 class Page:
@@ -51,9 +53,7 @@ def read(work: Workspace, ident: str) -> Page:
         missing=tuple(map(str, found.missing)),
         body=markup.boxed(_without_front(text)),
         lock=work.registry.hypothesis_lock(listed.problem, ident),
-        proposals=tuple(
-            p for p in work.registry.proposals(listed.problem) if p.hypothesis is not None and p.hypothesis.id == ident
-        ),
+        proposals=tuple(work.registry.proposals(listed.problem, hypothesis=ident, limit=SHOWN)),
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from registry.records import ModelVersion, PointerMove, Proposal
 
 WIDE, SLIM = 870, 350
+SHOWN = 100  # versions on one page of the list
 RUN_DOCUMENTS = (".md", ".html", ".svg", ".json", ".csv")
 _BARE = frozenset({"r2"})  # a share that nobody speaks of in per cent
 
@@ -35,13 +36,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Listing:
-    """All versions of a problem, newest first, and the log of who was champion, newest first."""
+    """Versions of a problem, newest first, and the log of who was champion, newest first.
+
+    `total` counts all versions; those below `older` are not in `lines` (0: none are left).
+    """
 
     problem: str
     title: str
     primary: str
     lines: tuple[Line, ...]
     moves: tuple[PointerMove, ...]
+    total: int
+    older: int
 
 
 @dataclass(frozen=True)
@@ -81,13 +87,15 @@ class Pair:
     same_rows: bool
 
 
-def listing(work: Workspace) -> Listing:
-    """All versions of the workspace's problem."""
+def listing(work: Workspace, *, most: int = SHOWN, before: int = 0) -> Listing:
+    """The newest versions of the workspace's problem, or the newest below `before`: `most` of them."""
     problem = work.problem
     moves = work.registry.moves(problem.name)
     aliases = _aliases(work)
+    every = work.registry.versions(problem.name)
+    below = sorted((v for v in every if not before or v.version < before), key=lambda v: -v.version)
     lines = []
-    for version in work.registry.versions(problem.name):
+    for version in below[:most]:  # a line reads the figures from the version's files
         card = _card(work, version)
         value = (card.get("overall") or {}).get(problem.primary_metric)
         lines.append(
@@ -98,8 +106,9 @@ def listing(work: Workspace) -> Listing:
                 _text(problem.primary_metric, value),
             )
         )
-    ordered = tuple(sorted(lines, key=lambda line: -line.version.version))
-    return Listing(problem.name, problem.title, metric_title(problem.primary_metric), ordered, tuple(reversed(moves)))
+    older = below[most - 1].version if len(below) > most else 0
+    primary = metric_title(problem.primary_metric)
+    return Listing(problem.name, problem.title, primary, tuple(lines), tuple(reversed(moves)), len(every), older)
 
 
 def read(work: Workspace, number: int) -> Page:

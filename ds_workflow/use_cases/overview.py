@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 from ds_workflow import steps
 from ds_workflow.adapters.incidents import Incidents
 from ds_workflow.errors import WorkflowError
+from ds_workflow.reports.proposal_marks import marks
 from registry.errors import RegistryError
-from registry.records import utc_text
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
     from registry.records import ModelVersion, PointerMove, Proposal, Status
+
+
+_OUT = {
+    "drifted": "Find out who moved the champion. Decisions and release are blocked until it is put back "
+    "(arena-restore), or what stands there is tried and adopted (arena-adopt).",
+    "unknown": "The versions can't be reached, so nothing is decided. Look again once they can.",
+}
 
 
 @dataclass(frozen=True)
@@ -37,18 +44,19 @@ class Standing:
     incidents: tuple[str, ...]
     step: str
     command: str
+    marks: str = ""  # in red: what was not the usual way of the champion into office
 
 
 def standing(work: Workspace) -> Standing:
     """Where the workspace's problem stands now. What can't be read is an incident, never an end of the page."""
     try:
         problem = work.problem
+        now = work.registry.judged(problem.name)
         status = work.registry.status(problem.name)
         champion = _champion(work, status)
         versions = len(work.registry.versions(problem.name))
     except (RegistryError, WorkflowError, OSError) as error:
         return _unreadable(work.settings.problem, error)
-    now = utc_text(work.clock())
     live = [p for p in status.proposals if p.disposition == "open" and not p.expired(now)]
     pending = tuple(p for p in live if p.verdict == "pass")
     step, command = _next(work, status, live)
@@ -66,7 +74,17 @@ def standing(work: Workspace) -> Standing:
         incidents=(*_incidents(status), *_recorded(work)),
         step=step,
         command=command,
+        marks=_marks(work, status),
     )
+
+
+def _marks(work: Workspace, status: Status) -> str:
+    """The marks of the decisions that put the champion where it is: the last one, and the one that judged it."""
+    if not status.moves:
+        return ""
+    here = status.moves[-1].to_ref
+    found = (work.registry.proposal(move.proposal_id) for move in reversed(status.moves) if move.to_ref == here)
+    return ", ".join(dict.fromkeys(mark for p in found if (mark := marks(p))))
 
 
 def _unreadable(name: str, error: Exception) -> Standing:
@@ -109,10 +127,7 @@ def _next(work: Workspace, status: Status, live: list[Proposal]) -> tuple[str, s
         freeze = "" if len(found) == 1 else "Freeze rows, then appoint"
         return f"{freeze or 'Appoint'} the first champion.", "\n".join(found)
     if status.custody.status in ("drifted", "unknown"):
-        return (
-            "Find out who moved the champion; decisions are blocked until it is put back, or adopted.",
-            f"{command} arena-status\n{command} arena-restore --by YOU --reason WHY",
-        )
+        return _OUT[status.custody.status], "\n".join(steps.out_of_custody(problem.name, status.custody.status))
     if any(p.verdict == "pass" for p in live):
         return "Read the proposal and decide.", ""
     if number := steps.waiting(work):

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow import plugins
-from ds_workflow.adapters import evidence, monitoring_policies, policies
+from ds_workflow.adapters import evidence, holdout_account, monitoring_policies, policies
 from ds_workflow.domain import policy_check
+from ds_workflow.domain.holdout_spending import plan_words
 from ds_workflow.domain.monitoring.policy import contradictions as watched_contradictions
 from ds_workflow.domain.policy_check import Finding
 from ds_workflow.errors import InvalidInput, WorkflowError
@@ -60,7 +61,10 @@ class Checked:
             first, *rest = tables.paragraph(f"{one.name}: {one.detail}", width=100)
             lines += [f"{one.status.upper() if one.status != 'pass' else 'pass':<8}{first}"]
             lines += [" " * 8 + line for line in rest]
-            lines += [f"        To mend: {one.fix}"] if one.fix else []
+            lines += [" " * 8 + line for line in tables.paragraph(f"To mend: {one.fix}", width=100)] if one.fix else []
+        if (wrong := sum(one.status == "fail" for one in self.findings)) > 1:
+            lines += ["", f"{wrong} findings. Nothing more is tried until every key has a meaning." if not self.digest
+                      else f"{wrong} findings."]  # fmt: skip
         return "\n".join(lines)
 
 
@@ -75,12 +79,14 @@ def check(work: Workspace, *, file: Path | None = None) -> Checked:
     if not path.is_file():
         raise InvalidInput(f"There is no policy at {path}.", hint="Name another with --file.")
     try:
-        policy = policies.load(path, problem)
+        policy, faults = policies.read(path, problem)
     except InvalidInput as error:
         found = Finding(RULES, "fail", str(error).removeprefix(f"{path}: "), error.hint)
         return Checked(problem.name, path, "", 0, (found,))
+    if policy is None:
+        return Checked(problem.name, path, "", 0, tuple(Finding.of(RULES, fault) for fault in faults))
     findings = [Finding(RULES, "pass", f"{len(policy.gates)} gates; every key, unit and number has a meaning.")]
-    findings += _contradictions(work, policy)
+    findings += [*_contradictions(work, policy), *_holdouts(work, policy)]
     work.say("breaking a healthy comparison in every way a gate must notice")
     bitten, count = policy_check.teeth(problem, policy)
     findings += [*bitten, *_incumbent(work, policy)]
@@ -90,12 +96,29 @@ def check(work: Workspace, *, file: Path | None = None) -> Checked:
 def _contradictions(work: Workspace, policy: Policy) -> list[Finding]:
     name = work.problem.name
     serves = plugins.subject(name) == "problems"  # what is made elsewhere is neither released nor watched
-    said = list(policy_check.contradictions(policy, released=serves))
+    found = [Finding.of("contradictions", one) for one in policy_check.contradictions(policy, released=serves)]
     if serves:
-        said += watched_contradictions(monitoring_policies.load(work.settings, name), policy)
-    if not said:
-        return [Finding("contradictions", "pass", "Trials, release and monitoring can all be meant.")]
-    return [Finding("contradictions", "fail", one, "Change one of the two numbers, under review.") for one in said]
+        try:
+            watched = monitoring_policies.load(work.settings, name)
+        except InvalidInput as error:
+            found.append(Finding("contradictions", "fail", f"The monitoring policy can't be read: {error}", error.hint))
+        else:
+            found += [Finding.of("contradictions", one) for one in watched_contradictions(watched, policy)]
+    return found or [Finding("contradictions", "pass", "Trials, release and monitoring can all be meant.")]
+
+
+def _holdouts(work: Workspace, policy: Policy) -> list[Finding]:
+    """The holdouts that are kept by another plan of spending than the policy's: it does not change their accounts."""
+    found: dict[str, list[str]] = {}
+    try:
+        for record in work.registry.snapshots(work.problem.name):
+            told = holdout_account.read(work.registry, record.holdout_digest).told(policy.spending)
+            if said := plan_words(told):
+                found.setdefault(said, []).append(record.dataset_version)
+    except RegistryError as error:
+        return [Finding("holdouts in use", "unknown", f"Their accounts can't be read: {error}", error.hint)]
+    fix = "Freeze a new window with 'holdout-freeze', or leave the plan as it was."
+    return [Finding("holdouts in use", "warn", f"{', '.join(names)}: {said}", fix) for said, names in found.items()]
 
 
 def _incumbent(work: Workspace, policy: Policy) -> list[Finding]:

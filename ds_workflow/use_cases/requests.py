@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from ds_workflow import plugins
 from ds_workflow.adapters.request_log import Asked, Refused, RequestLog
-from ds_workflow.domain.contract import BadRows, FieldError, sendable
+from ds_workflow.domain import strict_json
+from ds_workflow.domain.contract import BadRows, FieldError, said_twice, sendable
+from ds_workflow.errors import InvalidInput
 
 if TYPE_CHECKING:
     from ds_workflow.domain.problem import Problem
     from ds_workflow.workspace import Workspace
 
-__all__ = ["Asked", "Refused", "RequestLog", "feedback", "log_of"]
+__all__ = ["Asked", "Refused", "RequestLog", "feedback", "labels_of", "log_of"]
 
 _WAIT_SECONDS = 1.5  # for the log of another process, which writes twice a second
 _SHAPE = "an object with request_id, row (from 0; default 0) and label"
@@ -23,7 +25,31 @@ _SHAPE = "an object with request_id, row (from 0; default 0) and label"
 
 def log_of(work: Workspace) -> RequestLog:
     """The log of a workspace, for this process; `start` it to have it written."""
-    return RequestLog(work.settings.store, clock=work.clock)
+    return RequestLog(work.settings.store, clock=work.clock, segment_of=segment_of)
+
+
+def segment_of(problem: str, row: Mapping[str, Any]) -> str:
+    """The segment of a parsed row: as its problem says, else from the row's own column; "" where a row can't tell."""
+    plugin = plugins.load("problems", problem)
+    try:
+        told = plugin.segment_of(row) if hasattr(plugin, "segment_of") else row.get(plugin.PROBLEM.segment_column)
+    except (KeyError, TypeError, ValueError):
+        return ""  # an outsider's: what it can't tell must not cost the log its row
+    return told if isinstance(told, str) else ""
+
+
+def labels_of(body: bytes) -> list[Any]:
+    """The labels of a JSON body, as they were sent. Raises InvalidInput for what is no list, BadRows for a field that
+    stands in one of them more than once."""
+    try:
+        given, repeated = strict_json.read(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"The body is not valid JSON: {error}", hint="A JSON list of labels.") from error
+    if not isinstance(given, list) or not given:
+        raise InvalidInput("The body must be a JSON list of labels.", hint="See the example in /docs.")
+    if errors := said_twice(repeated):
+        raise BadRows(errors)
+    return given
 
 
 def feedback(work: Workspace, log: RequestLog, given: Sequence[Any]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import run_files, sbom
 from ds_workflow.errors import InvalidInput
-from ds_workflow.settings import CHECKOUT
+from ds_workflow.settings import CHECKOUT, parse_yaml
 from registry.records import utc_text
 
 if TYPE_CHECKING:
@@ -59,12 +59,10 @@ def bill(work: Workspace, out: Path, *, check: bool) -> Bill:
 
 def licences() -> tuple[tuple[str, ...], dict[str, str]]:
     """The licences that are allowed, and those that are stated for distributions which don't say."""
-    import yaml
-
     try:
-        told = yaml.safe_load(LICENCES.read_text("utf-8"))
+        told = parse_yaml(LICENCES.read_bytes(), where=str(LICENCES))
         return tuple(map(str, told["allowed"])), {str(k): str(v) for k, v in told["stated"].items()}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"{LICENCES} can't be read: {error}", hint="It holds 'allowed' and 'stated'.") from error
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 WIDE, SLIM = 870, 350
 BINS = 1000
+STEEP = 10.0  # times the least cost, from which on the cost is drawn on a logarithmic scale
 LARGEST = 20 * 1024 * 1024  # bytes of a scored file
 SCORES = ("probability", "prediction", "score")
 TRUTHS = ("truth", "label")
@@ -245,27 +246,46 @@ def _total(value: float, costs: Costs) -> str:
 
 
 def _pictures(readings: list[Reading], here: Reading, costs: Costs) -> str:
-    shown = [r for k, r in enumerate(readings) if k % 10 == 0 or r is here]
+    moved = _drawn(readings)
+    shown = [r for k, r in enumerate(readings) if k % 10 == 0 or r is here or r.threshold in moved]
     at = [r.threshold for r in shown]
 
     def quality(width: int) -> str:
         figures = {"recall": [r.recall for r in shown], "precision": [r.precision for r in shown]}
         return threshold_curves(at, figures, title="Precision and recall", at=here.threshold, width=width, styled=False)
 
-    most = 2 * min(readings[0].cost, readings[-1].cost)  # what costs far more than flagging all or none hides the rest
-    costing = [r.cost if r.cost <= most or most <= 0 or r is here else None for r in shown]
+    costing = [r.cost for r in shown]
+    steep = min(costing) > 0 and max(costing) > STEEP * min(costing)
 
     def price(width: int) -> str:
         title, of = "Cost a row", {"cost": costing}
-        return threshold_curves(at, of, title=title, at=here.threshold, unit="", width=width, styled=False)
+        return threshold_curves(
+            at, of, title=title, at=here.threshold, unit="", width=width, logarithmic=steep, styled=False
+        )
 
     words = f"A miss costs {number(costs.missed)}, a false alarm {_total(costs.false_alarm, costs)}."
+    if steep:
+        words += " The scale is logarithmic."
     return "\n".join(
         [
             figure("Precision and recall", "The dashed line is the threshold.", quality(WIDE), quality(SLIM)),
             figure(f"Cost a row, {costs.unit}", words, price(WIDE), price(SLIM)),
         ]
     )
+
+
+def _drawn(readings: list[Reading]) -> frozenset[float]:
+    """The thresholds at which what is flagged or what it costs has moved by a hundredth of its span: where all scores
+    are small, nearly all of it happens within a few thousandths."""
+    found: set[float] = set()
+    for values in ([r.flagged for r in readings], [r.recall or 0.0 for r in readings], [r.cost for r in readings]):
+        step = (max(values) - min(values)) / 100
+        last = values[0]
+        for before, reading, value in zip(readings, readings[1:], values[1:], strict=False):
+            if abs(value - last) > step:
+                found |= {before.threshold, reading.threshold}
+                last = value
+    return frozenset(found)
 
 
 def _share(text: str | None) -> float | None:

@@ -148,7 +148,7 @@ def outdated(work: Workspace, trial: Trial) -> str:
     proposal = work.registry.proposal(trial.proposal_id)
     if proposal.disposition != "open":
         return f"{proposal.id} is {proposal.disposition}"
-    return f"{proposal.id} has expired" if proposal.expired(utc_text(work.clock())) else ""
+    return f"{proposal.id} has expired" if proposal.expired(work.registry.judged(trial.problem)) else ""
 
 
 def end_outdated(work: Workspace, trial: Trial, reason: str) -> Trial:

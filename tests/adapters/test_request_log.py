@@ -146,6 +146,21 @@ def test_a_trial_s_rows_come_with_their_newest_label(tmp_path: Path) -> None:
     log.close()
 
 
+def test_rows_of_trials_keep_the_segment_that_they_tell(tmp_path: Path) -> None:
+    """Both arms say the same of a shadowed row; a row that tells nothing, and one outside of trials, keep nothing."""
+    told = iter(["A", "", "A", ""])
+    log = RequestLog(tmp_path, clock=lambda: AT, segment_of=lambda problem, row: next(told))
+    log.add(asked("Q-1", rows=2, arm="champion", trial="T-1", unit="u1"))
+    log.add(asked("Q-1", rows=2, arm="shadow", trial="T-1", unit="u1"))
+    log.add(asked("Q-2"))
+    log.flush()
+    assert [r["segment"] for r in log.trial_rows("T-1")] == ["A", None, "A", None]
+    assert table(tmp_path, "SELECT request, row, segment FROM segments") == [("Q-1", 0, "A")]
+    log.prune(AT + timedelta(days=1))
+    assert table(tmp_path, "SELECT request FROM segments") == []
+    log.close()
+
+
 def test_old_lines_go_with_their_answers_and_labels(tmp_path: Path) -> None:
     log = log_of(tmp_path)
     log.add(asked("Q-old", at=AT - timedelta(days=100)))

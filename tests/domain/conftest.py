@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,11 @@ def mapping() -> dict[str, Any]:
 @pytest.fixture
 def parse(problem: Problem) -> Callable[[dict[str, Any]], Policy]:
     return lambda content: Policy.parse(content, segments=problem.segments, metrics=problem.metrics)
+
+
+@pytest.fixture
+def read(problem: Problem) -> Callable[..., Any]:
+    return partial(Policy.read, segments=problem.segments, metrics=problem.metrics)
 
 
 @pytest.fixture

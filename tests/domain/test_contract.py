@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from ds_workflow import plugins
 from ds_workflow.adapters.row_reader import reader
-from ds_workflow.domain.contract import BadRows, allowed, check_rows, parse_rows, set_aside, typed
+from ds_workflow.domain import strict_json
+from ds_workflow.domain.contract import BadRows, allowed, check_rows, parse_rows, said_twice, set_aside, typed
 from ds_workflow.domain.problem import Column, Problem
 
 NAMES = plugins.names("problems")
@@ -27,6 +28,54 @@ def problem_of(name: str) -> Problem:
 
 def example_of(problem: Problem) -> dict[str, Any]:
     return {c.name: c.example for c in problem.inputs if c.example is not None}
+
+
+# --- a field that stands twice ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_field_that_stands_twice_is_for_the_contract_and_the_contract_names_it(name: str) -> None:
+    """Whatever else a text holds that looks like JSON, and however the second name is spelt."""
+    problem = problem_of(name)
+    row = example_of(problem) | {c.name: 'a: "b": {c:' for c in problem.inputs if c.kind == "text"}
+    read, good = reader(problem), json.dumps(row)
+    assert read(f"[{good}, {good}]".encode()) == parse_rows(problem, [row, row])[0]
+    for column in problem.inputs:
+        if column.name not in row:
+            continue
+        spelt = f"\\u{ord(column.name[0]):04x}{column.name[1:]}"
+        for again in (column.name, spelt):
+            for value in (row[column.name], None if not column.required else column.example):
+                doubled = f'{good[:-1]}, "{again}": {json.dumps(value)}}}'
+                assert read(f"[{good}, {doubled}]".encode()) is None
+                _, repeated = strict_json.read(f"[{good}, {doubled}]")
+                (error,) = said_twice(repeated)
+                assert (error.row, error.field) == (1, column.name)
+
+
+DOUBLED = (
+    ('{"a": 1}', []),
+    ('[{"a": 1}, {"a": 1}]', []),
+    ('{"a": 1, "b": {"a": 1}}', []),
+    ('{"a": 1, "a": 1}', [("a", 2)]),
+    ('{"a": 1, "\\u0061": 2, "a": {}}', [("a", 3)]),
+    ('[0, {"b": [{"c": 1, "c": 2}], "d": 1, "d": 2}]', [("[1].d", 2), ("[1].b[0].c", 2)]),
+    ('{"a": {"x": 1, "x": 2}, "a": {"x": 3}}', [("a", 2)]),  # the first is gone, and what it said twice with it
+)
+
+
+@pytest.mark.parametrize(("text", "told"), DOUBLED)
+def test_what_is_repeated_is_found_wherever_it_stands(text: str, told: list[tuple[str, int]]) -> None:
+    document, repeated = strict_json.read(text)
+    assert document == json.loads(text)
+    assert [(one.field, len(one.values)) for one in repeated] == told
+    assert strict_json.repeats(text) is bool(told)
+
+
+@settings(max_examples=30)
+@given(st.recursive(st.integers(), lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=2), x)))
+def test_nothing_is_repeated_in_what_a_writer_wrote(value: Any) -> None:
+    assert strict_json.read(json.dumps(value)) == (value, ())
 
 
 # --- every value that JSON can carry ---------------------------------------------------------------------------------

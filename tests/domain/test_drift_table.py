@@ -194,6 +194,66 @@ def test_known_drift_of_the_employment_survey_is_found(real_data: Path) -> None:
     assert {"AGEP", "MAR"} <= set(young)
 
 
+SOLD = ["sale_price", "borough", "residential_units", "gross_square_feet", "year_built", "tax_class_at_time_of_sale"]
+
+
+def sold(folder: Path, kind: str) -> dict[str, pd.DataFrame]:
+    """Sales of one category of building in the springs of 2020 and 2022, as the department published them; 0 square
+    feet and year 0 mean that nobody knows."""
+    path = folder / "nyc_property_sales" / "nyc_dof_sales_2019_2024.parquet"
+    found = {}
+    for year in (2020, 2022):
+        spring = [("sale_date", ">=", pd.Timestamp(year, 4, 1)), ("sale_date", "<", pd.Timestamp(year, 7, 1))]
+        wanted = [*SOLD, "building_class_category", "sale_date"]
+        rows = pd.read_parquet(path, columns=wanted, filters=[*spring, ("sale_price", ">=", 10_000)])
+        rows = rows[rows["building_class_category"].str.startswith(kind)].sort_values("sale_date", kind="stable")
+        known = rows[["gross_square_feet", "year_built"]].astype("float64")
+        found[str(year)] = rows[SOLD].assign(**known.where(known > 0)).reset_index(drop=True)
+    return found
+
+
+@pytest.mark.real_data
+def test_what_the_pandemic_did_to_prices_of_houses_is_found_and_nothing_else(real_data: Path) -> None:
+    """One-family houses, spring of 2020 against spring of 2022: the same houses in the same places, dearer by a
+    seventh or more in the middle and at both quartiles. Apartments in cooperatives cost what they had cost."""
+    houses = sold(real_data, "01")
+    old, new = houses["2020"], houses["2022"]
+    assert len(old) > 1_500 and len(new) > 3_000
+    for share in (0.25, 0.5, 0.75):
+        assert new["sale_price"].quantile(share) > 8 / 7 * old["sale_price"].quantile(share)
+    found = compare(old, new)
+    assert found.drifted == ("sale_price",)
+    price = found.columns["sale_price"]
+    assert price.ks == approx(stats.ks_2samp(old["sale_price"], new["sale_price"]).statistic)
+    edges = [-np.inf, *np.quantile(old["sale_price"].to_numpy(np.float64), np.arange(1, 10) / 10), np.inf]
+    p, q = (np.histogram(t["sale_price"].to_numpy(np.float64), edges)[0] / len(t) for t in (old, new))
+    assert price.psi == approx(stats.entropy(p, q) + stats.entropy(q, p), rel=1e-6)  # PSI is Jeffreys' divergence
+    boroughs = pd.crosstab(np.repeat([0, 1], [len(old), len(new)]), pd.concat([old, new])["borough"].to_numpy())
+    oracle = stats.chi2_contingency(boroughs.to_numpy(), correction=False).pvalue
+    assert found.columns["borough"].p_value == approx(oracle, rel=1e-6)
+
+    flats = sold(real_data, "10")
+    assert compare(flats["2020"], flats["2022"]).columns["sale_price"].status == "stable"
+    assert stats.ks_2samp(flats["2020"]["sale_price"], flats["2022"]["sale_price"]).pvalue > 0.01
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("rows", [60, 400])
+def test_two_halves_of_one_quarter_seldom_alarm(real_data: Path, rows: int) -> None:
+    """Random halves of one spring's sales differ by chance alone: no more tables alarm than the level over all columns
+    allows (with 60 rows a PSI above 0.2 is what chance gives on average)."""
+    spring = sold(real_data, "01")["2022"]
+    rng = np.random.default_rng(11)
+    alarms, beyond = 0, 0
+    for _ in range(60):
+        drawn = spring.iloc[rng.permutation(len(spring))[: 2 * rows]]
+        found = compare(drawn.iloc[:rows], drawn.iloc[rows:])
+        alarms += bool(found.drifted)
+        beyond += found.columns["sale_price"].psi > 0.2
+    assert alarms <= stats.binom.ppf(0.999, 60, 0.05)
+    assert (beyond > 20) is (rows == 60), "PSI alone would alarm on every small table"
+
+
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.lists(st.floats(0, 1), min_size=1, max_size=9))
 def test_quantiles_of_sorted_values_are_those_of_numpy(values: list[float], shares: list[float]) -> None:
     found = drift.quantiles(np.sort(np.array(values)), np.array(shares))

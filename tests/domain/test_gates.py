@@ -15,7 +15,7 @@ from ds_workflow import plugins
 from ds_workflow.domain import gates, mutants
 from ds_workflow.domain.alignment import Frozen
 from ds_workflow.domain.comparison import OVERALL, Checks, Comparison
-from ds_workflow.domain.gates import Requirement, evaluate
+from ds_workflow.domain.gates import Requirement, evaluate, settle
 from ds_workflow.domain.gates.base import rows_needed
 from ds_workflow.domain.holdout_spending import Look
 from ds_workflow.domain.metrics import METRICS, Scored
@@ -138,7 +138,7 @@ def test_the_rows_needed_give_about_four_passes_in_five() -> None:
     """A mean with known spread: at the rows that a first look asked for, the test should pass in about 80 %."""
     rng = np.random.default_rng(3)
     draws = rng.normal(0.1, 0.1, 4000)  # observed 0.1, standard error 0.1 at 100 rows, threshold 0
-    first = Requirement("x", 0.1, draws, "above", 0.0, "above 0", rows=100, clusters=100)
+    first = Requirement("x", 0.1, draws, "above", 0.0, "above 0", rows=100, clusters=100, effective=100)
     needed = rows_needed(first, family=1, alpha=0.05)
     assert needed is not None
     assert needed == pytest.approx(100 * (1.6449 + 0.8416) ** 2, rel=0.06)
@@ -163,6 +163,7 @@ def test_few_clusters_are_said_and_too_few_are_inconclusive(healthy: Comparison)
     def in_clusters(count: int) -> Comparison:
         label = np.array([f"c{i % count}" for i in range(len(healthy.challenger))], dtype=object)
         return healthy.changed(
+            policy=replace(healthy.policy, resamples=1999),
             **{
                 r: replace(healthy.scored(r), groups={**healthy.scored(r).groups, "cluster": label})
                 for r in healthy.roles
@@ -172,6 +173,34 @@ def test_few_clusters_are_said_and_too_few_are_inconclusive(healthy: Comparison)
     assert "fewer than 30" in evaluate(in_clusters(20)).of("better")[0].note
     few = evaluate(in_clusters(6)).of("better")[0]
     assert few.status == "inconclusive" and "6 clusters" in few.note
+
+
+def test_draws_that_all_agree_are_no_proof_where_few_clusters_ask_for_more(healthy: Comparison) -> None:
+    """399 draws above 0 were p = 1/400; of 12 clusters that is 0.011 by Student's tail, and so no level below it."""
+    looked = replace(healthy, look=Look(2, 0.0076, 0.05, 10))
+    draws = np.random.default_rng(1).normal(5.0, 1.0, 399)
+    for clusters, status in ((12, "inconclusive"), (1_000, "pass")):
+        asked = Requirement("x", 5.0, draws, "above", 0.0, "above 0", rows=600, clusters=clusters, effective=clusters)
+        (found,) = settle([asked], looked)
+        assert found.status == status
+        assert ("more clusters" in found.note) == (status == "inconclusive")
+    (turned,) = settle([replace(asked, draws=-draws, clusters=12, effective=12.0)], looked)
+    assert turned.status == "inconclusive" and "399 resamples of 12 clusters" in turned.note
+
+
+def test_clusters_are_counted_by_their_weight_in_the_figure(healthy: Comparison) -> None:
+    """Kish by hand: of all rows, of a segment, and of a mean over segments with the policy's weights."""
+    label = healthy.challenger.groups["cluster"]
+    segment = healthy.challenger.groups["segment"]
+    share = {s: w / np.count_nonzero(segment == s) for s, w in healthy.policy.weights.items()}
+    for found, row in (
+        (healthy.effective(), np.ones(len(label))),
+        (healthy.effective(("segment", "WEST")), (segment == "WEST").astype(float)),
+        (healthy.effective_weighted(), np.array([share[s] for s in segment])),
+    ):
+        of = np.array([row[label == name].sum() for name in np.unique(label)])
+        assert found == pytest.approx(of.sum() ** 2 / (of**2).sum())
+        assert found <= np.count_nonzero(of) + 1e-9
 
 
 def test_a_metric_that_is_absent_fails_in_words(problem: Problem, mapping: dict[str, Any], parse: Any) -> None:

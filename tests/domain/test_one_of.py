@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +62,7 @@ def test_choosing_the_best_of_several_keeps_the_level() -> None:
     alpha, tries, wins, alone = 0.05, 2_000, 0, 0
     for _ in range(tries):
         parts = [
-            Requirement("x", seen, seen + rng.normal(size=399), "above", 0.0, "better", 100, 100)
+            Requirement("x", seen, seen + rng.normal(size=399), "above", 0.0, "better", 100, 100, math.inf)
             for seen in rng.normal(size=3)
         ]
         wins += AnyOf.of("x", parts).p_holds <= alpha

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -206,3 +207,21 @@ def test_inputs_that_make_no_sense_are_refused() -> None:
     ):
         with pytest.raises(InvalidInput):
             wrong()
+
+
+@pytest.mark.parametrize(("truth", "outcome"), [(0.0, "refuted"), (0.1, "inconclusive"), (0.2, "supported")])
+def test_what_the_power_says_of_the_arenas_verdict(truth: float, outcome: str) -> None:
+    """The arena's two one-sided tests against the claim, on as many rows as the power asks for: nothing behind a claim
+    is refuted in four of five tries, and an effect of `supported_from` supported; one as large as claimed is neither,
+    but for alpha on each side."""
+    claimed, alpha = 0.1, 0.05
+    need = power_rows(metric("ppe10"), effect=claimed, unit="absolute", rows={"overall": 1})[0].rows_needed
+    assert need is not None
+    (row,) = power_rows(metric("ppe10"), effect=claimed, unit="absolute", rows={"overall": need})
+    assert row.enough and row.supported_from == pytest.approx(2 * claimed, rel=0.01)
+    error = claimed / (NormalDist().inv_cdf(1 - alpha) + NormalDist().inv_cdf(0.8))
+    seen = np.random.default_rng(1).normal(truth, error, 20_000)
+    reach = NormalDist().inv_cdf(1 - alpha) * error
+    shares = {"supported": np.mean(seen - reach > claimed), "refuted": np.mean(seen + reach < claimed)}
+    shares["inconclusive"] = 1 - sum(shares.values())
+    assert shares[outcome] == pytest.approx(0.9 if outcome == "inconclusive" else 0.8, abs=0.01)

@@ -76,10 +76,32 @@ def test_what_these_rows_do_not_hold_can_not_be_broken(healthy: Comparison) -> N
     assert 0 < dict(proof.caught)["stress"] < len(mutants.GATE_MUTANTS["stress"])
 
 
-def test_rows_that_can_not_be_compared_have_no_proof(healthy: Comparison) -> None:
+def test_rows_that_can_not_be_compared_say_so_instead_of_nothing(healthy: Comparison) -> None:
     invalid = mutants.ROW_MUTANTS[0].change(healthy)
     before = evaluate(invalid)
-    assert proving.proven(invalid, before) is before
+    after = proving.proven(invalid, before)
+    assert after.verdict == before.verdict == "invalid" and after.gates[:-1] == before.gates
+    (line,) = after.of(proving.NAME)
+    assert (line.status, line.observed) == ("invalid", 0.0) and "no gate was asked" in line.note
+
+
+def test_the_note_says_how_many_of_each_gate(healthy: Comparison) -> None:
+    """A failing proposal's too: what stands in the note is what the lists of mutants hold."""
+    strict = changed(healthy, "floor", thresholds=dict.fromkeys(TRIALS, 0.999))
+    after = proving.proven(strict, evaluate(strict))
+    assert after.verdict == "fail"
+    kinds = mutants.kinds_of(strict)
+    note = after.of(proving.NAME)[0].note
+    for gate in (g.name for g in strict.policy.applying("promotion") if g.name != "floor"):
+        assert f"{gate} {len(mutants.GATE_MUTANTS[kinds[gate]])}" in note
+
+
+def test_a_blind_gate_in_the_trial_of_the_champion_is_told_and_ends_no_office(healthy: Comparison) -> None:
+    toothless = changed(healthy, "ceiling", thresholds=dict.fromkeys(TRIALS, 1e6))
+    before = evaluate(toothless, kind="champion_trial")
+    after = proving.witnessed(toothless, before)
+    assert after.verdict == before.verdict == "pass"
+    assert after.of(proving.NAME)[0].status == "invalid"
 
 
 def test_the_proof_does_not_hang_on_the_level_of_the_look(healthy: Comparison) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -97,7 +99,7 @@ def test_interval_and_error_agree_with_scipy(name: str, statistic: object) -> No
     )
     drawn = paired_difference(METRICS[name], a, b, clusters=np.arange(4000), resamples=4000, seed=6)
     assert drawn.std() == pytest.approx(peer.standard_error, rel=0.06)
-    interval = bounds(drawn, alpha=0.05)
+    interval = bounds(drawn, alpha=0.05, clusters=4000)
     assert interval is not None
     assert interval == pytest.approx(tuple(peer.confidence_interval), abs=0.15 * peer.standard_error)
 
@@ -125,7 +127,8 @@ def test_the_interval_covers_under_cluster_correlation_and_a_row_bootstrap_does_
         for name, clusters in (("cluster", label), ("row", np.arange(1800))):
             coded, count = codes(clusters)
             cell = Cell(coded, (Ask("x", one, scored),))
-            interval = bounds(draw([cell], clusters=count, resamples=299, seed=seed)["x"], alpha=0.05)
+            draws = draw([cell], clusters=count, resamples=299, seed=seed)["x"]
+            interval = bounds(draws, alpha=0.05, clusters=count)
             assert interval is not None
             covered[name] += interval[0] <= 0.0 <= interval[1]
     near = stats.binomtest(covered["cluster"], tries).proportion_ci(0.99)
@@ -133,13 +136,15 @@ def test_the_interval_covers_under_cluster_correlation_and_a_row_bootstrap_does_
     assert covered["row"] / tries < 0.55
 
 
-def test_p_value_and_bound_agree() -> None:
+@pytest.mark.parametrize("clusters", [8.0, 30.0, math.inf])
+def test_p_value_and_bound_agree(clusters: float) -> None:
     draws = np.random.default_rng(3).normal(1.0, 1.0, 1999)
-    low, _ = bounds(draws, alpha=0.05) or (0.0, 0.0)
-    assert share_against(draws, draws > low) == pytest.approx(0.05, abs=0.001)
-    assert share_against(draws, draws > -100) == 1 / 2000
-    assert share_against(np.full(9, np.nan), np.ones(9, dtype=bool)) == 1.0
-    assert bounds(np.full(9, np.nan), alpha=0.05) is None
+    low, high = bounds(draws, alpha=0.05, clusters=clusters) or (0.0, 0.0)
+    assert share_against(draws, draws > low, clusters=clusters) == pytest.approx(0.05, abs=0.001)
+    assert share_against(draws, draws < high, clusters=clusters) == pytest.approx(0.05, abs=0.001)
+    assert share_against(draws, draws > -100, clusters=math.inf) == 1 / 2000
+    assert share_against(np.full(9, np.nan), np.ones(9, dtype=bool), clusters=clusters) == 1.0
+    assert bounds(np.full(9, np.nan), alpha=0.05, clusters=clusters) is None
 
 
 def test_rows_without_a_cluster_are_refused() -> None:

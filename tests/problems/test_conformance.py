@@ -29,11 +29,13 @@ from ds_workflow.errors import InvalidInput, LeakageRefused
 from ds_workflow.use_cases import data, predict, train
 from ds_workflow.use_cases.arena import propose
 from ds_workflow.use_cases.arena.status import View
+from ds_workflow.use_cases.requests import segment_of
 from ds_workflow.workspace import Workspace
 from registry.records import ModelVersion
 from serving.app import create_app
 
 FEW = 600  # rows for what needs no model
+ENOUGH = {"nyc_sales": 30_000, "adult_income": 16_000}  # for a first champion, where that is fewer than usual
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def lived(plugin: ModuleType, tmp_path_factory: pytest.TempPathFactory, house: P
     home = tmp_path_factory.mktemp(problem.name)
     shutil.copytree(house / "docs" / "hypotheses", home / "docs" / "hypotheses")
     work = Workspace.at(home, problem.name)
-    data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42)
+    data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42, rows=ENOUGH.get(problem.name))
     first = train.baseline(
         work,
         owner="ines",
@@ -106,6 +108,16 @@ def test_the_simulator_is_seeded(plugin: ModuleType) -> None:
     assert not once.equals(plugin.simulate(rows=FEW, seed=8))
     with pytest.raises(InvalidInput):
         plugin.simulate(rows=0, seed=7)
+
+
+def test_a_request_tells_the_segment_that_cleaning_gives_its_row(plugin: ModuleType) -> None:
+    """Or nothing, where it takes what a model has learned; what it tells is always true."""
+    problem: Problem = plugin.PROBLEM
+    rows, _ = plugin.clean(plugin.simulate(rows=FEW, seed=7))
+    sent = rows[[c.name for c in problem.inputs if c.name in rows]].head(50).to_dict("records")
+    told = [segment_of(problem.name, row) for row in sent]
+    assert set(told) == {""} or told == rows[problem.segment_column].head(50).astype(str).tolist()
+    assert problem.name == "taxi_demand" or "" not in told
 
 
 def test_cleaned_rows_keep_the_contract_whatever_their_order(plugin: ModuleType) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -32,6 +33,18 @@ def test_curves_mark_the_threshold_and_leave_gaps_open(width: int) -> None:
     lines = [path.get("d") for path in root.iter(f"{SVG}path") if path.get("class", "").startswith("l-")]
     assert [line.count("L") for line in lines if line] == [2, 4], "what was not measured is not drawn as 0"
     assert "recall at 0.5: 60.00\u00a0%" in root.findtext(f"{SVG}desc", "")
+
+
+def test_on_a_logarithmic_scale_equal_ratios_are_equally_high() -> None:
+    at = [0.0, 0.25, 0.5, 0.75, 1.0]
+    for low in (3e-4, 1.0, 70.0):
+        for ratio in (1.3, 2.0, 10.0):
+            values = [low * ratio**k for k in range(5)]
+            drawn = threshold_curves(at, {"cost": values}, title="x", at=0.5, unit="", logarithmic=True, styled=False)
+            (line,) = (p.get("d", "") for p in parsed(drawn).iter(f"{SVG}path") if p.get("class", "").startswith("l-"))
+            ys = [float(y) for _, y in re.findall(r"([\d.]+) ([\d.]+)", line)]
+            steps = [a - b for a, b in pairwise(ys)]
+            assert steps == pytest.approx([steps[0]] * 4, abs=0.25) and steps[0] > 5  # coordinates have one decimal
 
 
 def test_a_band_holds_its_line_and_says_what_was_asked() -> None:

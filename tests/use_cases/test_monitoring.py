@@ -230,8 +230,7 @@ def test_what_nobody_looked_at_is_unknown_once_its_days_of_grace_are_over(home: 
 def test_the_plan_is_carried_out_once(home: Path) -> None:
     work = at(home)
     performance.look(work)
-    history, verdict = agent.own_files(work)
-    made = agent.write(history, verdict, home / "plan.yaml")
+    made = agent.write(agent.plan_for(work), home / "plan.yaml")
     assert "trigger_retraining" in made.plan.actions
     first, again = (carrying.carry_out(work, made.plan) for _ in range(2))
     assert [one.id for one in first.work] == [one.id for one in again.work]
@@ -377,6 +376,6 @@ def test_without_a_champion_there_is_nothing_to_watch(tmp_path: Path) -> None:
         with pytest.raises(NoChampion):
             ask()
     with pytest.raises(InvalidInput, match="no history of its own"):
-        agent.own_files(work)
+        agent.plan_for(work)
     assert weekly.write(work).week.problems == ()
     assert utc_text(NOW).startswith("2027-06-15T18:00:00")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from ds_workflow.adapters import past_code
 from ds_workflow.adapters.request_log import Asked, RequestLog
 from ds_workflow.adapters.trials import Trials
 from ds_workflow.domain.holdout_spending import Spending
@@ -20,6 +22,7 @@ from ds_workflow.domain.traffic import Trial
 from ds_workflow.errors import InvalidInput, StateConflict
 from ds_workflow.use_cases import holdout, policy_check
 from ds_workflow.use_cases.arena import audit, delivery, page, replay, status
+from ds_workflow.use_cases.requests import segment_of
 from ds_workflow.workspace import Workspace
 from registry.records import Proposal
 
@@ -54,7 +57,8 @@ def test_the_trial_of_a_first_champion_is_counted_and_takes_no_look(still: Works
     assert window.told["next"] == pytest.approx(Spending(0.05).level(1))
     (one,) = window.to_dict()["comparisons"]
     assert one["proposal"] == first(still)
-    assert (one["look"], one["level"]) == (0, 0.05)
+    assert (one["look"], one["level"]) == (0, Spending(0.05).level(1)), "the first of a series of their own"
+    assert window.trials["taken"] == 1 and window.trials["next"] == Spending(0.05).level(2)
     assert "0 of 10 looks taken" in holdout.status(still).text()
     proposal = still.registry.proposal(first(still))
     assert proposal.summary["holdout"]["spending"]["number"] == 0
@@ -67,14 +71,14 @@ def test_the_pages_show_spending_and_proof(still: Workspace, tmp_path: Path) -> 
     assert "0 of 10 looks taken" in found.spending
     assert "proven on" in found.body and "Spending of the holdout" in found.body
     text = status.show(still, first(still), markdown=tmp_path / "p.md").text()
-    assert "proven on" in text and "level 0.05" in text
-    assert "is no look at these rows" in (tmp_path / "p.md").read_text("utf-8")
+    assert "proven on" in text and "judged at level 0.0304" in text
+    assert "is no look of a challenger at these rows" in (tmp_path / "p.md").read_text("utf-8")
     (card,) = (still.settings.model_cards).glob("nyc_sales-v1.md")
-    assert "judged at level 0.05" in card.read_text("utf-8")
+    assert "judged at level 0.0304" in card.read_text("utf-8")
 
 
 def test_a_window_that_was_asked_is_not_fresh(copy: Workspace) -> None:
-    with pytest.raises(StateConflict, match=r"100.0% .* asked in a comparison before"):
+    with pytest.raises(StateConflict, match=r"100.0% .* asked in a comparison or a training before"):
         holdout.freeze(copy, "sim-again", source=None, simulate=True, seed=42, rows=30_000)
     assert not (copy.settings.data / "snapshots" / "nyc_sales" / "sim-again").exists(), "nothing was written"
     made = holdout.freeze(copy, "sim-v2", source=None, simulate=True, seed=7, rows=6_000, share=0.3)
@@ -91,6 +95,8 @@ def test_the_audit_finds_every_verdict_as_it_was(still: Workspace) -> None:
     found = audit.audit(still)
     assert found.ok and [line.status for line in found.lines] == ["same"]
     assert found.to_dict()["proposals"][0]["written_by"] == found.commit
+    assert found.to_dict()["counts"] == {"same": 1, "differs": 0, "lost": 0, "unjudged": 0}
+    assert "1 proposal replayed by" in found.text() and "1 the same" in found.text()
     assert audit.audit(still, since="2999-01-01").lines == ()
     assert len(audit.audit(still, since="2000-01-01T00:00Z", every=True).lines) == 1
     with pytest.raises(InvalidInput, match="no day and no time"):
@@ -103,11 +109,39 @@ def test_the_audit_finds_what_was_changed(copy: Workspace) -> None:
     again = replay.replay(copy, ident)
     assert again.ok and again.to_dict()["replayed_by"] == copy.commit
     manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
-    assert manifest["look"]["number"] == 0 and manifest["look"]["level"] == 0.05
+    assert manifest["look"]["number"] == 0 and manifest["look"]["level"] == Spending(0.05).level(1)
     (bundle / "bundle.json").write_text(json.dumps(manifest | {"verdict": "fail"}), "utf-8")
     found = audit.audit(copy)
     assert not found.ok and found.lines[0].status == "lost"
     assert "not what its digest says" in found.to_dict()["problems"][0]
+    assert "can't (1): " in found.text() and "not what its digest says" in found.to_dict()["cannot"][0]["why"]
+
+
+def test_the_code_that_wrote_a_verdict_is_asked_and_set_beside_this_one(copy: Workspace, tmp_path: Path) -> None:
+    """A repository of one file stands for the earlier code: it says that the verdict comes out otherwise."""
+    ident, repo = first(copy), tmp_path / "earlier"
+    (repo / "ds_workflow").mkdir(parents=True)
+    told = {"ok": False, "checked": 9, "problems": ["The verdict was pass and comes out as fail."]}
+    (repo / "ds_workflow" / "__main__.py").write_text(
+        f"import sys\nprint({json.dumps(json.dumps(told))})\nsys.exit(1)\n"
+    )
+    who = ("-c", "user.name=Ben", "-c", "user.email=ben@example.org", "-c", "commit.gpgsign=false")
+    for words in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "--message", "earlier")):
+        subprocess.run(("git", "-C", str(repo), *who, *words), check=True, capture_output=True)
+    head = subprocess.run(("git", "-C", str(repo), "rev-parse", "HEAD"), check=True, capture_output=True, text=True)
+    commit = head.stdout.strip()
+    with past_code.checked_out(repo, commit) as place:
+        found = replay.ask(copy, ident, commit=commit, place=place)
+    assert not found.ok and found.past_verdict == "fail"
+    assert found.difference()[0] == "the verdict: fail by the code that wrote it, pass now"
+    assert "the code at hand" in found.text() and found.to_dict()["present"]["verdict_again"] == "pass"
+    line = audit.audit(copy).lines[0]
+    (again,) = audit._at_commits({"nyc_sales": copy}, [replace(line, commit=commit)], "0" * 40, repo=repo)
+    assert again.status == "same" and again.past == "differs" and not again.ok
+    (gone,) = audit._at_commits({"nyc_sales": copy}, [replace(line, commit="0" * 40)], commit, repo=repo)
+    assert gone.ok, "this code comes to it, and nothing speaks against it"
+    summed = audit.Audit("", commit, (gone,))
+    assert "is not in" in summed.to_dict()["cannot_at_commit"][0]["why"] and "can't (1): Commit" in summed.text()
 
 
 def test_the_shipped_policy_is_sound_under_its_incumbent(still: Workspace) -> None:
@@ -120,10 +154,18 @@ def test_the_shipped_policy_is_sound_under_its_incumbent(still: Workspace) -> No
 def test_a_broken_policy_is_told_by_name(still: Workspace, tmp_path: Path) -> None:
     content = yaml.safe_load(still.settings.policy("nyc_sales").read_text("utf-8"))
     content["gates"]["leakage"]["thershold"] = 1
+    content["gates"]["beats_naive"]["minimum"] = 10
     path = tmp_path / "policy.yaml"
     path.write_text(yaml.safe_dump(content), "utf-8")
     found = policy_check.check(still, file=path)
-    assert not found.ok and "thershold" in found.findings[0].detail
+    assert not found.ok
+    assert [one.key for one in found.findings] == ["policy.gates.beats_naive.minimum", "policy.gates.leakage"]
+    assert "thershold" in found.findings[1].detail and "10 % is written 0.1" in found.text()
+    assert "2 findings" in found.text()
+    for text, said in (("", "is empty"), ("- a\n- b\n", "a mapping"), ("a: 1\na: 2\n", "stands there twice")):
+        path.write_text(text, "utf-8")
+        (one,) = policy_check.check(still, file=path).findings
+        assert one.status == "fail" and said in one.detail
     with pytest.raises(InvalidInput, match="no policy at"):
         policy_check.check(still, file=tmp_path / "nope.yaml")
 
@@ -147,7 +189,7 @@ def promised(work: Workspace) -> Proposal:
 
 
 def answered(ident: str, proposal: Proposal, answers: list[float], **where: str) -> Asked:
-    rows = [{"n": i} for i in range(len(answers))]
+    rows = [{"n": i, "building_class_category": "01 ONE FAMILY DWELLINGS"} for i in range(len(answers))]
     version = proposal.challenger
     return Asked(
         ident, THEN, "nyc_sales", version.version, version.digest, where.pop("arm", "champion"), rows, answers, 1.0,
@@ -181,7 +223,7 @@ def test_a_trial_in_traffic_shows_what_was_delivered(copy: Workspace, mode: Any)
         Trial("T-1", "nyc_sales", mode, ref, ref, proposal.id, "salt", 0.5, "2040-01-01T00:00:00.000000Z", "ana")
     )
     assert "No label" in delivery._live(work, proposal, promise, name).note
-    log = RequestLog(work.settings.store, clock=work.clock)
+    log = RequestLog(work.settings.store, clock=work.clock, segment_of=segment_of)
     rng = np.random.default_rng(1)
     truths: dict[str, float] = {}
     for i in range(80):
@@ -197,5 +239,7 @@ def test_a_trial_in_traffic_shows_what_was_delivered(copy: Workspace, mode: Any)
     assert found.verdict == "delivered", found
     assert found.observed == pytest.approx(0.5, abs=0.02)
     assert found.units == 80
+    (one,) = found.segments
+    assert (one.segment, one.rows, one.note) == ("SINGLE_FAMILY", 80, "better")
     told = delivery.Delivered(proposal.id, "H-1", promise, found)
-    assert "trial T-1" in told.text() and "delivered:" in told.text()
+    assert "trial T-1" in told.text() and "delivered:" in told.text() and "SINGLE_FAMILY" in told.text()

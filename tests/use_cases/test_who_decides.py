@@ -72,6 +72,47 @@ def test_the_tier_says_how_many_and_git_says_who_edited_last(work: Workspace) ->
     assert authorship.last_editor(root / "nowhere" / "x.yaml") == ()
 
 
+def test_who_may_decide_is_told_beforehand_with_what_bars_the_others(work: Workspace) -> None:
+    assert people.deciders(work, proposal()) is None, "alone anybody may"
+    people.require_decidable(work, owner="olga", hypothesis="H-X-001")
+    work.settings.people.write_text(
+        "people: {ana: [approver], olga: [approver], hugo: [approver], bot: [approver, agent]}\n", "utf-8"
+    )
+    work.registry.lock_hypothesis(LOCKED)
+    found = people.deciders(work, proposal(HypothesisRef(LOCKED.hypothesis_id, LOCKED.digest)))
+    assert found is not None and (found.may, list(found.barred), found.stranger) == (("ana",), ["hugo", "olga"], "")
+    assert found.words() == (
+        "Approvers without an interest in it: ana; not hugo, who locked its hypothesis by training on it; not olga, "
+        "who owns this candidate."
+    )
+    asked = override_of(proposal(), by="ana")
+    told = people.deciders(work, asked)
+    assert told is not None and told.may == ("hugo",)
+    assert told.barred == {"ana": "asked for this override", "olga": "owns the candidate"}
+    people.require_decidable(work, owner="olga", hypothesis=LOCKED.hypothesis_id)
+    with pytest.raises(NotEligible, match=r"Nobody could decide this.*only nobody .*ana owns.*hugo locked.*olga asks"):
+        people.require_decidable(work, owner="ana", hypothesis=LOCKED.hypothesis_id, also={"olga": "asks"})
+
+
+def override_of(first: Proposal, *, by: str) -> Proposal:
+    told = {"of": first.id, "verdict": "fail", "by": by, "reason": "because", "owner": first.owner}
+    evidence = replace(first.evidence, kind="override", verdict="fail")
+    return replace(first, kind="override", evidence=evidence, owner=by, summary={"override": told})
+
+
+def test_an_author_whom_nobody_is_declared_as_is_named(work: Workspace) -> None:
+    folder = work.settings.hypotheses
+    folder.mkdir(parents=True)
+    shipped = Path(__file__).parents[2] / "docs" / "hypotheses" / "H-INC-001.md"
+    (folder / shipped.name).write_text(shipped.read_text("utf-8"), "utf-8")
+    work.settings.people.write_text("people: {ana: [approver], ines: [approver]}\n", "utf-8")
+    found = people.deciders(work, proposal(HypothesisRef("H-INC-001", digest_of("text"))))
+    assert found is not None and found.stranger == "Ines Moreau" and "bars nobody" in found.words()
+    work.settings.people.write_text("people: {ana: [approver], INES MOREAU: [approver]}\n", "utf-8")
+    again = people.deciders(work, proposal(HypothesisRef("H-INC-001", digest_of("text"))))
+    assert again is not None and (again.may, again.stranger) == (("ana",), "")
+
+
 def test_who_owns_what_the_alias_was_moved_to_does_not_adopt_it(work: Workspace) -> None:
     """The owner of an adoption is who asked for it, and that may be anybody."""
     root = work.settings.root

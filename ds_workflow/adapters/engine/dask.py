@@ -6,9 +6,11 @@ scheduler can run code on its workers, so it belongs into a network of its own.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ds_workflow.adapters.engine.local import NOTHING, merged
@@ -18,7 +20,9 @@ A = TypeVar("A")
 B = TypeVar("B")
 JOIN_SECONDS = 300  # for all workers to have loaded their rows
 _AHEAD = 2  # items on their way per worker: one is worked on while the next arrives
-SAME = ("numpy", "pandas", "xgboost", "sklearn", "skops")  # must not differ between here and the workers
+SAME = ("numpy", "pandas", "xgboost", "sklearn", "skops")  # must not differ between here and the workers, nor may
+CODE, OURS = "project code", ("ds_workflow", "registry")  # what we wrote ourselves
+PACKAGES = Path(__file__).resolve().parents[3]
 
 
 @contextmanager
@@ -37,7 +41,7 @@ def cluster(where: str | int | None, *, answer_seconds: float) -> Iterator[DaskE
                 f"No Dask scheduler answers at {where}: {error}.", hint="Start it: dask scheduler, dask worker."
             ) from error
         with client:
-            _require_like_here(client, where)
+            require_alike(client, where, here=versions())
             yield DaskEngine(client)
         return
     # No dashboard: it would open a port. Processes, since features are made by Python code.
@@ -135,17 +139,26 @@ def _grow(work: tuple[Any, Mapping[str, Any], int, Mapping[str, Any]], fragments
         return booster if collective.get_rank() == 0 else None
 
 
-def versions(names: Sequence[str] = SAME) -> dict[str, str]:
-    """The versions that answers depend on, as they are where this runs."""
+def versions(names: Sequence[str] = SAME, *, house: Path = PACKAGES) -> dict[str, str]:
+    """What answers depend on, as it is where this runs: the libraries' versions, and a digest of the project's code."""
     from importlib import import_module
 
-    return {name: str(import_module(name).__version__) for name in names}
+    return {name: str(import_module(name).__version__) for name in names} | {CODE: code_digest(house)}
 
 
-def _require_like_here(client: Any, where: str) -> None:
+def code_digest(house: Path) -> str:
+    """Twelve hex digits over the paths and bytes of all source files of the packages in `house`."""
+    total = hashlib.sha256()
+    for path in sorted(path for package in OURS for path in (house / package).rglob("*.py")):
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(house).as_posix()} {len(content)}\n".encode() + content)
+    return total.hexdigest()[:12]
+
+
+def require_alike(client: Any, where: str, *, here: Mapping[str, str]) -> None:
+    """Raise SourceUnavailable unless the cluster at `where` has workers, all of them with the versions of `here`."""
     if not client.scheduler_info(n_workers=-1)["workers"]:
         raise SourceUnavailable(f"The scheduler at {where} has no worker.", hint=f"Start some: dask worker {where}.")
-    here = versions()
     try:
         there = client.run(versions)
     except ModuleNotFoundError as error:
@@ -153,9 +166,9 @@ def _require_like_here(client: Any, where: str) -> None:
             f"A worker of {where} lacks {error.name}.", hint="Start workers from this project's environment."
         ) from error
     for worker, found in there.items():
-        other = [f"{name} {found[name]} (here {here[name]})" for name in SAME if found[name] != here[name]]
+        other = [f"{name} {found.get(name)} (here {mine})" for name, mine in here.items() if found.get(name) != mine]
         if other:
             raise SourceUnavailable(
                 f"Worker {worker} has {', '.join(other)}; its answers could differ.",
-                hint="Install there with constraints.txt.",
+                hint="Start it from the same checkout as here, installed with constraints.txt.",
             )

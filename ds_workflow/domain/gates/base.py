@@ -2,21 +2,24 @@
 
 * Requirement: a figure t must lie above (superiority, strict: a tie keeps the champion), at least or at most at a
   threshold.
-* Test: two one-sided percentile-bootstrap tests per requirement, "it holds" and "it is violated". The p-value of
-  "it holds" is (1 + draws that do not hold) / (1 + draws), the level at which the percentile bound touches the
-  threshold; "it is violated" likewise. Unit of randomisation: the cluster (building, customer, week); both models
-  ride on the same weights, so differences are paired.
-* Assumptions: clusters are independent of one another and drawn like those of the future; many of them (a note
-  says when fewer than 30); the figure is smooth enough for the percentile method (medians, shares, means are).
+* Test: two one-sided bootstrap tests per requirement, "it holds" and "it is violated". The p-value of "it holds" is
+  (1 + draws that do not hold) / (1 + draws), corrected for few clusters as the expanded percentile interval is (T. C.
+  Hesterberg 2015, see `few_clusters`): the level at which its bound touches the threshold; "it is violated" likewise.
+  Unit of randomisation: the cluster (building, customer, week); both models ride on the same weights, so differences
+  are paired.
+* Assumptions: clusters are independent of one another and drawn like those of the future; their part in the figure is
+  not far from symmetric, or they are many (a note says when fewer than 30); the figure is smooth enough for the
+  percentile method (medians, shares, means are).
 * Correction: Holm over all requirements of the trial (gates x segments), for "holds" and for "is violated" apart.
   So the chance of even one wrong `pass` among the gates is at most alpha, and of even one wrong `fail`.
-* Status: adjusted p of "holds" <= alpha is pass; of "is violated" <= alpha is fail; else inconclusive.
+* Status: adjusted p of "holds" <= alpha is pass; of "is violated" <= alpha is fail; else inconclusive. Where all draws
+  lie on one side and that is still not enough, because so few clusters ask for more draws than were made, it says so.
 * Alpha is the level of this look at the holdout (see `holdout_spending`), else the policy's.
 * Interval: both one-sided bounds at 1 - the policy's alpha, not corrected; p_value and p_adjusted belong to the
   status shown ("is violated" for a fail, "holds" otherwise).
 * Rows needed, when inconclusive: n ((z(1 - alpha/m) + z(0.8)) se / |t - threshold|)^2, the rows at which a truth equal
   to what was observed would be proven (or disproven) in four of five tries, for m requirements, if clusters and
-  segments keep their shares.
+  segments keep their shares; of the segment that was asked, as `rows` are.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from ds_workflow.domain import few_clusters
 from ds_workflow.domain.comparison import Comparison, Place
 from ds_workflow.domain.multiplicity import holm
 from ds_workflow.domain.resample import Floats, bounds, share_against
@@ -36,7 +40,7 @@ from registry.records import GateResult, GateStatus
 
 Side = Literal["above", "at_least", "at_most"]
 FEW_CLUSTERS = 30
-_POWER = 0.8
+POWER = 0.8
 _MOST_ROWS = 10**12
 
 
@@ -55,7 +59,8 @@ class Gate(Protocol):
 
 @dataclass(frozen=True)
 class Requirement:
-    """A figure, its bootstrap draws, shape (resamples,), and where it must lie."""
+    """A figure, its bootstrap draws, shape (resamples,), and where it must lie. It rests on `clusters` clusters, which
+    carry as much as `effective` ones of one size."""
 
     name: str
     observed: float
@@ -65,6 +70,7 @@ class Requirement:
     required: str
     rows: int
     clusters: int
+    effective: float
     segment: str = ""
     note: str = ""
 
@@ -76,12 +82,17 @@ class Requirement:
     @property
     def p_holds(self) -> float:
         """Evidence that it holds: small is strong."""
-        return share_against(self.draws, self._holding())
+        return share_against(self.draws, self._holding(), clusters=self.effective)
 
     @property
     def p_violated(self) -> float:
         """Evidence that it is violated: small is strong. A draw that couldn't be measured speaks for neither."""
-        return share_against(self.draws, ~self._holding())
+        return share_against(self.draws, ~self._holding(), clusters=self.effective)
+
+    @property
+    def finest(self) -> float:
+        """The smallest p-value that these draws can give."""
+        return few_clusters.finest(len(self.draws), self.effective)
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,7 @@ class AnyOf(Requirement):
             " or ".join(r.required for r in among),
             best.rows,
             best.clusters,
+            best.effective,
             note=f"Nearest: {best.required}. All: {others}.",
             among=tuple(among),
         )
@@ -119,6 +131,11 @@ class AnyOf(Requirement):
         """As the one that is least violated."""
         return max(r.p_violated for r in self.among)
 
+    @property
+    def finest(self) -> float:
+        """As `p_holds`."""
+        return min(1.0, len(self.among) * min(r.finest for r in self.among))
+
 
 class StatisticalGate:
     """A gate that asks requirements of the draws. On its own it corrects over its own segments."""
@@ -130,6 +147,15 @@ class StatisticalGate:
     def check(self, comparison: Comparison) -> tuple[GateResult, ...]:
         """The results, corrected over this gate alone; `evaluate` corrects over the trial."""
         return settle(self.ask(comparison), comparison)
+
+
+def method_words(comparison: Comparison) -> str:
+    """How intervals and p-values were made, for people."""
+    worth = few_clusters.told(comparison.effective(), comparison.clusters())
+    return (
+        f"Intervals and p-values: expanded percentile bootstrap (Hesterberg 2015) over {worth}; each end of an "
+        f"interval is one-sided at {1 - comparison.policy.alpha:.0%}, not corrected for the number of gates."
+    )
 
 
 def place_of(segment: str) -> Place:
@@ -152,15 +178,22 @@ def settle(asked: Sequence[Requirement | GateResult], comparison: Comparison) ->
 
 def _result(r: Requirement, holds: float, violated: float, family: int, comparison: Comparison) -> GateResult:
     policy = comparison.policy
-    interval = bounds(r.draws, alpha=policy.alpha)
+    interval = bounds(r.draws, alpha=policy.alpha, clusters=r.effective)
     alpha = comparison.alpha
     status: GateStatus = "pass" if holds <= alpha else ("fail" if violated <= alpha else "inconclusive")
-    why = ""
+    worth, why = few_clusters.told(r.effective, r.clusters), ""
     if r.clusters < policy.minimum_clusters or interval is None:
-        status, why = "inconclusive", f"Only {r.clusters} clusters: too few for an interval."
-    elif r.clusters < FEW_CLUSTERS:
-        why = f"Only {r.clusters} clusters (fewer than {FEW_CLUSTERS}): the interval is rough."
+        status, why = "inconclusive", f"Only {worth}: too few for an interval."
+    elif status == "inconclusive" and unresolved(r, family=family, alpha=alpha):
+        why = (
+            f"{len(r.draws):,} resamples of {worth} can't show anything at the level {alpha:.3g} over {family} "
+            "requirements: more clusters would."
+        )
+    elif min(r.effective, r.clusters) < FEW_CLUSTERS:
+        why = f"Only {worth} (fewer than {FEW_CLUSTERS}): the interval is rough."
     needed = rows_needed(r, family=family, alpha=alpha) if status == "inconclusive" else None
+    if 0 < r.clusters < policy.minimum_clusters:
+        needed = max(needed or 0, scaled(r.rows, r.clusters, policy.minimum_clusters))
     shown = f"{r.observed:.4f}" if interval is None else f"{r.observed:.4f} [{interval[0]:.4f}, {interval[1]:.4f}]"
     said = {
         "pass": f"{shown}: shown to hold.",
@@ -183,13 +216,18 @@ def _result(r: Requirement, holds: float, violated: float, family: int, comparis
     )
 
 
+def unresolved(r: Requirement, *, family: int, alpha: float) -> bool:
+    """Whether all draws agree and that is still no proof over `family` requirements at `alpha`."""
+    return min(r.p_holds, r.p_violated) <= r.finest and r.finest * family > alpha
+
+
 def rows_needed(r: Requirement, *, family: int, alpha: float) -> int | None:
     """See the module's text; None when the observed figure lies on the threshold or has no spread."""
     error = float(np.nanstd(r.draws)) if np.isfinite(r.draws).any() else 0.0
     gap = abs(r.observed - r.threshold)
     if gap == 0.0 or error == 0.0:
         return None
-    z = NormalDist().inv_cdf(1 - alpha / max(family, 1)) + NormalDist().inv_cdf(_POWER)
+    z = NormalDist().inv_cdf(1 - alpha / max(family, 1)) + NormalDist().inv_cdf(POWER)
     needed = ceil(r.rows * (z * error / gap) ** 2)
     return max(needed, r.rows + 1) if needed <= _MOST_ROWS else None
 
@@ -209,10 +247,10 @@ def too_small(name: str, required: str, comparison: Comparison, segment: str) ->
         rows=rows,
         segment=segment,
         note=f"{segment} has {rows} rows; at least {minimum} are wanted.",
-        rows_needed=_scaled(comparison, rows, minimum),
+        rows_needed=minimum,
     )
 
 
-def _scaled(comparison: Comparison, rows: int, minimum: int) -> int:
-    """Rows in all at which the segment, at its present share, reaches its minimum."""
-    return ceil(comparison.rows() * minimum / rows) if rows else minimum
+def scaled(rows: int, part: int, minimum: int) -> int:
+    """Rows in all at which a part of them, at its present share, reaches its minimum."""
+    return ceil(rows * minimum / part)

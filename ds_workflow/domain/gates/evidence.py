@@ -8,7 +8,7 @@ from math import isfinite
 from ds_workflow.domain import fairness
 from ds_workflow.domain.comparison import Comparison
 from ds_workflow.domain.fairness import FairnessReport
-from ds_workflow.domain.gates.base import missing, too_small
+from ds_workflow.domain.gates.base import missing, scaled, too_small
 from ds_workflow.domain.metrics import Scored
 from ds_workflow.errors import InvalidInput
 from registry.records import GateResult, GateStatus
@@ -77,7 +77,9 @@ class NoNewDriftAlerts:
         unknown = report.unknown(minimum_rows=self.minimum_rows)
         if unknown:
             note = f"{len(unknown)} features have fewer than {self.minimum_rows} rows to judge: {', '.join(unknown)}."
-            return (GateResult(self.name, "inconclusive", required=required, rows=rows, note=note),)
+            few = min(report.features[name].rows for name in unknown)
+            needed = self.minimum_rows if few < self.minimum_rows else None  # else it is the reference that is short
+            return (GateResult(self.name, "inconclusive", required=required, rows=few, note=note, rows_needed=needed),)
         note = f"{len(report.features)} features; the largest PSI is {psi:.3f} ({largest})"
         note += f"; drifting under the champion too, or as expected: {', '.join(alerts)}." if alerts else "."
         return (GateResult(self.name, "pass", observed=psi, required=required, rows=rows, note=note),)
@@ -110,7 +112,10 @@ class NoNewFairnessAlerts:
         small = sorted({f"{g.column} {g.group}" for g in mine.gaps if g.status == "unknown"})
         note = f" Too small to judge: {', '.join(small)}." if small else ""
         if not judged:
-            return (GateResult(self.name, "inconclusive", required=required, rows=rows, note=f"No group.{note}"),)
+            most = max((g.rows for g in mine.gaps), default=0)
+            needed = scaled(rows, most, self.minimum_rows) if 0 < most < self.minimum_rows else None
+            note = f"No group.{note}"
+            return (GateResult(self.name, "inconclusive", required=required, rows=rows, note=note, rows_needed=needed),)
         widest = max(judged, key=lambda g: abs(g.gap or 0.0))
         chance = "; ".join(
             f"widest {w.metric} difference {w.observed:.4f}, by chance {w.expected_by_chance:.4f}" for w in mine.widest
@@ -134,6 +139,7 @@ class NoNewFairnessAlerts:
                     resamples=policy.resamples,
                     seed=comparison.seed,
                     minimum_rows=self.minimum_rows,
+                    rule=comparison.rule,
                 )
                 for column in columns
             )

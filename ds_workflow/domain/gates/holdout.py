@@ -23,10 +23,16 @@ class HoldoutUnspent:
             return (missing(self.name, required, "This comparison was not counted."),)
         rows = comparison.rows()
         if look.spent:
+            why = "the error rate of this holdout was used up before this one"
+            if look.number > look.looks or not look.number:
+                why = f"all {look.looks} {'looks at' if look.number else 'trials on'} this holdout were taken before"
             note = (
-                f"All {look.looks} looks at this holdout were taken before this one, number {look.number}: it is "
-                "spent, and what these rows say counts no more. Freeze a new window with 'holdout-freeze'."
+                f"{why[0].upper()}{why[1:]}: it is spent, and what these rows say counts no more. Freeze a new window "
+                "with 'holdout-freeze'."
             )
             return (GateResult(self.name, "inconclusive", required=required, rows=rows, note=note),)
         note = look.words[0].upper() + look.words[1:] + "."
+        if look.level * (comparison.policy.resamples + 1) < 1:
+            note += f" {comparison.policy.resamples:,} resamples are not enough to show anything at this level."
+            return (GateResult(self.name, "inconclusive", required=required, rows=rows, note=note),)
         return (GateResult(self.name, "pass", required=required, rows=rows, note=note),)

@@ -16,6 +16,7 @@ from ds_workflow.domain.gates.base import (
     StatisticalGate,
     missing,
     place_of,
+    scaled,
     too_small,
 )
 from ds_workflow.domain.metrics import metric
@@ -123,6 +124,7 @@ def _weighted_gain(gate: WeightedImprovement | BeatsNaive, comparison: Compariso
             required,
             comparison.rows(),
             comparison.clusters(),
+            comparison.effective_weighted(),
             note=f"Weights: the policy's reference population. {against.capitalize()} {abs(old.observed):.4f}, "
             f"challenger {abs(new.observed):.4f}.",
         ),
@@ -176,7 +178,9 @@ def _segments(gate: str, required: str, comparison: Comparison, over: Over) -> t
             tested.append(segment)
     if over == "major_segments" and not tested and not found:
         note = f"No segment has the {policy.major_min_rows} rows of a major one."
-        found.append(GateResult(gate, "inconclusive", required=required, rows=comparison.rows(), note=note))
+        rows, largest = comparison.rows(), max(comparison.rows(("segment", s)) for s in comparison.segments)
+        needed = scaled(rows, largest, policy.major_min_rows)
+        found.append(GateResult(gate, "inconclusive", required=required, rows=rows, note=note, rows_needed=needed))
     return tested, found
 
 
@@ -185,8 +189,9 @@ def _requirement(q: Question, comparison: Comparison, figure: Losses, side: Side
     place = place_of(rest.get("segment", ""))
     rows, clusters = comparison.rows(place), comparison.clusters(place)
     return Requirement(
-        q.name, figure.observed, figure.draws, side, q.threshold, q.required, rows=rows, clusters=clusters, **rest
-    )
+        q.name, figure.observed, figure.draws, side, q.threshold, q.required, rows, clusters,
+        comparison.effective(place), **rest,
+    )  # fmt: skip
 
 
 def _ask_in(q: Question, comparison: Comparison, segment: str) -> Requirement | GateResult:

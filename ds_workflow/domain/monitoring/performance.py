@@ -7,6 +7,7 @@ both); unit of randomisation: the cluster. All rows and every segment are one fa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from ds_workflow.domain import calibration as calibrating
 from ds_workflow.domain import fairness
+from ds_workflow.domain.few_clusters import effective
 from ds_workflow.domain.metrics import Scored, metric
 from ds_workflow.domain.monitoring.looks import Finding, Level
 from ds_workflow.domain.monitoring.policy import MonitoringPolicy
@@ -66,6 +68,7 @@ def changes(new: Scored, held: Scored, problem: Problem, policy: MonitoringPolic
     cells: list[Cell] = []
     parts: dict[tuple[str, str], Scored] = {}
     why: dict[str, str] = {}
+    worth: dict[str, float] = {}  # effective clusters, of the side that has fewer
     for place in places:
         least = limits.minimum_rows if place == OVERALL else limits.segment_rows
         for side, scored, cluster in both:
@@ -77,6 +80,7 @@ def changes(new: Scored, held: Scored, problem: Problem, policy: MonitoringPolic
             elif lack := m.absent(part):
                 why.setdefault(place, lack)
             else:
+                worth[place] = min(worth.get(place, math.inf), effective(cluster[mine], part.weights))
                 cells.append(Cell(cluster[mine], (Ask((place, side), m, part),)))
     drawn = draw(cells, clusters=count, resamples=RESAMPLES, seed=seed) if cells else {}
     moved = {}
@@ -89,9 +93,11 @@ def changes(new: Scored, held: Scored, problem: Problem, policy: MonitoringPolic
             continue
         change = float(m.loss(now) - m.loss(then)) / abs(then)
         draws = (m.loss(drawn[place, "new"]) - m.loss(drawn[place, "held"])) / np.abs(drawn[place, "held"])
-        moved[place] = (now, then, change, np.asarray(draws, dtype=np.float64))
+        moved[place] = (now, then, change, np.asarray(draws, dtype=np.float64), worth[place])
     p = {
-        limit: dict(zip(moved, holm([share_against(d, d > at) for *_, d in moved.values()]), strict=True))
+        limit: dict(
+            zip(moved, holm([share_against(d, d > at, clusters=n) for *_, d, n in moved.values()]), strict=True)
+        )
         for limit, at in (("warn", limits.warn), ("critical", limits.critical))
     }
     found = []
@@ -100,8 +106,8 @@ def changes(new: Scored, held: Scored, problem: Problem, policy: MonitoringPolic
         if place in why:
             found.append(Change(place, rows, held_rows, None, None, None, None, None, None, why[place]))
             continue
-        now, then, change, draws = moved[place]
-        ends = bounds(draws, alpha=ALPHA)
+        now, then, change, draws, n = moved[place]
+        ends = bounds(draws, alpha=ALPHA, clusters=n)
         if ends is None:
             note = f"{m.name} can't be resampled on these rows"
             found.append(Change(place, rows, held_rows, now, then, change, None, None, None, note))

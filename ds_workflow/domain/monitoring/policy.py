@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 
 from ds_workflow.domain.monitoring.looks import Kind
 from ds_workflow.domain.policy import Policy
+from ds_workflow.domain.strict_mapping import Fault
 from ds_workflow.errors import InvalidInput
 
 S = TypeVar("S")
+WATCHED_GAPS = ("roc_auc", "tpr", "bias")  # whose differences between groups are watched, in the metric's unit
 
 
 def _limit(default: float, low: float, high: float) -> Any:
@@ -183,27 +185,47 @@ def _section(kind: type[S], content: Any, name: str) -> S:
     return kind(**content)
 
 
-def contradictions(watched: MonitoringPolicy, policy: Policy) -> tuple[str, ...]:
-    """Where the limits of watching and those of the arena can't both be meant, each in a sentence."""
+def contradictions(watched: MonitoringPolicy, policy: Policy) -> tuple[Fault, ...]:
+    """Where the limits of watching and those of the arena can't both be meant, each with what would mend it."""
     found = []
     gate = policy.drift_gate
-    if gate is not None and watched.inputs.psi > gate.threshold(gate.applies_to[0]):
-        found.append(
-            f"monitoring.inputs.psi {watched.inputs.psi:g} is above the arena's "
-            f"{gate.threshold(gate.applies_to[0]):g}: inputs that no challenger may have would not be noticed."
+    if gate is not None and watched.inputs.psi > (asked := gate.threshold(gate.applies_to[0])):
+        said = (
+            f"{watched.inputs.psi:g} is above the arena's {asked:g}: inputs that no challenger may have would not be "
+            "noticed."
         )
+        fix = f"Lower monitoring.inputs.psi to {asked:g}, or raise maximum_psi of policy.gates.{gate.name}."
+        found.append(Fault("monitoring.inputs.psi", said, fix))
     for served in (g for g in policy.gates if g.kind == "servability" and g.thresholds):
         slowest = max(served.thresholds.values())  # type: ignore[union-attr]
         if watched.service.p95_ms < slowest:
-            found.append(
-                f"monitoring.service.p95_ms {watched.service.p95_ms:g} is below the {slowest:g} ms that the arena "
-                "allows: a model could be promoted and alarm at once."
+            said = (
+                f"{watched.service.p95_ms:g} is below the {slowest:g} ms that the arena allows: a model could be "
+                "promoted and alarm at once."
             )
+            fix = f"Ask for {watched.service.p95_ms:g} ms in policy.gates.{served.name}, or alarm from {slowest:g} on."
+            found.append(Fault("monitoring.service.p95_ms", said, fix))
+    for fair in (g for g in policy.gates if g.kind == "no_new_fairness_alerts"):
+        by_metric = {m: t["champion_trial"] for m, t in (fair.tolerances or {}).items() if "champion_trial" in t}
+        for name, tolerance in by_metric.items():
+            if name in WATCHED_GAPS and watched.fairness.gap > tolerance:
+                said = (
+                    f"{watched.fairness.gap:g} is above the {tolerance:g} of {name} that ends a champion's office in "
+                    "the arena: a group could be treated so badly and nobody be told."
+                )
+                fix = f"Lower monitoring.fairness.gap to {tolerance:g} or less."
+                found.append(Fault("monitoring.fairness.gap", said, fix))
     if watched.retraining.age_days and watched.retraining.age_days > policy.retrain_after_days:
-        found.append(
-            f"monitoring.retraining.age_days {watched.retraining.age_days} is above the arena policy's "
-            f"retrain_after_days {policy.retrain_after_days}."
+        said = (
+            f"{watched.retraining.age_days} is above the arena policy's retrain_after_days {policy.retrain_after_days}."
         )
+        fix = "Leave it out: then the arena policy's number holds for both."
+        found.append(Fault("monitoring.retraining.age_days", said, fix))
     if watched.retraining.worse > watched.performance.critical:
-        found.append("monitoring.retraining.worse is above performance.critical: critical would ask for no retraining.")
+        said = (
+            f"{watched.retraining.worse:g} is above performance.critical {watched.performance.critical:g}: critical "
+            "would ask for no retraining."
+        )
+        fix = f"Lower retraining.worse to {watched.performance.critical:g} or less."
+        found.append(Fault("monitoring.retraining.worse", said, fix))
     return tuple(found)

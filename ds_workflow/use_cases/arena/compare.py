@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ds_workflow.adapters import evidence, fitting, policies, run_files, snapshots, trial
+from ds_workflow.adapters import evidence, fitting, holdout_account, policies, run_files, snapshots, trial
+from ds_workflow.domain import few_clusters
 from ds_workflow.domain.comparison import Checks, Comparison
 from ds_workflow.domain.gates import Evaluation, evaluate
-from ds_workflow.domain.holdout_spending import Look, account, question
-from ds_workflow.domain.proving import proven
+from ds_workflow.domain.holdout_spending import question
+from ds_workflow.domain.proving import proven, witnessed
 from ds_workflow.errors import StateConflict
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ class Judged:
     reference: str
     champion_trial: Evaluation | None
     notes: tuple[str, ...]
-    look: Look
-    uses_before: int  # comparisons that the ledger counted on this holdout when the look was taken
+    taken: holdout_account.Taken  # the look at the holdout
 
 
 def judge(
@@ -46,31 +46,39 @@ def judge(
 ) -> Judged:
     """Compare, evaluate, prove the gates on these rows, and write the evidence bundle.
 
-    A look at the holdout has a level of its own (see `holdout_spending`), which `among` candidates of one `round` share
-    (Bonferroni over the round).
+    Every candidate has a level of its own at its holdout (see `holdout_spending`); `among` candidates of one `round`
+    are one look.
     """
     problem = work.problem
     path = work.settings.policy(problem.name)
     policy = policies.load(path, problem)
-    snapshot = snapshots.SnapshotStore(work.settings.data).load(problem, challenger.lineage.dataset_version)
+    store = snapshots.SnapshotStore(work.settings.data)
+    snapshot = store.load(problem, challenger.lineage.dataset_version)
     if snapshot.record.holdout_digest != challenger.lineage.holdout_digest:
         raise StateConflict(
             f"Version {challenger.version} was trained beside another holdout of {snapshot.record.dataset_version}.",
             hint="Train it again on this snapshot.",
         )
     stored = trial.stored(work.registry, challenger)
-    holdout = snapshot.record.holdout_digest
-    uses, reserved = work.registry.holdout_uses(holdout), work.registry.holdout_reserved(holdout)
-    asked = question(kind, challenger.ref, champion.ref if champion else None, policy_digest=policy.digest)
-    known = account(uses, work.registry.proposal, reserved)
-    look = known.look(asked, policy.spending, kind=kind, among=among, round=round)
-    work.registry.reserve_look(  # before anything is seen: who is stopped now has looked
-        holdout, question=asked, kind=kind, round=round, alpha=look.level, counted=len(uses) + len(reserved)
+    taken = holdout_account.take(
+        work.registry,
+        store,
+        problem,
+        snapshot.record,
+        asked=question(kind, challenger.ref, champion.ref if champion else None, policy_digest=policy.digest),
+        challenger=challenger.digest,
+        policy=policy,
+        kind=kind,
+        among=among,
+        round=round,
+        say=work.say,
     )
+    look = taken.look
     work.say(f"scoring the challenger, version {challenger.version}, on {len(snapshot.holdout):,} frozen rows")
     first = trial.examine(stored, problem, snapshot, policy)
     trial.require_as_trained(stored, first.scored)
-    used = policy.for_look(look, kind)
+    fewest = few_clusters.fewest(first.scored, minimum_rows=policy.segment_min_rows)
+    used = policy.for_look(look, kind, clusters=fewest)
     work.say(look.words)
     naive = fitting.naive(work.plugin, snapshot.train, snapshot.holdout)
     ring = trial.Ring(problem, used, snapshot, challenger.lineage.seed, first, naive)
@@ -84,8 +92,10 @@ def judge(
         work.say(f"asking the gates ({used.resamples:,} paired resamples by {problem.cluster_column})")
         if not comparison.faults:
             champion_trial = evaluate(comparison, kind="champion_trial")
+            tried = comparison
             if _disqualified(champion_trial):
                 comparison, reference, notes = _without_champion(work, ring, champion, champion_trial)
+            champion_trial = witnessed(tried, champion_trial)
     comparison = replace(comparison, look=look)
     evaluation = evaluate(comparison, kind=kind, say=work.say)
     work.say("proving on these rows that each gate would have caught what it is there for")
@@ -99,13 +109,13 @@ def judge(
             "challenger": {"version": challenger.version, "digest": challenger.digest},
             "champion": {"version": champion.version, "digest": champion.digest} if champion else None,
             "reference": reference,
-            "alpha_shared_among": look.among,
+            "proposed_together": look.among,
             "dataset_version": snapshot.record.dataset_version,
             "holdout_digest": snapshot.record.holdout_digest,
             "environment": run_files.environment(work.commit),
         },
     )
-    return Judged(comparison, evaluation, policy, snapshot, bundle, reference, champion_trial, notes, look, len(uses))
+    return Judged(comparison, evaluation, policy, snapshot, bundle, reference, champion_trial, notes, taken)
 
 
 def _disqualified(found: Evaluation) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.adapters import hypotheses, served_rows
+from ds_workflow.adapters import hypotheses, policies, served_rows
 from ds_workflow.adapters.request_log import RequestLog
 from ds_workflow.adapters.trials import Trials
 from ds_workflow.domain import delivery
@@ -14,7 +16,8 @@ from ds_workflow.domain.delivery import Delivery, Promise
 from ds_workflow.domain.metrics import Scored, metric
 from ds_workflow.domain.traffic import CHALLENGER, CHAMPION, SHADOW
 from ds_workflow.errors import InvalidInput, StateConflict, WorkflowError
-from ds_workflow.reports import spending
+from ds_workflow.reports import delivery as report
+from ds_workflow.reports import tables
 from registry.errors import NoChampion
 
 if TYPE_CHECKING:
@@ -39,20 +42,25 @@ class Delivered:
     def to_dict(self) -> dict[str, Any]:
         """The document of `arena-delivery --json`."""
         promised = {**asdict(self.promise), "hypothesis": self.hypothesis}
+        promised.pop("weights")
         return {"proposal": self.proposal, "promise": promised, "delivery": self.found.to_dict()}
 
     def text(self) -> str:
         """For the terminal."""
-        return "\n".join(
-            [
-                f"{self.proposal} ({self.hypothesis})",
-                f"  promised   {self.promise.words}",
-                f"  holdout    {spending.amount(self.promise.observed, self.promise.interval, self.promise.unit)}",
-                f"  live       {spending.amount(self.found.observed, self.found.interval, self.promise.unit)}"
-                f"  ({self.found.source}; {self.found.rows:,} labelled rows, {self.found.units:,} units)",
-                f"  {self.found.verdict}: {self.found.note}",
-            ]
-        )
+        unit, found = self.promise.unit, self.found
+        about = f" on {found.slice}" if found.slice else ""
+        lines = [
+            f"{self.proposal} ({self.hypothesis})",
+            f"  promised   {self.promise.words}",
+            f"  holdout    {report.amount(self.promise.observed, self.promise.interval, unit)}",
+            f"  live       {report.amount(found.observed, found.interval, unit)}{about}"
+            f"  ({found.source}; {found.rows:,} labelled rows, {found.units:,} units)",
+            f"  {found.verdict}: {found.note}",
+        ]
+        if found.segments:
+            body = [list(row) for row in report.rows(unit, [asdict(one) for one in found.segments])]
+            lines += ["", *tables.text_table(list(report.HEADS), body, align="lrrrrrl"), f"Segments: {found.family}."]
+        return "\n".join(lines)
 
 
 def deliver(work: Workspace, proposal_id: str = "") -> Delivered:
@@ -72,15 +80,11 @@ def deliver(work: Workspace, proposal_id: str = "") -> Delivered:
     promise, name = _promise(work, proposal)
     found = _live(work, proposal, promise, name)
     made = Delivered(proposal.id, proposal.hypothesis.id, promise, found)
-    body = made.to_dict()["delivery"]
+    body = json.loads(json.dumps(made.to_dict()["delivery"]))  # as the chain of events gives it back
     told = work.registry.events(kind=EVENT, subject=proposal.id)
-    if not told or dict(told[-1].body) != _plain(body):
+    if not told or dict(told[-1].body) != body:
         work.registry.record_event(EVENT, proposal.id, body)
     return made
-
-
-def _plain(body: dict[str, Any]) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in body.items()}
 
 
 def _present(work: Workspace) -> Proposal:
@@ -109,16 +113,34 @@ def _promise(work: Workspace, proposal: Proposal) -> tuple[Promise, str]:
 
 def _live(work: Workspace, proposal: Proposal, promise: Promise, name: str) -> Delivery:
     """From the newest trial of this proposal that has labels; failing one, the level alone."""
+    if promise.weighted:
+        policy = policies.load(work.settings.policy(proposal.problem), work.problem)
+        promise = replace(promise, weights=policy.weights)
+    shown = _held(proposal, promise, name)
     trials = [t for t in Trials(work.settings.store).listed(proposal.problem) if t.proposal_id == proposal.id]
     found: Delivery | None = None
     for trial in reversed(trials):
-        found = _of_trial(work, trial, promise, name)
+        found = _of_trial(work, trial, promise, name=name, holdout=shown)
         if found.verdict != "unknown":
             return found
     return found or _level(work, proposal, name)
 
 
-def _of_trial(work: Workspace, trial: Trial, promise: Promise, name: str) -> Delivery:
+def _held(proposal: Proposal, promise: Promise, name: str) -> dict[str, float]:
+    """The gain in the promise's unit that the holdout showed on each segment, from the proposal's own figures."""
+    m, found = metric(name), {}
+    for segment, part in (proposal.summary.get("segments") or {}).items():
+        cell = (part.get("metrics") or {}).get(name) or {}
+        old, new = (tables.finite(cell.get(role)) for role in ("champion", "challenger"))
+        if old is None or new is None:
+            continue
+        lost, left = float(m.loss(old)), float(m.loss(new))
+        if promise.unit == "absolute" or lost:
+            found[str(segment)] = (lost - left) / (1.0 if promise.unit == "absolute" else abs(lost))
+    return found
+
+
+def _of_trial(work: Workspace, trial: Trial, promise: Promise, *, name: str, holdout: Mapping[str, float]) -> Delivery:
     import pandas as pd
 
     said = f"{'shadow' if trial.mode == 'shadow' else 'A/B'} trial {trial.id}"
@@ -135,7 +157,7 @@ def _of_trial(work: Workspace, trial: Trial, promise: Promise, name: str) -> Del
     if old.empty or new.empty:
         return delivery.unknown(said, "Labels came for one of the two models only.")
     try:
-        return delivery.judge(promise, _scored(old), _scored(new), name=name, seed=SEED, source=said)
+        return delivery.judge(promise, _scored(old), _scored(new), name=name, seed=SEED, source=said, holdout=holdout)
     except WorkflowError as error:
         return delivery.unknown(said, str(error), rows=len(new))
 
@@ -143,7 +165,9 @@ def _of_trial(work: Workspace, trial: Trial, promise: Promise, name: str) -> Del
 def _scored(rows: Any) -> Scored:
     ident = (rows["request"].astype(str) + "/" + rows["row"].astype(str)).to_numpy(dtype=object)
     truth, answer = (rows[column].to_numpy(dtype=float) for column in ("label", "answer"))
-    return Scored(ident, truth, answer, groups={"unit": rows["unit"].astype(str).to_numpy(dtype=object)})
+    segments = rows["segment"].fillna("").astype(str).to_numpy(dtype=object)  # as the row told it when it was answered
+    units = rows["unit"].astype(str).to_numpy(dtype=object)
+    return Scored(ident, truth, answer, groups={"unit": units, "segment": segments})
 
 
 def _level(work: Workspace, proposal: Proposal, name: str) -> Delivery:

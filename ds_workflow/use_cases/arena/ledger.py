@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import tables
 from ds_workflow.use_cases.arena import status
 from ds_workflow.use_cases.arena.view import Checked
+from registry import deciding
 from registry.errors import Unreadable
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ def verify(work: Workspace, *, recent: bool = False) -> Checked:
         status.finished(work)
     since = _checkpoint(work) if recent else None
     reached = work.registry.checkpoint()
-    found = work.registry.verify(since=since)
+    found = work.registry.verify(since=since, progress=lambda n, of: work.say(f"{n:,} of {of:,} events checked"))
     if found.ok and reached is not None:
         text = json.dumps({"seq": reached.seq, "hash": reached.hash})
         work.path("mlruns", CHECKPOINT).write_text(text + "\n", "utf-8")
@@ -53,13 +56,13 @@ def _checkpoint(work: Workspace) -> Checkpoint | None:
         ) from error
 
 
-def verify_export(path: Path, head: str = "") -> Checked:
+def verify_export(path: Path, head: str = "", *, say: Callable[[str], object] = lambda _: None) -> Checked:
     """An export checked by the program that travels in it. Raises InvalidInput when there is none."""
     from registry import offline
 
     try:
-        count, found = offline.check(offline.read(path), head)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        count, found = offline.check(offline.read(path), head, progress=lambda n: say(f"{n:,} events checked"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InvalidInput(f"{path} is no export of a ledger: {error}", hint="'arena-export' writes one.") from error
     return Checked(not found, count, tuple(found), f"Events of {path}")
 
@@ -139,6 +142,7 @@ def add_key(work: Workspace, name: str, *, out: Path | None, key: Path | None) -
 
     signer = Signer.read(key.expanduser()) if key is not None else Signer.new()
     work.registry.require_declared(name)
+    deciding.require_human(work.people, name, "sign what they decide")
     where = out.expanduser() if out is not None else key
     if out is not None:
         signer.write(out.expanduser())

@@ -11,21 +11,21 @@ from ds_workflow.adapters import hypotheses, models, policies
 from ds_workflow.domain import retirement
 from ds_workflow.domain.claim_verdict import tested
 from ds_workflow.domain.comparison import OVERALL, Difference, differences_by_place
-from ds_workflow.domain.holdout_spending import REGISTERED, account, candidates_scored, scored_words, spending_told
+from ds_workflow.domain.gates.base import method_words
+from ds_workflow.domain.holdout_spending import BASELINE, plan_words, scored_words
 from ds_workflow.domain.hypothesis import Hypothesis
 from ds_workflow.domain.metrics import metric
 from ds_workflow.domain.outcome import OutcomeEntry
 from ds_workflow.errors import InvalidInput
+from ds_workflow.reports import round as report
 from ds_workflow.reports import tables
-from ds_workflow.use_cases.arena import apply, compare
+from ds_workflow.use_cases.arena import apply, compare, people
 from ds_workflow.use_cases.arena.view import View, view
 from registry.errors import ChampionExists, NoChampion, NotFound
-from registry.records import Evidence, GateResult, HypothesisRef, ModelVersion, Outcome, Proposal, utc_text
+from registry.records import Evidence, GateResult, HypothesisRef, ModelVersion, Outcome, Proposal
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
-
-BASELINE = "BASELINE"
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,13 @@ class Round:
         """A proposal, or a round of them."""
         if len(self.views) == 1:
             return self.views[0].to_dict()
-        return {"round": self.name, "proposals": [view.to_dict() for view in self.views]}
+        told = report.to_json(self.name, [view.proposal for view in self.views])
+        return {**told, "proposals": [view.to_dict() for view in self.views]}
 
     def text(self) -> str:
         """For the terminal."""
-        return "\n\n".join(view.text() for view in self.views)
+        head = [report.text(self.name, [view.proposal for view in self.views])] if len(self.views) > 1 else []
+        return "\n\n".join([*head, *(view.text() for view in self.views)])
 
 
 def propose(work: Workspace, versions: Sequence[int] = ()) -> Round:
@@ -59,12 +61,15 @@ def propose(work: Workspace, versions: Sequence[int] = ()) -> Round:
     numbers = list(dict.fromkeys(versions)) or [_newest(work)]
     challengers = [work.registry.version(name, number) for number in numbers]
     documents = [_document(work, challenger) for challenger in challengers]  # all refusals before any look is taken
+    for challenger, document in zip(challengers, documents, strict=True):
+        people.require_decidable(work, owner=challenger.lineage.owner, hypothesis=document.id)
     label = f"R-{work.clock():%Y%m%dT%H%M%S%f}" if len(challengers) > 1 else ""
     found = [
         _one(work, challenger, champion, document, label=label, among=len(challengers))
         for challenger, document in zip(challengers, documents, strict=True)
     ]
-    return Round(tuple(view(work, proposal) for proposal in found), label)
+    rounds = {proposal.round for proposal in found}  # what was asked before stands in the round of then
+    return Round(tuple(view(work, proposal) for proposal in found), rounds.pop() if len(rounds) == 1 else label)
 
 
 def bootstrap(work: Workspace, number: int, *, owner: str, approved_by: str, reason: str) -> View:
@@ -130,10 +135,10 @@ def _one(
     label: str,
     among: int,
 ) -> Proposal:
-    store = hypotheses.of(work.settings)
     standing = _standing(work, challenger, champion)
     if standing is not None:
         work.say(f"this question was asked already and {standing.id} is open; nothing is computed twice")
+        _tell(work, standing, challenger, document)  # whoever was stopped after proposing has not told it yet
         return standing
     judged = compare.judge(work, challenger, champion, kind="promotion", among=among, round=label)
     outcome, test = tested(judged.comparison, document.claim)
@@ -149,22 +154,31 @@ def _one(
         claimed=(outcome, test),
         document=document,
     )
+    _tell(work, proposal, challenger, document)
+    return proposal
+
+
+def _tell(work: Workspace, proposal: Proposal, challenger: ModelVersion, document: Hypothesis) -> None:
+    """Write what a proposal made of the claim into the document; the same again changes nothing."""
+    said = (proposal.summary.get("claim") or {}).get("said")
+    if proposal.hypothesis is None or proposal.hypothesis.outcome is None or said is None:
+        return
     entry = OutcomeEntry(
         proposal_id=proposal.id,
         at=proposal.created_at,
         dataset_version=challenger.lineage.dataset_version,
-        outcome=outcome,
-        observed=test.note,
+        outcome=proposal.hypothesis.outcome,
+        observed=str(said),
     )
-    work.say(f"wrote the outcome, {entry.outcome}, into {store.write_outcome(document.id, entry)}")
-    return proposal
+    written = hypotheses.of(work.settings).write_outcome(document.id, entry)
+    work.say(f"wrote the outcome, {entry.outcome}, into {written}")
 
 
 def _standing(work: Workspace, challenger: ModelVersion, champion: ModelVersion) -> Proposal | None:
     """The open proposal that asks the same question: same two versions, same holdout, same policy."""
     policy = policies.load(work.settings.policy(work.problem.name), work.problem).digest
     asked = (challenger.ref, champion.ref, challenger.lineage.holdout_digest, policy)
-    now = utc_text(work.clock())
+    now = work.registry.now()
     for other in work.registry.proposals(work.problem.name, disposition="open"):
         e = other.evidence
         if (e.challenger, e.champion, e.holdout_digest, e.policy_digest) == asked and not other.expired(now):
@@ -204,8 +218,8 @@ def write(
         hypothesis=hypothesis,
         round=label,
         summary=_summary(work, judged, challenger, champion, claimed=claimed, document=document),
-        alpha=judged.look.level,
-        uses_before=judged.uses_before,
+        alpha=judged.taken.look.level,
+        uses_before=judged.taken.uses,
         lifetime=timedelta(days=judged.policy.expires_after_days),
     )
 
@@ -230,12 +244,10 @@ def _summary(
             shown = replace(comparison, policy=judged.policy)
         parts = differences_by_place(shown.differences(groups=("segment", *problem.slices)))
     minimum = judged.policy.major_min_rows
-    notes = [*judged.notes]
-    scored = candidates_scored(work.registry.events(kind=REGISTERED), record.holdout_digest)
-    uses = work.registry.holdout_uses(record.holdout_digest)
-    reserved = work.registry.holdout_reserved(record.holdout_digest)
-    if said := scored_words(scored, account(uses, work.registry.proposal, reserved).taken):
-        notes.append(said)
+    told = judged.taken.told
+    notes = [*judged.notes, *filter(None, (scored_words(told), plan_words(told)))]
+    if not comparison.faults:
+        notes.append(method_words(comparison))
     if claimed is not None:
         outcome, test = claimed
         notes.append(f"The claim by itself: {outcome}. {test.note}")
@@ -270,9 +282,9 @@ def _summary(
             "rows": record.holdout_rows,
             "from": record.holdout_from,
             "to": record.last,
-            "uses": judged.uses_before + 1,
-            "candidates_scored": scored,
-            "spending": spending_told(judged.look, judged.policy.spending),
+            "uses": judged.taken.uses + 1,
+            "candidates_scored": told["scored"],
+            "spending": told,
         },
         "claim": _claim(claimed, document),
         "reference": judged.reference,
@@ -295,6 +307,7 @@ def _claim(claimed: tuple[Outcome, GateResult] | None, document: Hypothesis | No
         "min_effect": stated.min_effect,
         "unit": stated.unit,
         "outcome": outcome,
+        "said": test.note,
         "observed": tables.finite(test.observed),
         "interval": list(test.interval) if test.interval else None,
     }
@@ -326,6 +339,6 @@ def _cells(cells: dict[str, Difference]) -> dict[str, dict[str, Any]]:
 def _trial(judged: compare.Judged) -> dict[str, Any]:
     trial = judged.champion_trial
     if trial is None:
-        return {"fit": True, "checks": []}
+        return {}  # nobody to be tried
     checks = [{"name": f"{g.name} {g.segment}".strip(), "status": g.status, "note": g.note} for g in trial.gates]
     return {"fit": trial.verdict not in ("fail", "invalid"), "checks": checks}

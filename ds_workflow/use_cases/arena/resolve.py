@@ -6,15 +6,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters.incidents import Incidents
+from ds_workflow.domain.holdout_spending import BASELINE
 from ds_workflow.errors import InvalidInput
 from ds_workflow.use_cases.arena import apply, compare, people, propose
 from ds_workflow.use_cases.arena.view import View, view
+from registry import deciding
 from registry.errors import NotEligible, OutOfCustody
 from registry.records import HypothesisRef, utc_text
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
-    from registry.records import Custody
+    from registry.records import Custody, Proposal
 
 CUSTODY = "custody"  # the cause of the incident that the periodic check opens
 
@@ -60,7 +62,7 @@ def adopt(work: Workspace, *, by: str, reason: str, approved_by: str = "") -> Vi
     name = work.problem.name
     if not by.strip() or not reason.strip():
         raise InvalidInput("An adoption needs a name and a reason.", hint="Say who moved the alias and why.")
-    work.registry.require_declared(by)
+    work.registry.require_person(by, "adopt a champion")
     moved = work.registry.require_adoptable(name)
     challenger = work.registry.version(name, moved.version)
     if challenger.lineage.missing():
@@ -68,11 +70,14 @@ def adopt(work: Workspace, *, by: str, reason: str, approved_by: str = "") -> Vi
             f"Version {moved.version} was registered round this workflow: nobody knows what it was trained on.",
             hint="Put the decided champion back: 'arena-restore'.",
         )
+    line = challenger.lineage
+    moved_by = {line.owner: "owns the candidate that was moved there"}
+    people.require_decidable(work, owner=by, hypothesis=line.hypothesis_id, also=moved_by)
     champion = work.registry.champion(name)
     kind = "promotion" if champion else "bootstrap"
     judged = compare.judge(work, challenger, champion, kind=kind)  # type: ignore[arg-type]
     hypothesis = None
-    if challenger.lineage.hypothesis_id != propose.BASELINE:
+    if challenger.lineage.hypothesis_id != BASELINE:
         hypothesis = HypothesisRef(challenger.lineage.hypothesis_id, challenger.lineage.hypothesis_digest)
     notes = (f"Adopted after the fact: somebody moved the alias to version {moved.version} round the arena. {reason}",)
     judged = replace(judged, notes=(*judged.notes, *notes))
@@ -86,19 +91,40 @@ def adopt(work: Workspace, *, by: str, reason: str, approved_by: str = "") -> Vi
 
 def override(work: Workspace, proposal_id: str, *, by: str, reason: str) -> View:
     """Ask that a proposal be promoted against its verdict, or, as another person, decide that it is."""
+    asked = ask_override(work, proposal_id, by=by, reason=reason).proposal
+    if asked.id != proposal_id and asked.disposition == "open" and _same(_asker(asked), by):
+        return view(work, asked)
+    return decide_override(work, asked.id, by=by, reason=reason)
+
+
+def ask_override(work: Workspace, proposal_id: str, *, by: str, reason: str, seen_digest: str | None = None) -> View:
+    """Ask that a proposal be promoted against its verdict. What was asked for before, by anybody, is not asked again.
+
+    `seen_digest` is the evidence that the person looked at; EvidenceChanged when it is not the proposal's. Raises
+    NotPromotable for a verdict of pass or invalid, NotEligible for who may not ask or when nobody could decide it.
+    """
     apply.reconcile(work)
     found = work.registry.proposal(proposal_id)
-    rule = people.rule(work, found)
-    asked = work.registry.request_override(proposal_id, by=by, reason=reason, rule=rule)
-    told = asked.summary.get("override") or {}
-    if asked.disposition == "open" and _same(str(told.get("by", "")), by):
-        if found.id == asked.id:
-            raise NotEligible(
-                f"'{by}' asked for this override, and somebody else decides it.",
-                hint=f"A second person types: arena-override --proposal-id {asked.id} --by NAME --reason WHY",
-            )
-        return view(work, asked)
-    return apply.approve(work, asked.id, by=by, reason=reason, override=True)
+    deciding.require_seen(found, seen_digest)
+    rule = people.override_rule(work, found, asked_by=_asker(found) or by)
+    return view(work, work.registry.request_override(proposal_id, by=by, reason=reason, rule=rule))
+
+
+def decide_override(work: Workspace, proposal_id: str, *, by: str, reason: str, seen_digest: str | None = None) -> View:
+    """Decide an override that somebody else asked for; its challenger becomes champion against the verdict."""
+    asked = work.registry.proposal(proposal_id)
+    if asked.disposition == "open" and _same(_asker(asked), by):
+        raise NotEligible(
+            f"'{by}' asked for this override, and somebody else decides it.",
+            hint=f"A second person types: arena-override --proposal-id {asked.id} --by NAME --reason WHY",
+        )
+    deciding.require_reason(reason, "An override")
+    return apply.approve(work, asked.id, by=by, reason=reason, seen_digest=seen_digest, override=True)
+
+
+def _asker(proposal: Proposal) -> str:
+    told = proposal.summary.get("override") if proposal.kind == "override" else None
+    return str(told["by"]) if told else ""
 
 
 def _same(one: str, other: str) -> bool:

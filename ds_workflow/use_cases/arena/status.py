@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ds_workflow import steps
 from ds_workflow.reports import proposal as report
 from ds_workflow.reports import tables
+from ds_workflow.reports.proposal_marks import marks
 from ds_workflow.use_cases.arena.view import View, view
 from registry.errors import Unavailable
 
@@ -30,7 +31,7 @@ class Status:
     at: str
     appoint: str = ""  # the command that appoints a first champion
     solo: bool = False  # nobody is declared, so every approval is stamped self-approved
-    clock_behind: str = ""  # the last event's time, when this machine's clock says less
+    clock_behind: str = ""  # the newest time that the ledger knows, when this machine's clock says less
     waiting: int | None = None  # a candidate that nobody has proposed yet
     total: int = 0  # proposals there are; `proposals` holds the newest, and all that are open
 
@@ -55,9 +56,9 @@ class Status:
             lines += [f"  {self.custody.detail}"]
         if self.clock_behind:
             lines += [
-                f"  this machine's clock says {self.at}, and the ledger's last event is of {self.clock_behind}: the "
-                "clock was turned back. Set it right; what is decided before that is dated wrongly, and the ledger "
-                "says so ('clock.turned_back')"
+                f"  this machine's clock is behind: the ledger knows of {self.clock_behind} already, and judges by "
+                "that. Nothing is proposed or approved until the clock is set right, or, when another one was ahead, "
+                "an approver says so: arena-clock --by NAME --reason WHY"
             ]
         if self.solo:
             lines += [
@@ -79,7 +80,7 @@ class Status:
                     f"v{p.champion.version}" if p.champion else "-",
                     p.verdict,
                     "expired" if p.expired(self.at) else p.label,
-                    p.decided_by or "-",
+                    f"{p.decided_by or '-'}{f' ({mark})' if (mark := marks(p)) else ''}",
                 ]
                 for p in self.proposals
             ]
@@ -94,11 +95,13 @@ class Status:
         """The one thing to do next."""
         if self.custody.status == "none":
             return self.appoint
-        if self.custody.status != "in_custody":
+        if self.custody.status == "unknown":
             return (
-                f"find out who moved the champion, then ds-workflow --problem {self.problem} arena-restore (puts it "
-                "back) or arena-adopt (tries what stands there); decisions and release are blocked until then"
+                f"make MLflow's database reachable again, then ds-workflow --problem {self.problem} arena-status; "
+                "nothing is decided until then"
             )
+        if self.custody.status != "in_custody":
+            return f"{self.custody.way_out} Decisions and release of {self.problem} are blocked until then."
         live = [p for p in self.proposals if p.disposition == "open" and not p.expired(self.at)]
         if live:
             return f"ds-workflow --problem {self.problem} arena-show {live[0].id}"
@@ -112,9 +115,7 @@ class Status:
 
 def read(work: Workspace) -> Status:
     """The arena of the workspace's problem, newest proposal first."""
-    from registry.records import utc_text
-
-    found, at = finished(work), utc_text(work.clock())
+    found, at = finished(work), work.registry.now()
     return Status(
         problem=found.problem,
         registered_model=found.registered_model,
@@ -124,7 +125,7 @@ def read(work: Workspace) -> Status:
         at=at,
         appoint=steps.to_appoint(work) if found.custody.status == "none" else "",
         solo=not work.people,
-        clock_behind=work.registry.clock_behind(at),
+        clock_behind=work.registry.clock_behind(work.clock()),
         waiting=_waiting(work),
         total=sum(work.registry.count_proposals(found.problem).values()),
     )
@@ -142,6 +143,7 @@ def finished(work: Workspace) -> Any:
 
     While a store is unavailable it stays half done, and is shown so.
     """
+    work.registry.judged(work.settings.problem)
     found = work.registry.status(work.settings.problem)
     half = any(p.effect == "applying" for p in found.proposals)
     if half or work.registry.head_lags(work.settings.problem):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ds_workflow.reports import delivery as delivered
 from ds_workflow.reports import proposal as report
-from ds_workflow.reports import spending
 
 if TYPE_CHECKING:
+    from ds_workflow.use_cases.arena.people import Deciders
     from ds_workflow.workspace import Workspace
     from registry.quorum import Approval
     from registry.records import Proposal
@@ -23,12 +24,24 @@ class View:
     context: report.Context
     approvals: tuple[Approval, ...] = ()  # of an open proposal that takes several people
     needed: int = 1
+    deciders: Deciders | None = None  # of an open proposal, once people are declared
+    delivery: dict[str, Any] = field(default_factory=dict)  # as `arena-delivery` last found it
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `arena-show --json`."""
         cited = {"experiments": list(self.context.cited)} if self.context.cited else {}
         given = [{"by": a.by, "at": a.at, "reason": a.reason} for a in self.approvals]
-        return report.to_json(self.proposal) | cited | {"approvals": given, "approvers_needed": self.needed}
+        came = {"delivery": self.delivery} if self.delivery else {}
+        return (
+            report.to_json(self.proposal)
+            | cited
+            | came
+            | {
+                "approvals": given,
+                "approvers_needed": self.needed,
+                "deciders": self.deciders.to_dict() if self.deciders else None,
+            }
+        )
 
     def text(self) -> str:
         """For the terminal."""
@@ -39,22 +52,28 @@ class View:
         return self._with_approvals(report.brief(self.proposal, self.context))
 
     def _with_approvals(self, text: str) -> str:
-        """The text, and while several people are asked, who said yes and how many are missing."""
-        if self.needed < 2 or self.proposal.disposition != "open":
+        """The text and who may decide it; while several people are asked, who said yes and how many are missing."""
+        if self.proposal.disposition != "open":
+            return text
+        if self.deciders is not None:
+            text = f"{text}\n{self.deciders.words()}"
+        if self.needed < 2:
             return text
         given = "; ".join(f"{a.by} on {a.at[:10]}{f' ({a.reason})' if a.reason else ''}" for a in self.approvals)
-        return f"{text}\n\nApprovals: {len(self.approvals)} of {self.needed}: {given or 'nobody yet'}."
+        return f"{text}\nApprovals: {len(self.approvals)} of {self.needed}: {given or 'nobody yet'}."
 
 
 def view(work: Workspace, proposal: Proposal) -> View:
     """A proposal with what its pages show around it."""
-    from registry.records import utc_text
-
+    now = work.registry.judged(proposal.problem)
+    if proposal.expired(now):
+        proposal = work.registry.proposal(proposal.id)  # closed by being seen so
     decisions = tuple(work.registry.decisions(proposal.id))
-    now = utc_text(work.clock())
     command = "./scripts/ds_workflow.sh"
     if work.settings.root != Path.cwd():
         command += f" --workspace {work.settings.root}"
+    said, kept = _delivery(work, proposal)
+    unit = str((proposal.summary.get("claim") or {}).get("unit") or "absolute")
     context = report.Context(
         problem_title=work.problem.title,
         decisions=decisions,
@@ -62,13 +81,15 @@ def view(work: Workspace, proposal: Proposal) -> View:
         command=command,
         traffic=_traffic(work, proposal),
         cited=_cited(work, proposal),
-        delivery=_delivery(work, proposal),
+        delivery=said,
+        delivered=delivered.rows(unit, kept.get("segments") or ()),
     )
     if proposal.disposition != "open":
-        return View(proposal, context)
+        return View(proposal, context, delivery=kept)
     from ds_workflow.use_cases.arena import people
 
-    return View(proposal, context, tuple(work.registry.approvals(proposal)), people.needed(work, proposal.problem))
+    given, needed = tuple(work.registry.approvals(proposal)), people.needed(work, proposal.problem)
+    return View(proposal, context, given, needed, people.deciders(work, proposal), delivery=kept)
 
 
 def _traffic(work: Workspace, proposal: Proposal) -> str:
@@ -80,12 +101,13 @@ def _traffic(work: Workspace, proposal: Proposal) -> str:
     return f"{body['trial']}: {body['verdict']}; {body['note']} (result {str(body['digest'])[:12]}, {told[-1].at})"
 
 
-def _delivery(work: Workspace, proposal: Proposal) -> str:
-    """The claim beside what came of it live, as `arena-delivery` last found it."""
+def _delivery(work: Workspace, proposal: Proposal) -> tuple[str, dict[str, Any]]:
+    """The claim beside what came of it live, as `arena-delivery` last found it: in words, and as it was kept."""
     told = work.registry.events(kind="delivery", subject=proposal.id)
     if not told:
-        return ""
-    return spending.delivery_words(proposal.summary.get("claim") or {}, told[-1].body, told[-1].at[:10])
+        return "", {}
+    body = dict(told[-1].body)
+    return delivered.words(proposal.summary.get("claim") or {}, body, told[-1].at[:10]), body
 
 
 def _cited(work: Workspace, proposal: Proposal) -> tuple[str, ...]:

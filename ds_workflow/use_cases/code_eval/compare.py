@@ -8,16 +8,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ds_workflow.adapters import evidence, models, policies, run_files
+from ds_workflow.adapters import evidence, holdout_account, models, policies, run_files, snapshots
 from ds_workflow.adapters.code_eval import files
 from ds_workflow.adapters.code_eval.evaluating import Ask, evaluate, evaluated
+from ds_workflow.domain import few_clusters
 from ds_workflow.domain.alignment import Frozen
 from ds_workflow.domain.code_eval import scores
 from ds_workflow.domain.code_eval.evaluation import NONE_SAID
 from ds_workflow.domain.code_eval.tasks import Completion
 from ds_workflow.domain.comparison import OVERALL, Comparison, Difference, differences_by_place
 from ds_workflow.domain.gates import evaluate as ask_gates
-from ds_workflow.domain.holdout_spending import account, question, spending_told
+from ds_workflow.domain.holdout_spending import question
 from ds_workflow.domain.metrics import metric
 from ds_workflow.domain.proving import proven
 from ds_workflow.errors import InvalidInput, StateConflict
@@ -108,21 +109,26 @@ def propose(work: Workspace, ask: Ask, *, owner: str) -> Proposed:
     challenger = versions.register(work, found, answers, frozen, owner=owner, base=standing)
     truth = frozen.holdout[work.problem.target].to_numpy(dtype="float64")
     kind: Literal["promotion", "bootstrap"] = "promotion" if standing else "bootstrap"
-    uses = work.registry.holdout_uses(frozen.record.holdout_digest)
-    asked = question(kind, challenger.ref, standing.ref if standing else None, policy_digest=policy.digest)
-    holdout = frozen.record.holdout_digest
-    reserved = work.registry.holdout_reserved(holdout)
-    look = account(uses, work.registry.proposal, reserved).look(asked, policy.spending, kind=kind)
-    work.registry.reserve_look(
-        holdout, question=asked, kind=kind, round="", alpha=look.level, counted=len(uses) + len(reserved)
+    taken = holdout_account.take(
+        work.registry,
+        snapshots.SnapshotStore(work.settings.data),
+        work.problem,
+        frozen.record,
+        asked=question(kind, challenger.ref, standing.ref if standing else None, policy_digest=policy.digest),
+        challenger=challenger.digest,
+        policy=policy,
+        kind=kind,
+        say=work.say,
     )
+    look = taken.look
     work.say(look.words)
+    mine = _scored(work, found, frozen)
     comparison = Comparison.align(
         problem=work.problem,
-        policy=policy.for_look(look, kind),
+        policy=policy.for_look(look, kind, clusters=few_clusters.fewest(mine)),
         look=look,
         seed=SEED,
-        challenger=_scored(work, found, frozen),
+        challenger=mine,
         champion=_scored(work, champion, frozen) if champion else None,
         frozen=Frozen(frozen.holdout[work.problem.row_id].to_numpy(), truth),
     )
@@ -161,11 +167,11 @@ def propose(work: Workspace, ask: Ask, *, owner: str) -> Proposed:
             champion,
             frozen.record,
             notes=notes,
-            uses=len(uses),
-            spending=spending_told(look, policy.spending),
+            uses=taken.uses,
+            spending=taken.told,
         ),
         alpha=look.level,
-        uses_before=len(uses),
+        uses_before=taken.uses,
         lifetime=timedelta(days=policy.expires_after_days),
     )
     return _shown(work, written)

@@ -105,7 +105,8 @@ def close_finding(work: Workspace, ident: str, *, by: str, resolution: str) -> F
 
 def list_findings(work: Workspace, *, only_open: bool = False) -> tuple[Finding, ...]:
     """The findings of the workspace's problem, oldest first."""
-    found = findings.fold(work.registry.events(), work.problem.name)
+    told = [event for kind in (findings.OPENED, findings.CLOSED) for event in work.registry.events(kind=kind)]
+    found = findings.fold(sorted(told, key=lambda event: event.seq), work.problem.name)
     return tuple(one for one in found if one.open or not only_open)
 
 

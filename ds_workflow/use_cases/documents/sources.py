@@ -13,7 +13,7 @@ from ds_workflow.domain.metrics import METRICS
 from ds_workflow.errors import WorkflowError
 from ds_workflow.reports import dictionary
 from ds_workflow.reports.cited import Source
-from ds_workflow.settings import CHECKOUT
+from ds_workflow.settings import CHECKOUT, parse_yaml
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -166,11 +166,9 @@ def _house(work: Workspace, known: Known) -> list[Source]:
 
 
 def _yaml(root: Path, key: str, what: str) -> list[Source]:
-    import yaml
-
     places = (place / "config" / "documents" / f"{key}.yaml" for place in (root, CHECKOUT))
     path = next((p for p in places if p.is_file()), None)
-    return [] if path is None else [Source.of(key, yaml.safe_load(path.read_text("utf-8")), what)]
+    return [] if path is None else [Source.of(key, parse_yaml(path.read_bytes(), where=str(path)), what)]
 
 
 def _or_none(ask: Callable[[], T]) -> T | None:

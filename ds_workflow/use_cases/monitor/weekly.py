@@ -108,7 +108,7 @@ def _week(work: Workspace, since: datetime, until: datetime) -> ProblemWeek:
     incidents = [one for one in Incidents(store).listed(name) if one.opened_at <= end]
     moves = work.registry.moves(name)
     before = [m for m in moves if m.at <= end]
-    proposals = [p for p in work.registry.proposals(name) if inside(p.created_at)]
+    proposals = [p for p in work.registry.proposals(name, since=begin) if inside(p.created_at)]
     seen = served_rows.requests_since(store, name, since=since, until=until)
     override = retraining.newest(work)
     held = ""

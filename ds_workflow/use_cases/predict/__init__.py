@@ -1,6 +1,7 @@
 """Predictions: the champion, or another version, as an answerer of requests."""
 
 from ds_workflow.domain.contract import BadRows
+from ds_workflow.domain.strict_json import SaidTwice
 from ds_workflow.use_cases.predict.answerer import Answerer, TooMany, champion, champion_ref, load, names, rows_of
 from ds_workflow.use_cases.predict.batch import Batch, predict_file
 from ds_workflow.use_cases.predict.csv_rows import Uploaded
@@ -13,6 +14,7 @@ __all__ = [
     "Answerer",
     "BadRows",
     "Batch",
+    "SaidTwice",
     "TooMany",
     "Uploaded",
     "champion",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ds_workflow import plugins
 from ds_workflow.adapters import models, run_files, scorer
 from ds_workflow.adapters.row_reader import reader
-from ds_workflow.domain.contract import BadRows, FieldError, parse_rows, sendable
+from ds_workflow.domain import strict_json
+from ds_workflow.domain.contract import BadRows, FieldError, parse_rows, said_twice, sendable
 from ds_workflow.errors import InvalidInput, StateConflict
 from registry.errors import NoChampion
 from registry.records import ModelVersion, VersionRef
@@ -56,13 +57,12 @@ class Answerer:
         """The rows of a JSON body. Raises BadRows, InvalidInput for what is no list of rows, TooMany beyond `most`."""
         rows = self.read(body)
         if rows is None or not rows:
-            sent = decoded(body, most=most)
+            sent, twice = decoded(body, most=most)
             rows, errors = parse_rows(self.problem, [row if isinstance(row, dict) else {} for row in sent])
-            if strangers := no_objects(sent):
-                told = {error.row for error in strangers}
-                errors = sorted([*strangers, *(e for e in errors if e.row not in told)], key=lambda e: e.row)
-            if errors:
-                raise BadRows(errors)
+            strangers = no_objects(sent)
+            told = {error.row for error in strangers}
+            if errors := [*strangers, *twice, *(e for e in errors if e.row not in told)]:
+                raise BadRows(sorted(errors, key=lambda e: e.row))
         require_few(len(rows), most)
         return rows
 
@@ -132,10 +132,10 @@ def require_few(rows: int, most: int | None) -> None:
 
 def rows_of(body: bytes, *, most: int | None = None) -> list[dict[str, Any]]:
     """The rows of a JSON body as they were sent. Raises InvalidInput for what is no list, BadRows for what in it is no
-    row, TooMany beyond `most`."""
-    rows = decoded(body, most=most)
-    if errors := no_objects(rows):
-        raise BadRows(errors)
+    row or says a field more than once, TooMany beyond `most`."""
+    rows, twice = decoded(body, most=most)
+    if errors := [*no_objects(rows), *twice]:
+        raise BadRows(sorted(errors, key=lambda e: e.row))
     return rows
 
 
@@ -153,10 +153,13 @@ def _kind(value: object) -> str:
     return kinds.get(type(value).__name__, "a number")
 
 
-def decoded(body: bytes, *, most: int | None = None) -> list[Any]:
-    """The list that a JSON body is. Raises InvalidInput for anything else, TooMany beyond `most`."""
+def decoded(body: bytes, *, most: int | None = None) -> tuple[list[Any], list[FieldError]]:
+    """The list that a JSON body is, and the fields of its rows that stand there more than once.
+
+    Raises InvalidInput for anything else, TooMany beyond `most`.
+    """
     try:
-        rows = json.loads(body)
+        rows, repeated = strict_json.read(body)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"The body is not valid JSON: {error}", hint="A JSON list of rows.") from error
     if not isinstance(rows, list) or not rows:
@@ -164,7 +167,7 @@ def decoded(body: bytes, *, most: int | None = None) -> list[Any]:
             "The body must be a JSON list of at least one row, each an object.", hint="A JSON list of rows."
         )
     require_few(len(rows), most)
-    return rows
+    return rows, said_twice(repeated)
 
 
 def names() -> list[str]:

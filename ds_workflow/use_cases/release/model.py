@@ -5,6 +5,7 @@ from __future__ import annotations
 from ds_workflow.adapters import evidence, fitting, hypotheses, models, policies, run_files, snapshots, trial
 from ds_workflow.domain.gates import evaluate
 from ds_workflow.domain.snapshot import held_out
+from ds_workflow.reports.proposal_marks import marks
 from ds_workflow.use_cases.release.walk import Found, Status, Walk
 
 
@@ -43,7 +44,8 @@ def decision(walk: Walk) -> Found:
         return "fail", f"{proposal.id} is {proposal.disposition}, {proposal.effect}", "Run 'arena-status' and decide."
     if proposal.challenger != walk.champion.ref:
         return "fail", f"{proposal.id} is about another version", "Run 'arena-verify'."
-    stamp = ", self-approved" if proposal.self_approved else ""
+    told = dict.fromkeys(mark for p in (proposal, walk.judged) if (mark := marks(p)))
+    stamp = f", {', '.join(told)}" if told else ""
     return "pass", f"{proposal.id} approved by {proposal.decided_by} at {proposal.decided_at}{stamp}", ""
 
 
@@ -58,7 +60,7 @@ def evidence_whole(walk: Walk) -> Found:
 
 
 def replay(walk: Walk) -> Found:
-    differences = evidence.replay(walk.bundle)
+    differences = evidence.replay(walk.bundle, commit=walk.work.commit)
     if differences:
         return "fail", "; ".join(differences[:3]), "Run 'arena-replay' and find out what changed."
     return "pass", f"{len(walk.bundle.gates)} gate results computed again from stored rows, all the same", ""

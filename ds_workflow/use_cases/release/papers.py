@@ -96,7 +96,7 @@ def documents(walk: Walk) -> Found:
         return "fail", "the pack is about other bytes", fix
     if not about.get("in_office"):
         return "fail", "the pack was built before the version took office", fix
-    since = dossier.told(work.registry.events(), work.problem.name) - int(about.get("events", 0))
+    since = dossier.told(dossier.put_down(work.registry), work.problem.name) - int(about.get("events", 0))
     if since:
         came = "1 signature or finding" if since == 1 else f"{since} signatures or findings"
         return "fail", f"{came} came after the pack was built", fix

@@ -188,7 +188,7 @@ def _snapshot(work: Workspace, request: TrainRequest) -> Snapshot:
             say=work.say,
         )
         work.registry.record_snapshot(record)
-        asked_before.carry_over(work.registry, store, work.problem, record, say=work.say)
+        asked_before.join(work.registry, store, work.problem, record, say=work.say)
     return store.load(work.problem, request.dataset_version)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from ds_workflow.adapters import datasets, engine, fitting, row_files
 from ds_workflow.adapters.engine import base
+from ds_workflow.adapters.engine import dask as cluster
 from ds_workflow.adapters.snapshots import SnapshotStore
 from ds_workflow.domain import drift_table
 from ds_workflow.domain.strategy import spread_by
@@ -222,6 +223,30 @@ def test_parts_of_a_file_are_answered_the_same(dask: engine.Engine, tmp_path: Pa
     shown = answers["dask"][0][1]["predicted_probability"].to_numpy()
     assert len(shown) == 299
     assert 0 < shown.min() < shown.max() < 1
+
+
+def test_workers_with_other_code_or_libraries_are_refused(dask: engine.Engine) -> None:
+    """The workers of this file run this very code; a reader that has another asks them in vain."""
+    client, mine = dask._client, cluster.versions()
+    cluster.require_alike(client, "here", here=mine)
+    for name in (cluster.CODE, "xgboost"):
+        with pytest.raises(SourceUnavailable, match=f"Worker .* has {name} {mine[name]} .here other.; its answers"):
+            cluster.require_alike(client, "here", here=mine | {name: "other"})
+
+
+def test_the_digest_of_code_is_of_paths_and_bytes(tmp_path: Path) -> None:
+    for name in ("ds_workflow", "registry"):
+        (tmp_path / name).mkdir()
+    source = tmp_path / "ds_workflow" / "a.py"
+    source.write_text("answer = 1")
+    seen = {cluster.code_digest(tmp_path)}
+    source.write_text("answer = 2")
+    seen.add(cluster.code_digest(tmp_path))
+    source.rename(tmp_path / "registry" / "a.py")
+    seen.add(cluster.code_digest(tmp_path))
+    (tmp_path / "ds_workflow" / "notes.txt").write_text("no code")
+    assert len(seen) == 3
+    assert cluster.code_digest(tmp_path) in seen
 
 
 def test_an_engine_without_work_is_refused() -> None:

@@ -182,5 +182,5 @@ def test_contradictions_with_the_arena_are_named() -> None:
         },
         problem="adult_income",
     )
-    said = " ".join(contradictions(loose, arena))
+    said = " ".join(map(str, contradictions(loose, arena)))
     assert all(word in said for word in ("inputs.psi", "service.p95_ms", "age_days", "retraining.worse"))
