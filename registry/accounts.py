@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from registry.errors import InvalidRecord
+from registry.signing import Signer
 
 PROGRAMS = ("service", "agent")  # no people: they carry tokens, log in nowhere and never decide
 ROLES = ("viewer", "data_scientist", "approver", *PROGRAMS)
@@ -33,6 +34,8 @@ class Account:
     disabled: bool
     created_at: str
     changed_at: str
+    full_name: str = ""  # as documents and git call them
+    email: str = ""
 
     @property
     def program(self) -> bool:
@@ -48,7 +51,27 @@ class Account:
             "disabled": self.disabled,
             "created_at": self.created_at,
             "changed_at": self.changed_at,
+            **{key: said for key, said in (("full_name", self.full_name), ("email", self.email)) if said},
         }
+
+
+@dataclass(frozen=True)
+class Known:
+    """What else a person is called: by documents, and by the git that they commit with."""
+
+    full_name: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True)
+class Vouch:
+    """Who stands for a change of an account, and the key that they sign it with, if they have one."""
+
+    by: str = ""
+    signer: Signer | None = None
+
+
+UNNAMED, UNVOUCHED = Known(), Vouch()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,15 @@ accounts = Table(
 )
 
 
+names = Table(  # what else a person is called, by documents and by git
+    "account_names",
+    metadata,
+    Column("account", String(64), ForeignKey("accounts.name"), primary_key=True),
+    Column("full_name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+)
+
+
 def _account() -> Column[str]:
     return Column("account", String(64), ForeignKey("accounts.name"), nullable=False)
 

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from registry import accounts as rules
 from registry import accounts_schema as db
-from registry.accounts import Access, Account, Session, Token
+from registry import chain
+from registry.accounts import UNNAMED, UNVOUCHED, Access, Account, Known, Session, Token, Vouch
 from registry.errors import InvalidRecord, LoginRefused, NameTaken, NotFound
-from registry.records import utc_text
+from registry.records import Event, utc_text
 from registry.sql_store import SqlStore
 
 SESSION_LIFE = timedelta(hours=8)
@@ -27,8 +28,13 @@ KEPT = 20_000  # lines of the access log, of each kind
 PRUNED_EVERY = 500  # lines, so that few of them pay for it
 _TEXT = 300  # characters of a logged text
 
-CHANGED = "account.changed"
+CHANGED = chain.ACCOUNT
 TOKEN = "token.changed"  # noqa: S105 - the name of an event
+
+
+_WITH_NAMES: Any = sa.select(db.accounts, db.names.c.full_name, db.names.c.email).select_from(
+    db.accounts.outerjoin(db.names, db.names.c.account == db.accounts.c.name)
+)
 
 
 class _Database(SqlStore):
@@ -57,7 +63,9 @@ class Accounts:
 
     # -- people ------------------------------------------------------------------------------------------------------
 
-    def add(self, name: str, *, roles: Sequence[str], password: str = "") -> Account:
+    def add(
+        self, name: str, *, roles: Sequence[str], password: str = "", known: Known = UNNAMED, vouch: Vouch = UNVOUCHED
+    ) -> Account:
         """A new account; a program's takes no password. NameTaken when there is one of that name, InvalidRecord for a
         bad name, role or password."""
         name, roles = rules.require_account_name(name), rules.require_roles(roles)
@@ -67,25 +75,29 @@ class Accounts:
                 raise NameTaken(f"There is a user '{name}' already.", hint="Change them with 'user-add --update'.")
             row = {"name": name, "roles": " ".join(roles), "password_hash": stored, "disabled": False}
             self._run(db.accounts.insert().values(**row, created_at=at, changed_at=at))
-            return self._told(name, "added")
+            self._call(name, known)
+            return self._told(name, "added", vouch)
 
-    def change(self, name: str, *, roles: Sequence[str], password: str = "") -> Account:
+    def change(
+        self, name: str, *, roles: Sequence[str], password: str = "", known: Known = UNNAMED, vouch: Vouch = UNVOUCHED
+    ) -> Account:
         """New roles and a new password; the account is enabled again and whoever is logged in is logged out."""
         name, roles = rules.require_account_name(name), rules.require_roles(roles)
         stored = rules.stored_password(password, name, roles)
         with self._db.transaction():
             self.account(name)
             self._update(name, roles=" ".join(roles), password_hash=stored, disabled=False)
-            return self._told(name, "changed")
+            self._call(name, known)
+            return self._told(name, "changed", vouch)
 
-    def disable(self, name: str) -> Account:
+    def disable(self, name: str, *, vouch: Vouch = UNVOUCHED) -> Account:
         """Log the person out, revoke their tokens and let them in no more; what they decided stays theirs."""
         name = rules.require_account_name(name)
         with self._db.transaction():
             self.account(name)
             self._update(name, disabled=True)
             self._run(db.tokens.update().where(db.tokens.c.account == name).values(revoked=True))
-            return self._told(name, "disabled")
+            return self._told(name, "disabled", vouch)
 
     def account(self, name: str) -> Account:
         """One account; NotFound lists the known ones."""
@@ -97,7 +109,7 @@ class Accounts:
 
     def listed(self) -> list[Account]:
         """Everybody, by name."""
-        return [_account(row) for row in self._rows(db.accounts.select().order_by(db.accounts.c.name))]
+        return [_account(row) for row in self._rows(_WITH_NAMES.order_by(db.accounts.c.name))]
 
     # -- tokens ------------------------------------------------------------------------------------------------------
 
@@ -116,7 +128,7 @@ class Accounts:
         token = Token(ident, account.name, label.strip(), at, until, False)
         with self._db.transaction():
             self._run(db.tokens.insert().values(**token.to_dict(), digest=rules.digest_of_secret(shown)))
-            self._tell(TOKEN, ident, {**token.to_dict(), "what": "added"})
+            self._tell(TOKEN, ident, {**token.to_dict(), "what": "added", "digest": rules.digest_of_secret(shown)})
         return token, shown
 
     def revoke_token(self, ident: str) -> Token:
@@ -243,7 +255,7 @@ class Accounts:
             return connection.execute(statement)
 
     def _row(self, name: str) -> dict[str, Any] | None:
-        rows = self._rows(db.accounts.select().where(db.accounts.c.name == name))
+        rows = self._rows(_WITH_NAMES.where(db.accounts.c.name == name))
         return rows[0] if rows else None
 
     def _update(self, name: str, **values: Any) -> None:
@@ -255,18 +267,33 @@ class Accounts:
         row = self._row(name)
         return _account(row) if row is not None and not row["disabled"] else None
 
-    def _told(self, name: str, what: str) -> Account:
+    def _call(self, name: str, known: Known) -> None:
+        """Write what else a person is called; what is not given stays."""
+        row = self._row(name) or {}
+        said = {"full_name": known.full_name or row.get("full_name") or "",
+                "email": known.email or row.get("email") or ""}  # fmt: skip
+        self._run(db.names.delete().where(db.names.c.account == name))
+        if any(said.values()):
+            self._run(db.names.insert().values(account=name, **said))
+
+    def _told(self, name: str, what: str, vouch: Vouch) -> Account:
         account = self.account(name)
-        self._tell(CHANGED, name, {**account.to_dict(), "what": what})
+        by = {"by": vouch.by} if vouch.by else {}
+        row = self._row(name) or {}
+        secret = {"password": rules.digest_of_secret(str(row.get("password_hash")))}  # so that another one shows
+        told = self._tell(CHANGED, name, {**account.to_dict(), **secret, "what": what, **by})
+        if vouch.signer is not None:
+            self._db.add_signature(vouch.signer.sign(told, vouch.by))
         return account
 
-    def _tell(self, kind: str, subject: str, body: dict[str, Any]) -> None:
-        self._db.add_event(at=self._now, kind=kind, subject=subject, body=body)
+    def _tell(self, kind: str, subject: str, body: dict[str, Any]) -> Event:
+        return self._db.add_event(at=self._now, kind=kind, subject=subject, body=body)
 
 
 def _account(row: dict[str, Any]) -> Account:
     roles = tuple(str(row["roles"]).split())
-    return Account(row["name"], roles, bool(row["disabled"]), row["created_at"], row["changed_at"])
+    called = {key: row[key] or "" for key in ("full_name", "email")}
+    return Account(row["name"], roles, bool(row["disabled"]), row["created_at"], row["changed_at"], **called)
 
 
 def _token(row: dict[str, Any]) -> Token:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
-from registry import chain
+from registry import chain, tail
 from registry.custody import require_bytes
+from registry.deciding import People
 from registry.errors import ApplyFailed, Conflict, InvalidRecord, RegistryError, Unavailable
 from registry.ports import Ledger, VersionStore
 from registry.records import Effect, ModelVersion, PointerMove, Proposal, utc_text
@@ -27,14 +28,26 @@ class Applier:
     """Moves the alias `champion` for proposals whose effect is `applying`; the caller holds the lease."""
 
     def __init__(
-        self, versions: VersionStore, ledger: Ledger, clock: Callable[[], datetime], step_hook: Callable[[str], None]
+        self,
+        versions: VersionStore,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        step_hook: Callable[[str], None],
+        people: People | None = None,
     ) -> None:
         self._versions, self._ledger, self._clock, self._step = versions, ledger, clock, step_hook
+        self._people = people
 
     def finish_all(self, problem: str, smoke: Smoke) -> list[Proposal]:
-        """Finish every half-applied decision of a problem; a failed one comes back as `apply_failed`."""
+        """Finish every half-applied decision of a problem; a failed one comes back as `apply_failed`.
+
+        Raises Conflict when what no head outside covers is not what a command writes: nothing is done then.
+        """
         finished = []
-        for proposal in self._ledger.proposals(problem, effect="applying"):
+        half = self._ledger.proposals(problem, effect="applying")
+        if half:
+            self._require_sound_end(half[0])
+        for proposal in half:
             try:
                 finished.append(self.apply(proposal, smoke))
             except ApplyFailed:
@@ -81,14 +94,28 @@ class Applier:
     def tag_head(self, problem: str) -> None:
         """Keep the chain's head on the registered model, as well as it goes; `verify` reports when it did not.
 
-        A head that is not in the chain is left as it is: it is the trace of an end that was cut off.
+        A head that is not in the chain is left as it is: it is the trace of an end that was cut off. So is one after
+        which there is what no command writes.
         """
         try:
-            last, kept = self._ledger.head(), self._versions.model_tags(problem).get(chain.HEAD_TAG)
-            if last is not None and not (kept and chain.strange_head(kept, self._ledger, problem)):
+            last, kept = self._ledger.head(), self._versions.model_tags(problem).get(chain.HEAD_TAG, "")
+            if last is not None and not self._wrong_end(problem, kept):
                 self._versions.tag_model(problem, {chain.HEAD_TAG: chain.head_text(last)})
         except RegistryError:
             return
+
+    def _wrong_end(self, problem: str, kept: str) -> list[str]:
+        strange = chain.strange_head(kept, self._ledger, problem) if kept else []
+        return strange or tail.unsound(self._ledger, problem, kept, self._people)
+
+    def _require_sound_end(self, half: Proposal) -> None:
+        kept = self._versions.model_tags(half.problem).get(chain.HEAD_TAG, "")
+        if wrong := self._wrong_end(half.problem, kept):
+            raise Conflict(
+                f"The decision on '{half.id}' is half applied, and what stands after the head kept outside (event "
+                f"{tail.covered(kept)}) is not what a command writes, so nothing is finished: {' '.join(wrong[:3])}",
+                hint="Somebody wrote round the arena: 'arena-verify' says all. Restore the ledger from a backup.",
+            )
 
     @staticmethod
     def _may_leave(proposal: Proposal, before: int | None) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from registry import laws
 from registry.errors import InvalidRecord
 from registry.ports import Ledger
 from registry.records import (
@@ -37,10 +39,15 @@ RESERVED = "holdout.reserved"  # a look is taken before its result is known; its
 REGISTERED = "version.registered"
 APPLY_FAILED = "champion.apply_failed"
 RESTORED = "champion.restored"
+ASKS = "proposal.asks"  # the tier and the number of people that a proposal bound when it was written
 APPROVAL = "approval.given"  # one of several that a decision needs
 OVERRIDE = "override.requested"
+ACCOUNT = "account.changed"  # who uses the pages was added, changed or disabled
+VOUCHED = "key.vouched"  # an approver stands for somebody else's first key
 CLOCK_SET = "clock.set_right"  # a person says that the ledger's time was wrong, and the clock is right
-SIGNED = frozenset({DECISION, APPROVAL, OVERRIDE, RESTORED, CLOCK_SET})  # what a person with a key signs
+DECIDED = frozenset({DECISION, APPROVAL, OVERRIDE, RESTORED, CLOCK_SET})
+# what the person whom an event names under `by` signs, once they have a key
+SIGNED = DECIDED | {LOCK, REGISTERED, ACCOUNT, VOUCHED}
 
 CLOCK = "clock.turned_back"  # what the machine's clock said while it was behind the ledger
 CLOCK_SLACK = timedelta(minutes=10)  # commands that run at once write their times in another order than they took them
@@ -51,7 +58,9 @@ HEAD_TAG = "ledger_head"
 def plain(value: Any) -> Any:
     """`value` as JSON gives it back. Raises InvalidRecord for NaN, infinity and what JSON can't hold."""
     try:
-        return json.loads(canonical_json(value))
+        text = canonical_json(value)
+        text.encode()
+        return json.loads(text)
     except (TypeError, ValueError) as error:
         raise InvalidRecord(
             f"A record holds a value that can't be kept: {error}.",
@@ -191,47 +200,28 @@ _RECORDS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def broken_pointer(moves: list[PointerMove], proposals: Mapping[str, Standing]) -> list[str]:
-    """Where the pointer log of one problem contradicts itself or the applied proposals."""
-    problems, at = [], None
-    for move in moves:
-        if move.from_ref != at:
-            problems.append(f"Move {move.seq} starts at {move.from_ref}, but the champion was {at}.")
-        at = move.to_ref
-        proposal = proposals.get(move.proposal_id)
-        if proposal is None or proposal.effect not in ("applied", "rolled_back"):
-            problems.append(f"Move {move.seq} was made for '{move.proposal_id}', which is not an applied decision.")
-        elif (proposal.challenger, proposal.champion) != (move.to_ref, move.from_ref):
-            problems.append(f"Move {move.seq} is not the one that '{move.proposal_id}' decided.")
-    moved = Counter(move.proposal_id for move in moves)
-    for proposal in proposals.values():
-        if proposal.effect in ("applied", "rolled_back") and moved[proposal.id] != 1:
-            problems.append(
-                f"'{proposal.id}' is {proposal.effect}, but the pointer log has {moved[proposal.id]} moves."
+def broken_pointers(moves: Iterable[PointerMove], approved: Mapping[str, Iterable[Standing]]) -> list[str]:
+    """Where logs of moves contradict themselves or what was decided (`approved`, by problem); see `laws.pointers`."""
+    standings: dict[str, laws.Standing] = {}
+    for problem, some in approved.items():
+        for one in some:
+            standings[one.id] = (
+                problem,
+                one.effect,
+                vars(one.challenger),
+                vars(one.champion) if one.champion else None,
             )
-    return problems
+    return list(laws.pointers(map(asdict, moves), standings))
 
 
 def strange_head(tag: str, ledger: Ledger, problem: str) -> list[str]:
     """Whether the head kept outside is an event of the chain."""
     seq, _, link = tag.partition(" ")
-    at = ledger.event(int(seq)) if seq.isdecimal() else None
+    at = ledger.event(int(seq)) if seq.isdecimal() and len(seq) < 19 else None
     if at is None:
         last = ledger.head()
         end = last.seq if last else 0
         return [f"{problem}: the chain was cut off: the head kept outside is event {seq}, the last here is {end}."]
     if at.hash != link:
         return [f"{problem}: the chain was rewritten: event {seq} differs from the head kept outside."]
-    return []
-
-
-def wrong_head(tag: str | None, ledger: Ledger, problem: str, weighty: int) -> list[str]:
-    """Whether the head kept outside is in the chain and covers `weighty`, the last event that decided (0: none did)."""
-    if tag is None:
-        return [f"{problem}: the chain's head is not kept on the registered model."] if weighty else []
-    if strange := strange_head(tag, ledger, problem):
-        return strange
-    seq = int(tag.partition(" ")[0])
-    if weighty > seq:
-        return [f"{problem}: the head kept outside is event {seq}, but event {weighty} decided after it."]
     return []

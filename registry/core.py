@@ -55,7 +55,7 @@ class Core(Reader):
         self._signer = signer
         self._expires_after = expires_after
         self._step = step_hook
-        self._applier = Applier(versions, ledger, lambda: self._now().at, step_hook)
+        self._applier = Applier(versions, ledger, lambda: self._now().at, step_hook, self._people)
 
     # -- time --------------------------------------------------------------------------------------------------------
 
@@ -182,8 +182,20 @@ class Core(Reader):
         self._ledger.add_decision(deciding.decision(proposal, action))
         self._sign(self._ledger.head(), by)
 
+    def require_people(self) -> None:
+        """Raise Conflict when nobody is declared although somebody was: solo mode does not come back."""
+        if not self._people and (told := self.declared_before()) is not None:
+            raise Conflict(
+                f"Nobody is declared here now, but people were when '{told.subject}' was written (event {told.seq}), "
+                "and from then on only declared people decide.",
+                hint="Put config/people.yaml back as it was, or add them with 'user-add'. No command ends the "
+                "declaration: whoever wants to decide alone begins another workspace.",
+            )
+
     def _stand(self, by: str, action: str, subject: str, *, about: Proposal | None, rule: Rule = ALONE) -> None:
         """Tell how the person of the next event was eligible then, and of the look at a holdout that it rests on."""
+        if by not in deciding.NOBODY:
+            self.require_people()
         roles = deciding.known_roles(self._people, by)
         asks_others = about is not None and action in deciding.DISINTERESTED and about.kind != "rollback"
         if by in deciding.NOBODY or (self._people and not roles):
@@ -197,6 +209,8 @@ class Core(Reader):
                 "people": digest_of({name: sorted(held) for name, held in self._people.items()}),
                 "solo": not self._people,
                 "asks": rule.people,
+                "tier": rule.tier,
+                "unknown_editors": list(rule.unknown),
                 "barred": rule.all_interests(about.owner) if about and asks_others else {},
                 "look": self._look_of(about) if about else None,
             },

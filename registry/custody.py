@@ -53,6 +53,8 @@ def _compare(versions: VersionStore, problem: str, expected: VersionRef | None, 
     if expected is None or number != expected.version:
         says = "nobody was ever made champion" if expected is None else f"version {expected.version}"
         where, way = f"is on version {number}", _MOVED
+        if number is None and expected is not None and not versions.versions(problem):
+            return _no_model(problem, expected)
         if number is None:
             gone = expected is not None and _ref(versions, problem, expected.version) is None
             where, way = ("was deleted with its version", _NO_VERSION) if gone else ("was deleted", _NO_ALIAS)
@@ -66,6 +68,21 @@ def _compare(versions: VersionStore, problem: str, expected: VersionRef | None, 
         detail = f"Version {number} is not the one that was decided: {now}, decided {expected.digest}."
         return Custody("drifted", expected, actual, detail, _OTHER)
     return _compare_bytes(versions, problem, expected)
+
+
+def _no_model(problem: str, expected: VersionRef) -> Custody:
+    """Renaming takes every version and alias along, so that nothing is left under the name that was decided."""
+    detail = (
+        f"There is no registered model '{problem}' with a version in it: it was renamed or deleted. The pointer log "
+        f"says version {expected.version}, digest {expected.digest}."
+    )
+    way = (
+        "Look in MLflow for the registered model whose versions carry these digests in their tag 'digest'. If it was "
+        f'renamed, name it back: mlflow.MlflowClient().rename_registered_model("ITS NAME NOW", "{problem}"), with '
+        "MLFLOW_TRACKING_URI set to this workspace's (sqlite:///mlruns/mlflow.db). If it was deleted, bring MLflow's "
+        "database back from a backup. Nothing can be restored or rolled back to until then."
+    )
+    return Custody("drifted", expected, None, detail, way)
 
 
 def _compare_bytes(versions: VersionStore, problem: str, expected: VersionRef) -> Custody:

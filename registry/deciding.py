@@ -31,6 +31,17 @@ def require_reason(reason: str, what: str) -> str:
     return reason.strip()
 
 
+def require_claim_reason(proposal: Proposal, reason: str) -> None:
+    """Raise InvalidRecord when a challenger whose registered claim was refuted is approved without a word on why."""
+    if proposal.hypothesis is not None and proposal.hypothesis.outcome == "refuted" and not reason.strip():
+        raise InvalidRecord(
+            f"The gates of '{proposal.id}' pass, but its claim, {proposal.hypothesis.id}, was refuted; approving it "
+            "all the same needs a reason.",
+            hint="Say in a sentence why (--reason WHY); it is kept for good, and the release check stays red. Or "
+            "reject it, as its document plans.",
+        )
+
+
 def roles_of(people: People, by: str) -> Sequence[str]:
     """The roles of a declared person; NotEligible for anybody else."""
     roles = next((roles for name, roles in people.items() if same_person(name, by)), None)
@@ -75,6 +86,18 @@ def require_owner(people: People, name: str) -> str:
             hint="Name one of them, or declare this one with 'user-add'.",
         )
     return declared_name(people, name)
+
+
+def require_author(people: People, name: str, *, ident: str) -> None:
+    """Raise InvalidRecord when the hypothesis `ident` names an owner whom nobody is declared as: it would bar nobody
+    from approving what they wrote. Anybody while nobody is declared."""
+    if people and not any(same_person(name, other) for other in people):
+        raise InvalidRecord(
+            f"{ident} names '{name}' as its owner, whom nobody here is declared as; declared are: "
+            f"{', '.join(sorted(people))}.",
+            hint=f"Write one of them there, or declare what that person is called: 'user-add NAME --update --name "
+            f'"{name}"\', or `name:` in config/people.yaml.',
+        )
 
 
 def declared_name(people: People, by: str) -> str:

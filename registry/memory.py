@@ -83,6 +83,10 @@ class MemoryVersions:
         """All versions, oldest first."""
         return [self._versions[problem][number] for number in sorted(self._versions[problem])]
 
+    def numbers(self, problem: str) -> list[int]:
+        """Of all versions, oldest first."""
+        return sorted(self._versions[problem])
+
     def delete_version(self, problem: str, number: int) -> None:
         """Forget a version and every alias on it, as MLflow does, without asking."""
         del self._versions[problem][number]
@@ -115,6 +119,10 @@ class MemoryVersions:
     def model_tags(self, problem: str) -> dict[str, str]:
         """The registered model's tags."""
         return dict(self._tags[problem])
+
+    def tagged(self, key: str) -> dict[str, str]:
+        """That tag of every registered model that has it."""
+        return {problem: self._tags[problem][key] for problem in self._last if key in self._tags[problem]}
 
     def model_path(self, version: ModelVersion) -> Path:
         """The folder of the model's files."""
@@ -161,13 +169,16 @@ class MemoryLedger:
             before = self._rows.copy()
             try:
                 yield
+            except UnicodeEncodeError as error:
+                self._rows = before
+                raise refusals.no_text() from error
             except BaseException:
                 self._rows = before
                 raise
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """All of one moment."""
+    def reading(self, *, faults: list[str] | None = None, any_text: bool = False) -> Iterator[None]:
+        """All of one moment; what is in memory are records, so there are no `faults`."""
         with self._turn:
             yield
 
@@ -329,9 +340,9 @@ class MemoryLedger:
         """Oldest first."""
         return [u for u in self._rows.uses if holdout_digest in (None, u.holdout_digest)]
 
-    def unreadable(self) -> list[str]:
-        """None: what is in memory are records."""
-        return []
+    def people(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Nobody: accounts are kept in a database."""
+        return [], []
 
     def add_event(self, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
         """Append to the chain."""
@@ -344,6 +355,10 @@ class MemoryLedger:
         """Oldest first, those numbered above `after`."""
         found = (e for e in self._rows.events[after:] if kind in (None, e.kind) and subject in (None, e.subject))
         return list(islice(found, limit))
+
+    def subjects(self, kind: str) -> list[str]:
+        """Of every event of a kind, oldest first."""
+        return [event.subject for event in self.events(kind=kind)]
 
     def stored_events(self, *, after: int = 0) -> Iterator[list[StoredEvent]]:
         """The chain, page by page."""

@@ -77,12 +77,23 @@ class Peek:
             for n, run, status, where, text in rows
         ]
 
+    def numbers(self, problem: str) -> list[int] | None:
+        """Of all versions, oldest first, without their tags."""
+        query = f"SELECT version FROM model_versions WHERE workspace = 'default' AND name = ? AND {_NOT_DELETED}"  # noqa: S608
+        rows = self._rows(query, problem)
+        return None if rows is None else sorted(int(number) for (number,) in rows)
+
     def model_tags(self, problem: str) -> dict[str, str] | None:
         """The registered model's tags."""
         rows = self._rows(
             "SELECT key, value FROM registered_model_tags WHERE workspace='default' AND name = ?", problem
         )
         return None if rows is None else {str(key): str(value) for key, value in rows}
+
+    def tagged(self, key: str) -> dict[str, str] | None:
+        """That tag of every registered model that has it."""
+        rows = self._rows("SELECT name, value FROM registered_model_tags WHERE workspace='default' AND key = ?", key)
+        return None if rows is None else {str(name): str(value) for name, value in rows}
 
     def run_location(self, run_id: str) -> list[str] | None:
         """Where the run's artifacts are; empty when there is no such run."""

@@ -1,10 +1,11 @@
 """Checks an export of the ledger with Python's standard library alone: `python verify.py [EXPORT] [--head 'SEQ HASH']`.
 
 EXPORT is the zip file, or the folder it was unpacked into (default: the folder of this file). `--head` is a head that
-was written down elsewhere: from MLflow's tag `ledger_head`, a mail, a printed page. Exit 0: nothing wrong; 1: something
-is, said in a sentence each; 2: there is no export.
+was written down elsewhere: from MLflow's tag `ledger_head`, a mail, a printed page. `--key NAME=HEX` is a public key
+that its person handed over. Exit 0: nothing wrong; 1: something is, said in a sentence each; 2: there is no export.
 
-Nothing of the software that wrote the export is needed, so the check outlives it. Ed25519 is that of RFC 8032.
+Nothing of the software that wrote the export is needed, so the check outlives it. Ed25519 is that of RFC 8032. The copy
+in an export comes from whoever is being checked: bring your own (docs/reference/verify.py of a release that you trust).
 """
 
 from __future__ import annotations
@@ -19,18 +20,31 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-FORMAT = 2  # 1 had no locks, snapshots and holdout uses
+from registry.laws import (
+    ACCOUNT_CHANGED,
+    KEY_ADDED,
+    KEY_REVOKED,
+    SIGNED,
+    TOKEN_CHANGED,
+    People,
+    Signatures,
+    Standing,
+    person,
+    pointers,
+)
+
+FORMAT = 3  # 1 had no locks, snapshots and holdout uses; 2 no accounts
 EVENTS, SIGNATURES, MANIFEST = "events.jsonl", "signatures.jsonl", "manifest.json"
 PROPOSALS, DECISIONS, MOVES = "proposals.jsonl", "decisions.jsonl", "moves.jsonl"
 RECORDS = {"locks.jsonl": "hypothesis.locked", "snapshots.jsonl": "snapshot.recorded", "uses.jsonl": "holdout.used"}
 ROWS = {DECISIONS: "decision.taken", MOVES: "champion.moved", **RECORDS}
-SIGNED = {"decision.taken", "approval.given", "override.requested", "champion.restored", "clock.set_right"}
-KEY_ADDED, KEY_REVOKED = "key.added", "key.revoked"
+ACCOUNTS, TOKENS = "accounts.jsonl", "tokens.jsonl"
+NO_HEAD = "No head from outside was compared, so an end that was cut off does not show: give one by --head."
+NO_KEYS = "Signatures were checked by the keys that the chain itself names: give those handed over, by --key NAME=HEX."
 PAGE, TOLD_EVERY = 500, 100_000  # events in memory at a time, and between two words about how far it is
 
 _TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -66,9 +80,10 @@ def read(where: Path) -> dict[str, Part]:
         with zipfile.ZipFile(where) as archive:
             there = set(archive.namelist())
     names = (MANIFEST, EVENTS, SIGNATURES, PROPOSALS, DECISIONS, MOVES)
+    more = [name for name in (*RECORDS, ACCOUNTS, TOKENS) if name in there]
     if missing := [name for name in names if name not in there]:
         raise KeyError(missing[0])
-    return {name: Part(where, name) for name in (*names, *(name for name in RECORDS if name in there))}
+    return {name: Part(where, name) for name in (*names, *more)}
 
 
 @dataclass
@@ -76,17 +91,18 @@ class Walk:
     """A walk along the chain: where it has come to, what is wrong with it, and what it tells of rows."""
 
     wanted: frozenset[str] = frozenset()  # the numbers of events whose hashes are to be kept
-    signed: Mapping[int, dict[str, Any]] = field(default_factory=dict)
+    signatures: Signatures = field(default_factory=lambda: Signatures({}))
+    people: People = field(default_factory=People)
     seq: int = 0
     link: str = "0" * 64
     count: int = 0
     last: str = ""
     wrong: list[str] = field(default_factory=list)
     unsigned: list[str] = field(default_factory=list)
+    owners: bool = False  # whether owners sign by now
     hashes: dict[str, str] = field(default_factory=dict)
     proposals: dict[str, str] = field(default_factory=dict)  # the digest of each one's record
     rows: dict[str, Counter[str]] = field(default_factory=lambda: {kind: Counter() for kind in ROWS.values()})
-    keys: dict[str, str] = field(default_factory=dict)
 
     def page(self, lines: list[str]) -> None:
         """The next events: all at once, or one by one if something is wrong with them."""
@@ -97,13 +113,15 @@ class Walk:
         for event in events:
             if str(event["seq"]) in self.wanted:
                 self.hashes[str(event["seq"])] = event["hash"]
-            kind = event["kind"]
+            kind, subject, body = event["kind"], event["subject"], event["body"]
             if kind in ("proposal.written", "proposal.changed"):
-                self.proposals[event["subject"]] = event["body"]["record"]
+                self.proposals[subject] = str(body.get("record", ""))
             elif kind in self.rows:
-                self.rows[kind][digest(event["body"])] += 1
+                self.rows[kind][digest(body)] += 1
+            elif kind in (ACCOUNT_CHANGED, TOKEN_CHANGED):
+                self.people.add(kind, subject, body)
             if kind in SIGNED or kind in (KEY_ADDED, KEY_REVOKED):
-                self._signature(event)
+                self.unsigned += self.signatures.wrong(event["seq"], kind, subject, body, event["hash"])
         self.seq, self.link = events[-1]["seq"], events[-1]["hash"]
         self.count, self.last = self.count + len(events), f"{self.seq} {self.link}"
 
@@ -127,28 +145,13 @@ class Walk:
             self.wrong.append(f"After event {self.seq} comes event {event['seq']}.")
         if event["previous"] != self.link:
             self.wrong.append(f"Event {event['seq']} does not follow the one before it.")
-        if digest({k: v for k, v in event.items() if k != "hash"}) != event["hash"]:
+        try:
+            good = digest({k: v for k, v in event.items() if k != "hash"}) == event["hash"]
+        except ValueError:  # NaN, or text that is none
+            good = False
+        if not good:
             self.wrong.append(f"Event {event['seq']} ({event['kind']} {event['subject']}) was edited.")
         self.seq, self.link = event["seq"], event["hash"]
-
-    def _signature(self, event: dict[str, Any]) -> None:
-        """Whether a decision has the signature of the key that its person had then."""
-        kind, body, of = event["kind"], event["body"], f"Event {event['seq']} ({event['kind']} {event['subject']})"
-        by = str(body.get("by", "")).strip().casefold()
-        wanted = self.keys.get(by) or (body["key"] if kind == KEY_ADDED else None)
-        found = self.signed.get(event["seq"])
-        if found is None and wanted:
-            self.unsigned.append(f"{of} lacks the signature of '{by}'.")
-        elif found is not None and not (
-            found["key"] == wanted
-            and found["actor"].strip().casefold() == by
-            and verified(found["key"], found["signature"], f"ds-workflow event {event['hash']}".encode())
-        ):
-            self.unsigned.append(f"{of} carries a signature that is not of '{by}'.")
-        if kind == KEY_ADDED:
-            self.keys[body["actor"].strip().casefold()] = body["key"]
-        elif kind == KEY_REVOKED:
-            self.keys.pop(body["actor"].strip().casefold(), None)
 
 
 def _rest(line: str, link: str) -> str:
@@ -158,31 +161,53 @@ def _rest(line: str, link: str) -> str:
     return line[:at] + line[at + len(own) :]
 
 
-def check(parts: Mapping[str, Iterable[str]], head: str = "", *, progress: Callable[[int], object] = lambda _: None
-          ) -> tuple[int, list[str]]:  # fmt: skip
+def check(
+    parts: Mapping[str, Iterable[str]],
+    head: str = "",
+    *,
+    keys: Mapping[str, str] | None = None,
+    notes: list[str] | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> tuple[int, list[str]]:
     """How many events there are, and what is wrong, one sentence each. `parts` are lines, by the name of their file;
-    of events and proposals a few are in memory at a time. `progress` is told now and then how many events were read.
+    of events and proposals a few are in memory at a time. `head` and `keys` came from elsewhere; `notes` is filled with
+    what the answer rests on. `progress` is told now and then how many events were read.
     """
+    notes = [] if notes is None else notes
     try:
         manifest = json.loads("".join(parts[MANIFEST]))
         kept = {f"{problem}'s registered model": str(told) for problem, told in manifest["heads"].items()}
         kept |= {"the reader": head} if head else {}
         wanted = frozenset(told.strip().partition(" ")[0] for told in kept.values())
-        walk = Walk(wanted, {s["seq"]: s for s in map(json.loads, parts[SIGNATURES])})
+        given = {s["seq"]: s for s in map(json.loads, parts[SIGNATURES])}
+        walk = Walk(wanted, Signatures(given, {person(name): key for name, key in (keys or {}).items()}))
         lines = iter(parts[EVENTS])
         while page := list(islice(lines, PAGE)):
             walk.page(page)
             if walk.count % TOLD_EVERY == 0:
                 progress(walk.count)
-        effects: dict[str, str] = {}
+        standings: dict[str, Standing] = {}
         found = [
+            *(f"The export lacks what could not be read: {told}" for told in manifest.get("unreadable", ())),
             *walk.wrong,
             *heads(walk, manifest, kept),
-            *proposals(walk, parts[PROPOSALS], effects),
+            *proposals(walk, parts[PROPOSALS], standings),
             *rows(walk, parts, ROWS if manifest["format"] != 1 else (DECISIONS, MOVES)),
-            *pointers(map(json.loads, parts[MOVES]), effects),
+            *pointers(map(json.loads, parts[MOVES]), standings),
             *walk.unsigned,
+            *walk.signatures.untrusted(),
         ]
+        if manifest["format"] == FORMAT:
+            found += walk.people.strayed(map(json.loads, parts[ACCOUNTS]), map(json.loads, parts[TOKENS]))
+        else:
+            notes.append(f"It is of format {manifest['format']}: what a later one compares besides was not compared.")
+        if not head:
+            why = manifest.get("heads_unread")
+            more = f" Nor could the export read those kept on the models: {why}" if why else ""
+            notes.append(f"{NO_HEAD}{more}")
+        if given and not keys:
+            notes.append(NO_KEYS)
+        notes.extend(walk.signatures.trust())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return 0, [f"The export can't be read: {type(error).__name__}: {error}."]
     return walk.count, found
@@ -190,7 +215,7 @@ def check(parts: Mapping[str, Iterable[str]], head: str = "", *, progress: Calla
 
 def heads(walk: Walk, manifest: Mapping[str, Any], kept: Mapping[str, str]) -> Iterable[str]:
     """Heads that the chain does not hold: it was cut off, or written anew."""
-    if manifest["format"] not in (1, FORMAT):
+    if manifest["format"] not in range(1, FORMAT + 1):
         yield f"The export has format {manifest['format']}; this check knows 1 to {FORMAT}."
     if manifest["head"] != walk.last:
         yield f"The export was made at head '{manifest['head']}', and its last event is '{walk.last}'."
@@ -202,8 +227,9 @@ def heads(walk: Walk, manifest: Mapping[str, Any], kept: Mapping[str, str]) -> I
             yield f"The chain was written anew: event {seq} is not the head kept by {where}."
 
 
-def proposals(walk: Walk, lines: Iterable[str], effects: dict[str, str]) -> Iterable[str]:
-    """Proposals that are not what the events say of them; `effects` is filled with what became of each."""
+def proposals(walk: Walk, lines: Iterable[str], standings: dict[str, Standing]) -> Iterable[str]:
+    """Proposals that are not what the events say of them; `standings` is filled with what became of each."""
+    there = set()
     for line in lines:
         proposal = json.loads(line)
         ident = proposal["id"]
@@ -211,8 +237,11 @@ def proposals(walk: Walk, lines: Iterable[str], effects: dict[str, str]) -> Iter
             yield f"Proposal '{ident}' is one that no event tells of."
         elif digest(proposal) != walk.proposals[ident]:
             yield f"Proposal '{ident}' is not what the events say of it."
-        effects[ident] = proposal["effect"]
-    for ident in walk.proposals.keys() - effects.keys():
+        there.add(ident)
+        if proposal["disposition"] == "approved":
+            of = proposal["evidence"]
+            standings[ident] = (proposal["problem"], proposal["effect"], of["challenger"], of["champion"])
+    for ident in walk.proposals.keys() - there:
         yield f"Proposal '{ident}' is gone; the events know it."
 
 
@@ -231,94 +260,16 @@ def rows(walk: Walk, parts: Mapping[str, Iterable[str]], names: Iterable[str]) -
             yield f"{more} in {name} is there, and no event ({kind}) tells of it."
 
 
-def pointers(moves: Iterable[dict[str, Any]], effects: Mapping[str, str]) -> Iterable[str]:
-    """Moves of a champion that do not join, or that no applied decision made."""
-    at: dict[str, Any] = {}
-    for move in moves:
-        if move["from_ref"] != at.get(move["problem"]):
-            yield f"Move {move['seq']} does not start where {move['problem']}'s champion was."
-        at[move["problem"]] = move["to_ref"]
-        if effects.get(move["proposal_id"]) not in ("applied", "rolled_back"):
-            yield f"Move {move['seq']} was made for '{move['proposal_id']}', which is not an applied decision."
-
-
-# -- Ed25519, RFC 8032, sections 5.1.3, 5.1.4 and 5.1.7 ------------------------------------------------------------
-
-P = 2**255 - 19
-Q = 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, P - 2, P) % P
-Point = tuple[int, int, int, int]  # X, Y, Z and T with x = X/Z, y = Y/Z, xy = T/Z
-
-
-def _add(a: Point, b: Point) -> Point:
-    one, two = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
-    c, d = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
-    e, f, g, h = two - one, d - c, d + c, two + one
-    return (e * f % P, g * h % P, f * g % P, e * h % P)
-
-
-Table = list[list[Point]]  # of each of a scalar's 64 hex digits, from the last: the point times 0 to 15, times 16^n
-
-
-def _table(point: Point) -> Table:
-    rows = []
-    for _ in range(64):
-        row: list[Point] = [(0, 1, 1, 0)]
-        for _ in range(15):
-            row.append(_add(row[-1], point))
-        rows.append(row)
-        point = _add(row[-1], point)
-    return rows
-
-
-def _times(scalar: int, table: Table) -> Point:
-    total: Point = (0, 1, 1, 0)
-    for row in table:
-        total, scalar = _add(total, row[scalar & 15]), scalar >> 4
-    return total
-
-
-@lru_cache(maxsize=64)
-def _key(data: bytes) -> Table | None:
-    """The multiples of a public key or of the base point: a person signs more than once."""
-    point = _point(data)
-    return None if point is None else _table(point)
-
-
-def _point(data: bytes) -> Point | None:
-    number = int.from_bytes(data, "little")
-    sign, y = number >> 255, number & ((1 << 255) - 1)
-    if y >= P:
-        return None
-    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
-    x = pow(square, (P + 3) // 8, P)
-    if (x * x - square) % P:
-        x = x * pow(2, (P - 1) // 4, P) % P
-    if (x * x - square) % P or (x == 0 and sign):
-        return None
-    x = P - x if x & 1 != sign else x
-    return (x, y, 1, x * y % P)
-
-
-def verified(key: str, signature: str, message: bytes) -> bool:
-    """Whether this is the key's signature of the message."""
-    try:
-        public, sent = bytes.fromhex(key), bytes.fromhex(signature)
-    except ValueError:
-        return False
-    base = _key((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-    if len(public) != 32 or len(sent) != 64 or base is None:
-        return False
-    a, r, s = _key(public), _point(sent[:32]), int.from_bytes(sent[32:], "little")
-    if a is None or r is None or s >= Q:
-        return False
-    h = int.from_bytes(hashlib.sha512(sent[:32] + public + message).digest(), "little") % Q
-    left, right = _times(s, base), _add(r, _times(h, a))
-    return (left[0] * right[2] - right[0] * left[2]) % P == 0 == (left[1] * right[2] - right[1] * left[2]) % P
-
-
 def _said(count: int) -> None:
     sys.stderr.write(f"{count:,} events\n")
+
+
+def pair(text: str) -> tuple[str, str]:
+    """A person and their public key, of `NAME=HEX`. Raises ValueError when it is none."""
+    name, _, key = text.rpartition("=")
+    if not name.strip() or len(bytes.fromhex(key)) != 32:
+        raise ValueError(f"'{text}' is not NAME=HEX with the 64 hex digits of a public key")
+    return name, key.lower()
 
 
 def main() -> int:
@@ -326,14 +277,17 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     asked.add_argument("export", nargs="?", type=Path, default=Path(__file__).resolve().parent)
     asked.add_argument("--head", default="", help="a head that was written down elsewhere: 'SEQ HASH'")
-    words = asked.parse_args()
+    asked.add_argument(
+        "--key", action="append", default=[], type=pair, help="a key that its person handed over: NAME=HEX"
+    )
+    words, notes = asked.parse_args(), list[str]()
     try:
         parts = read(words.export)
-        count, found = check(parts, words.head, progress=_said)
+        count, found = check(parts, words.head, keys=dict(words.key), notes=notes, progress=_said)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         sys.stderr.write(f"There is no export at {words.export}: {error}\n")
         return 2
-    lines = [*found, f"{count:,} events checked, {len(found) or 'nothing'} wrong."]
+    lines = [*found, *notes, f"{count:,} events checked, {len(found) or 'nothing'} wrong."]
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if found else 0
 

@@ -12,7 +12,8 @@ MLFLOW_SECONDS = 10.0
 
 
 class Patience:
-    """Waits for one store: `seconds` at most for a call, and no call at all for `seconds` after one that took as long.
+    """Waits for one store: `seconds` at most for a call, and no call at all for `seconds` after one in vain that took
+    more than half as long.
 
     A command asks a store several times. Were each of them waited for, a store that does not answer would hold it up
     for as many times as long.

@@ -56,6 +56,10 @@ class VersionStore(Protocol):
 
     def versions(self, problem: str) -> list[ModelVersion]: ...
 
+    def numbers(self, problem: str) -> list[int]:
+        """Of all versions, oldest first; cheaper than the versions themselves."""
+        ...
+
     def aliases(self, problem: str) -> dict[str, int]: ...
 
     def set_alias(self, problem: str, alias: str, number: int) -> None: ...
@@ -67,6 +71,10 @@ class VersionStore(Protocol):
     def tag_model(self, problem: str, tags: Mapping[str, str]) -> None: ...
 
     def model_tags(self, problem: str) -> dict[str, str]: ...
+
+    def tagged(self, key: str) -> dict[str, str]:
+        """That tag of every registered model that has it, by problem."""
+        ...
 
     def model_path(self, version: ModelVersion) -> Path:
         """The local folder of the model's files."""
@@ -90,8 +98,12 @@ class Ledger(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]: ...
 
-    def reading(self) -> AbstractContextManager[None]:
-        """What is read inside is all of one moment, while others go on writing. Nothing is written inside."""
+    def reading(self, *, faults: list[str] | None = None, any_text: bool = False) -> AbstractContextManager[None]:
+        """What is read inside is all of one moment, while others go on writing. Nothing is written inside.
+
+        With `faults` a row that no record can be made of is told there and left out, instead of Unreadable being
+        raised; with `any_text` even one with text that is none.
+        """
         ...
 
     def lease(self, problem: str) -> AbstractContextManager[None]:
@@ -171,8 +183,8 @@ class Ledger(Protocol):
         """Of one holdout, or all; oldest first."""
         ...
 
-    def unreadable(self) -> list[str]:
-        """One sentence for every row that no record can be made of; reading it raises Unreadable."""
+    def people(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Accounts and tokens, as the events about them tell; of a password's hash and a token's text a digest."""
         ...
 
     def add_event(self, *, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event: ...
@@ -181,6 +193,10 @@ class Ledger(Protocol):
         self, *, after: int = 0, kind: str | None = None, subject: str | None = None, limit: int | None = None
     ) -> list[Event]:
         """Oldest first, those numbered above `after`."""
+        ...
+
+    def subjects(self, kind: str) -> list[str]:
+        """Of every event of a kind, oldest first; cheaper than the events themselves."""
         ...
 
     def stored_events(self, *, after: int = 0) -> Iterator[Sequence[StoredEvent]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from registry.errors import NotEligible
-from registry.records import Event
+from registry.errors import Conflict, NotEligible
+from registry.records import Event, Proposal
+
+ASKS = "asks"  # the part of a proposal's summary that binds what was asked of people when it was written
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,30 @@ class Rule:
     people: int = 1
     interests: Mapping[str, str] | None = None
     why: str = ""  # what asks for so many
+    tier: int | None = None  # of the problem, by how much hangs on it
+    unknown: tuple[str, ...] = ()  # of what the evidence rests on: the files whose editors nobody knows
+    refused: str = ""  # why nobody can decide now, whoever it is: a sentence
 
     def all_interests(self, owner: str) -> dict[str, str]:
         """The owner's and the others', the owner's first."""
         return {owner: "owns this candidate", **{k: v for k, v in (self.interests or {}).items() if k.strip()}}
 
+    def strictest(self, proposal: Proposal) -> Rule:
+        """This rule, or what the proposal bound when it was written where that asks for more people."""
+        bound = proposal.summary.get(ASKS)
+        then = bound if isinstance(bound, Mapping) else {}
+        people, tier = int(then.get("people") or 0), int(then.get("tier") or 0)
+        stricter = replace(self, people=people, why=f"{then.get('why')}, when it was proposed")
+        found = stricter if people > self.people else self
+        return replace(found, tier=min(tier, self.tier or tier)) if tier else found
 
-ALONE = Rule()
+    def require_open(self) -> None:
+        """Raise Conflict when nobody can decide by this rule now."""
+        if self.refused:
+            raise Conflict(self.refused, hint="Commit the change, or take it back, and decide then.")
+
+
+ALONE = Rule()  # of what asks nobody but the one who does it: a rollback, a rejection
 
 
 def same_person(one: str, other: str) -> bool:

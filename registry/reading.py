@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from registry import chain, exporting, verifying
+from registry import chain, exporting, tail, verifying
 from registry.custody import custody, pointed, require_bytes
-from registry.errors import NotFound, OutOfCustody, RegistryError, Unavailable
+from registry.errors import Conflict, NotFound, OutOfCustody, RegistryError, Unavailable
 from registry.files import changed_files
 from registry.ports import Ledger, VersionStore
 from registry.quorum import Approval
@@ -38,6 +37,8 @@ RECENT = 50  # proposals that a view of the present shows of the past
 
 class Reader:
     """The looking half of the registry, over one version store and one ledger."""
+
+    _people: Mapping[str, Sequence[str]] | None = None  # who is declared, where that is known
 
     def __init__(self, *, versions: VersionStore, ledger: Ledger) -> None:
         self._versions, self._ledger = versions, ledger
@@ -115,22 +116,42 @@ class Reader:
         )
 
     def verify(
-        self, *, since: Checkpoint | None = None, progress: Callable[[int, int], None] | None = None
+        self,
+        *,
+        since: Checkpoint | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        trusted: Mapping[str, str] | None = None,
     ) -> Verification:
         """Check the chain, every row against its event, signatures, each pointer log, and the head on each model.
 
         From a checkpoint on, only what came after it, and that what was before is still there (see `verifying`).
-        `progress` is told, every 100,000 events, how many of how many were checked.
+        `progress` is told, every 100,000 events, how many of how many were checked. `trusted` are public keys that
+        people handed over, by name. Nothing is changed.
         """
-        return verifying.verify(self._versions, self._ledger, since=since, progress=progress)
+        return verifying.verify(
+            self._versions, self._ledger, since=since, progress=progress, trusted=trusted, people=self._people
+        )
 
-    def export(self, path: Path, *, at: str) -> tuple[int, str]:
-        """Write the whole ledger, with the program that checks it, to a zip; how many events, and the head."""
-        heads = {}
-        for problem in self._ledger.problems():
-            with suppress(RegistryError):
-                heads[problem] = self._versions.model_tags(problem).get(chain.HEAD_TAG, "")
-        return exporting.write(path, self._ledger, heads={k: v for k, v in heads.items() if v}, at=at)
+    def export(self, path: Path, *, at: str, faults: list[str] | None = None) -> tuple[int, str]:
+        """Write the whole ledger, with the program that checks it, to a zip; how many events, and the head.
+
+        Rows that no record can be made of are left out, told in the zip, and in `faults`.
+        """
+        heads, unread = dict[str, str](), ""
+        try:
+            heads = self._versions.tagged(chain.HEAD_TAG)
+        except RegistryError as error:
+            unread = str(error)
+        lacks: list[str] = [] if faults is None else faults
+        return exporting.write(path, self._ledger, heads=heads, unread=unread, at=at, faults=lacks)
+
+    def beyond_head(self, problem: str) -> str:
+        """What decided after the head kept outside, in words; empty when nothing did, or when it can't be read."""
+        try:
+            tag = self._versions.model_tags(problem).get(chain.HEAD_TAG, "")
+        except RegistryError:
+            return ""
+        return tail.words(tail.beyond(self._ledger, problem, tag))
 
     def checkpoint(self) -> Checkpoint | None:
         """Where the chain ends now, to be checked from later; None for an empty one."""
@@ -235,19 +256,50 @@ class Reader:
             return False
         if tag and chain.strange_head(tag, self._ledger, problem):
             return False  # no lag, but an end that was cut off
-        after = int(tag.partition(" ")[0]) if tag else 0
-        told = (e for kind in (chain.DECISION, chain.MOVE) for e in self._ledger.events(after=after, kind=kind))
-        return any(self._ledger.proposal(event.subject).problem == problem for event in told)
+        return bool(tail.beyond(self._ledger, problem, tag))
 
     def key_events(self) -> list[Event]:
         """Every key that was added or revoked, oldest first."""
         told = self._ledger.events(kind=KEY_ADDED) + self._ledger.events(kind=KEY_REVOKED)
         return sorted(told, key=lambda event: event.seq)
 
+    def declared_before(self) -> Event | None:
+        """The first event that says that people were declared; None in a ledger that only ever was in solo mode."""
+        for told in self._ledger.events(kind=chain.ACCOUNT, limit=1):
+            return told
+        return next((e for e in self._ledger.events(kind=chain.STANDING) if e.body.get("solo") is False), None)
+
     def approvals(self, proposal: Proposal) -> list[Approval]:
         """Who approved this evidence so far, oldest first; more than one is needed where a quorum is asked."""
         told = self._ledger.events(kind=chain.APPROVAL, subject=proposal.id)
         return [Approval.of(event) for event in told if event.body["evidence_digest"] == proposal.digest]
+
+    def require_registered(self, version: ModelVersion) -> None:
+        """Raise Conflict for a version that the ledger was never told of, before anything is made of it."""
+        if not self.registered(version):
+            raise Conflict(
+                f"{version.problem} version {version.version} was not registered by this workflow: a training that did "
+                "not finish made it, or somebody went round the arena.",
+                hint="Train it again with 'train-candidate'; a registered version is never mended.",
+            )
+
+    def registered(self, version: ModelVersion) -> bool:
+        """Whether the ledger was told of the version when it was made."""
+        return bool(self._registered(version))
+
+    def registrations(self, problem: str) -> set[int]:
+        """The numbers of all versions that the ledger was told of."""
+        told = (subject.rpartition("/") for subject in self._ledger.subjects(chain.REGISTERED))
+        return {int(number) for name, _, number in told if name == problem}
+
+    def lately(self, kind: str, *, among: int) -> list[Event]:
+        """The events of one kind among the last `among` of any kind, oldest first."""
+        last = self._ledger.head()
+        return [] if last is None else self._ledger.events(kind=kind, after=max(0, last.seq - among))
+
+    def numbers(self, problem: str) -> list[int]:
+        """The numbers of all versions that the store has, oldest first."""
+        return self._versions.numbers(problem)
 
     def _registered(self, version: ModelVersion) -> Mapping[str, Any]:
         """What the ledger was told when the version was registered; empty when it was not."""

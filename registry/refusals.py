@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from registry.errors import Conflict, NameTaken, NotFound, Unavailable
+from registry.errors import Conflict, InvalidRecord, NameTaken, NotFound, Unavailable
 from registry.records import HypothesisLock, Proposal, SnapshotRecord
+
+
+def no_text() -> InvalidRecord:
+    """The error for words that no ledger could keep and hash."""
+    return InvalidRecord(
+        "What was given holds characters that are no text: bytes that are not UTF-8.",
+        hint="Type it again, in UTF-8; nothing was written.",
+    )
 
 
 def no_version(problem: str, number: int, known: list[int]) -> NotFound:

@@ -40,8 +40,12 @@ class Resolving(Core):
         deciding.require_human(self._people, by, what)
 
     def require_owner(self, name: str) -> str:
-        """The owner's name as it was declared; InvalidRecord for nobody's name once people are declared."""
-        return deciding.require_owner(self._people, name)
+        """The owner's name as it was declared; InvalidRecord for nobody's name once people are declared, NotEligible
+        when the owner has a key and it is not at hand: work is given to nobody who does not sign for it."""
+        self.require_people()
+        name = deciding.require_owner(self._people, name)
+        self._signer_of(name)
+        return name
 
     # -- custody ---------------------------------------------------------------------------------------------------
 
@@ -67,6 +71,8 @@ class Resolving(Core):
                 )
             body = {"reason": reason, "from": _plain(before.actual), "to": _plain(before.expected),
                     "found": before.detail}  # fmt: skip
+            if before.expected is not None and not self._versions.versions(problem):
+                raise OutOfCustody(before.detail, hint=before.way_out)
             digest = self._require_whole(problem, before.expected)
             # told first: a kill after it leaves a drift that the next try puts back, never a move that nobody decided
             with self._ledger.transaction():
@@ -225,18 +231,42 @@ class Resolving(Core):
 
     @staticmethod
     def _rule_of(proposal: Proposal, rule: Rule) -> Rule:
-        """The rule with what the proposal itself adds: of an override, whoever owned the candidate."""
+        """The rule with what the proposal itself adds: what it bound when it was written, and of an override, whoever
+        owned the candidate."""
+        rule = rule.strictest(proposal)
         first = proposal.summary.get("override") if proposal.kind == "override" else None
         if not isinstance(first, dict):
             return rule
         return replace(rule, interests={**(rule.interests or {}), str(first["owner"]): "owns the candidate"})
 
-    # -- keys ------------------------------------------------------------------------------------------------------
+    # -- accounts and keys ------------------------------------------------------------------------------------------
 
-    def add_key(self, actor: str, *, signer: Signer) -> str:
+    def vouch(self, name: str, *, by: str, what: str) -> tuple[str, Signer | None]:
+        """Who stands for what is done to another person's account or first key, as declared, and the key that they sign
+        it with; nobody while nobody is declared. `what` begins the sentence that refuses.
+
+        It takes an approver other than the person. Where there is no other one, any declared person does, whoever it
+        is: else nobody could ever become the second. Raises NotEligible, InvalidRecord.
+        """
+        self.require_people()
+        if not self._people:
+            return "", None
+        others = [one for one in deciding.approvers(self._people) if not quorum.same_person(one, name)]
+        hint = f"Who may: {', '.join(others) or 'anybody declared, since there is no other approver yet'}."
+        if not by.strip():
+            raise InvalidRecord(f"{what} is stood for by somebody once people are declared: --by NAME.", hint=hint)
+        deciding.require_human(self._people, by, "stand for others")
+        by = deciding.declared_name(self._people, by.strip())
+        gone = {*deciding.roles_of(self._people, by)} == {"disabled"}
+        if gone or (others and not any(quorum.same_person(by, one) for one in others)):
+            raise NotEligible(f"{what} takes an approver other than '{name}', and '{by}' is none.", hint=hint)
+        return by, self._signer_of(by)
+
+    def add_key(self, actor: str, *, signer: Signer, by: str = "") -> str:
         """Let what a person decides be signed with this key from now on; the public half.
 
-        A first key signs for itself; the next one is added with the one before at hand. Raises NotEligible.
+        A first key signs for itself, and once people are declared another approver, `by`, stands for it; the next one
+        is added with the one before at hand. Raises NotEligible, InvalidRecord.
         """
         actor = deciding.declared_name(self._people, deciding.require_name(actor))
         deciding.require_declared(self._people, actor)
@@ -244,7 +274,10 @@ class Resolving(Core):
         if old == signer.public:
             return old
         by_old = signing.require_signer(self._signer() if old else None, old, actor)
+        by, _ = self.vouch(actor, by=by, what="A first key") if not old else ("", None)
         with self._ledger.transaction():
+            if by:
+                self._tell(chain.VOUCHED, actor, by=by, body={"actor": actor, "key": signer.public})
             told = self._ledger.add_event(
                 at=utc_text(self._clock()), kind=signing.KEY_ADDED, subject=actor,
                 body={"by": actor, "actor": actor, "key": signer.public, "before": old or ""},

@@ -6,7 +6,7 @@ from registry import deciding
 from registry.applying import Smoke
 from registry.core import Core
 from registry.custody import require_bytes, require_custody, standing
-from registry.errors import Conflict, NoChampion
+from registry.errors import Conflict, NoChampion, OutOfCustody
 from registry.records import (
     Evidence,
     PointerMove,
@@ -41,6 +41,9 @@ class WayBack(Core):
                 return done
             target = self._rollback_target(problem, moves, to)
             self._require_way_back(problem, moves)
+            if not self._versions.versions(problem):
+                gone = self.custody(problem)
+                raise OutOfCustody(gone.detail, hint=gone.way_out)
             require_bytes(self._versions, self._versions.version(problem, target.version), target.digest)
             now = self._now().at
             evidence = Evidence(

@@ -13,7 +13,7 @@ from registry.custody import require_bytes, require_custody
 from registry.errors import Conflict, InvalidRecord, NotEligible
 from registry.files import file_digests
 from registry.ports import RunRecord
-from registry.quorum import ALONE, Rule
+from registry.quorum import Rule
 from registry.records import (
     Event,
     Evidence,
@@ -41,33 +41,47 @@ class Registry(WayBack, Resolving):
     def register(self, run: RunRecord) -> ModelVersion:
         """Remember a finished run as a new version and point `candidate` at it.
 
-        Raises InvalidRecord when the lineage is not whole; nothing is written then.
+        Its owner signs that when they have a key. Raises InvalidRecord when the lineage is not whole or nobody owns it,
+        NotEligible when the owner's key is not at hand; nothing is written then.
         """
         if missing := run.lineage.missing():
             raise InvalidRecord(
                 f"A version of {run.lineage.problem or 'no problem'} lacks {', '.join(missing)} in its lineage.",
                 hint="Every version says which data, features, hypothesis, seed, commit and owner it comes from.",
             )
+        owner = self.require_owner(run.lineage.owner)
         at, files = utc_text(self._clock()), file_digests(run.artifacts)
         version = self._versions.register(run, at=at)
-        self._ledger.add_event(
-            at=at,
-            kind=chain.REGISTERED,
-            subject=f"{version.problem}/{version.version}",
-            body={
-                "digest": version.digest,
-                "run_id": version.run_id,
-                "lineage": asdict(version.lineage),
-                "files": files,
-            },
-        )
+        with self._ledger.transaction():
+            told = self._ledger.add_event(
+                at=at,
+                kind=chain.REGISTERED,
+                subject=f"{version.problem}/{version.version}",
+                body={
+                    "by": owner,
+                    "digest": version.digest,
+                    "run_id": version.run_id,
+                    "lineage": asdict(version.lineage),
+                    "files": files,
+                },
+            )
+            self._sign(told, owner)
         self._versions.set_alias(version.problem, "candidate", version.version)
         self._applier.tag_head(version.problem)
         return version
 
     def lock_hypothesis(self, lock: HypothesisLock) -> HypothesisLock:
-        """Lock a hypothesis before training; NameTaken when it changed after its lock, InvalidRecord for nobody's."""
-        return self._ledger.add_lock(replace(lock, by=deciding.require_owner(self._people, lock.by)))
+        """Lock a hypothesis before training, signed by who locks it when they have a key.
+
+        NameTaken when it changed after its lock, InvalidRecord for nobody's, NotEligible when the key is not at hand.
+        """
+        lock = replace(lock, by=self.require_owner(lock.by))
+        with self._ledger.transaction():
+            new = self._ledger.lock(lock.problem, lock.hypothesis_id) is None
+            found = self._ledger.add_lock(lock)
+            if new:
+                self._sign(self._ledger.head(), lock.by)
+        return found
 
     def record_snapshot(self, record: SnapshotRecord) -> SnapshotRecord:
         """Record a data snapshot; NameTaken when the name stands for other bytes."""
@@ -135,6 +149,7 @@ class Registry(WayBack, Resolving):
         problem = evidence.problem
         if evidence.kind not in ("bootstrap", "promotion", "adopt"):
             raise InvalidRecord(f"A {evidence.kind} is not proposed; bootstraps, promotions and adoptions are.")
+        self.require_people()
         owner = deciding.require_owner(self._people, owner)
         now = self._now().require_right()
         if evidence.kind != "adopt":
@@ -166,13 +181,20 @@ class Registry(WayBack, Resolving):
                     summary=chain.plain(dict(summary or {})),
                 )
                 self._ledger.add_proposal(require_legal(proposal))
+                if asks := proposal.summary.get(quorum.ASKS):
+                    self._ledger.add_event(at=now.text, kind=chain.ASKS, subject=proposal.id, body=asks)
                 use = HoldoutUse(evidence.holdout_digest, problem, proposal.id, now.text, alpha)
                 self._ledger.add_holdout_use(use)
-        aliases = self._versions.aliases(problem)
-        if evidence.kind != "adopt" and aliases.get("challenger") != evidence.challenger.version:
-            self._versions.set_alias(problem, "challenger", evidence.challenger.version)
+        self.point_challenger(proposal)
         self._applier.tag_head(problem)
         return proposal
+
+    def point_challenger(self, proposal: Proposal) -> None:
+        """Point `challenger` at the version on trial; nothing happens when it stands there, or the version is in office
+        already."""
+        problem, number = proposal.problem, proposal.challenger.version
+        if proposal.kind != "adopt" and self._versions.aliases(problem).get("challenger") != number:
+            self._versions.set_alias(problem, "challenger", number)
 
     def approve(
         self,
@@ -181,18 +203,21 @@ class Registry(WayBack, Resolving):
         by: str,
         reason: str = "",
         seen_digest: str | None = None,
-        rule: Rule = ALONE,
+        rule: Rule,
         override: bool = False,
         recheck: Callable[[Proposal], Evidence],
         smoke: Smoke,
     ) -> Proposal:
-        """Approve a proposal and make its challenger champion; while `rule` asks for more people it stays open.
+        """Approve a proposal and make its challenger champion; while more people are asked for it stays open.
+
+        How many, the stricter says of `rule`, which is as things are now, and what the proposal bound when written.
 
         `recheck` computes the evidence again and `smoke` tries the loaded version, raising when it is unfit. The
         identical decision again changes nothing, or resumes one whose applying failed. Raises ProposalClosed,
         NotPromotable, NotEligible, EvidenceChanged, ChampionMoved, OutOfCustody, ApplyFailed, Unavailable, ClockBehind.
         """
         by, reason, now = deciding.require_name(by), reason.strip(), self._now()
+        self.require_people()
         by = deciding.declared_name(self._people, by)
         problem = self._ledger.proposal(proposal_id).problem
         with self._ledger.lease(problem):
@@ -206,11 +231,13 @@ class Registry(WayBack, Resolving):
             if not repeat:
                 self._expire_if_due(proposal, now.text)
                 proposal.require_open(now.text).require_pass()
+                deciding.require_claim_reason(proposal, reason)
                 now.require_right()
             rule = self._rule_of(proposal, rule)
             own = deciding.require_approver(self._people, by, interests=rule.all_interests(proposal.owner))
             self._signer_of(by)
             if self._people and not repeat:
+                rule.require_open()
                 quorum.require_satisfiable(deciding.approvers(self._people), rule, proposal.owner)
             self._require_custody_for(proposal)
             self._require_present_champion(proposal.evidence)

@@ -6,16 +6,17 @@ The private key is read from a file that only its owner may read; it is never wr
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from registry import laws
 from registry.errors import InvalidRecord, NotEligible
 from registry.records import Event
 
-KEY_ADDED, KEY_REVOKED = "key.added", "key.revoked"
+KEY_ADDED, KEY_REVOKED, person = laws.KEY_ADDED, laws.KEY_REVOKED, laws.person
 _DOMAIN = "ds-workflow event "  # so that a signature given for something else never fits an event
 
 
@@ -86,14 +87,13 @@ class Signer:
         return Signature(told.seq, actor, self.public, str(self.secret.sign(_message(told.hash)).hex()))
 
 
-def valid(signature: Signature, link: str) -> bool:
-    """Whether this is the key's signature of the event of that hash."""
+def verified(key: str, signature: str, message: bytes) -> bool:
+    """Whether this is the key's signature of the message; all but the message in hex."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signature.key))
-        key.verify(bytes.fromhex(signature.signature), _message(link))
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(bytes.fromhex(signature), message)
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -114,43 +114,10 @@ def require_signer(signer: Signer | None, key: str | None, actor: str) -> Signer
         return None
     if signer is None or signer.public != key:
         raise NotEligible(
-            f"What '{actor}' decides is signed with the key {key[:16]}, and it is not at hand here.",
-            hint="Decide at the command line, with DS_WORKFLOW_SIGNING_KEY naming the key's file.",
+            f"What '{actor}' decides or owns is signed with the key {key[:16]}, and it is not at hand here.",
+            hint="Type it at the command line, with DS_WORKFLOW_SIGNING_KEY naming the key's file.",
         )
     return signer
-
-
-@dataclass
-class Signatures:
-    """Checks, event by event and oldest first, whether each of the kinds `signed` has its person's signature."""
-
-    given: Mapping[int, Signature]  # by the number of their event
-    signed: frozenset[str]
-    keys: dict[str, str] = field(default_factory=dict)  # who signs, and with which key, where the walk has come to
-
-    def wrong(self, seq: int, kind: str, subject: str, body: Mapping[str, Any], link: str) -> list[str]:
-        """A sentence if the event lacks the signature of the key that its person has by now."""
-        if kind not in self.signed and kind not in (KEY_ADDED, KEY_REVOKED):
-            return []
-        problems, by = [], person(str(body.get("by", "")))
-        wanted = self.keys.get(by)
-        if kind == KEY_ADDED:
-            wanted = wanted or str(body.get("key", ""))  # the first key signs for itself
-        found = self.given.get(seq)
-        if wanted is not None and found is None:
-            problems.append(f"Event {seq} ({kind} {subject}) lacks the signature of '{by}'.")
-        elif found is not None and (found.key != wanted or person(found.actor) != by or not valid(found, link)):
-            problems.append(f"Event {seq} ({kind} {subject}) carries a signature that is not of '{by}'.")
-        if kind == KEY_ADDED:
-            self.keys[person(str(body.get("actor", "")))] = str(body.get("key", ""))
-        elif kind == KEY_REVOKED:
-            self.keys.pop(person(str(body.get("actor", ""))), None)
-        return problems
-
-
-def person(name: str) -> str:
-    """Names are compared without case and surrounding blanks."""
-    return name.strip().casefold()
 
 
 def _message(link: str) -> bytes:

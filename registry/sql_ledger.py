@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
+from registry import accounts_schema as people
 from registry import chain, refusals, sql_rows
 from registry import sql_schema as db
-from registry.errors import Conflict, InvalidRecord, Unreadable
+from registry.errors import Conflict, InvalidRecord
 from registry.files import file_lock
 from registry.records import (
     Decision,
@@ -121,7 +123,7 @@ class SqlLedger(SqlStore):
             query = query.where(
                 row.hypothesis.contains(f'"id":{canonical_json(hypothesis)},"outcome":', autoescape=True)
             )
-        read = [sql_rows.to_proposal(found) for found in self._rows(query)]
+        read = list(self._made(self._rows(query), sql_rows.to_proposal))
         # SQLite's LIKE takes capitals for small letters
         return [p for p in read if hypothesis is None or (p.hypothesis is not None and p.hypothesis.id == hypothesis)]
 
@@ -131,12 +133,12 @@ class SqlLedger(SqlStore):
         columns = (row.id, row.effect, row.challenger_version, row.challenger_digest, row.champion_version,
                    row.champion_digest)  # fmt: skip
         query = sa.select(*columns).where(row.problem == problem, row.disposition == "approved")
-        return [sql_rows.to_standing(found) for found in self._rows(query)]
+        return list(self._made(self._rows(query), sql_rows.to_standing))
 
     def stored_proposals(self) -> Iterator[StoredProposal]:
         """Oldest first."""
         for page in self._pages(db.proposals.select().order_by(db.proposals.c.id), size=500):
-            yield from (sql_rows.to_stored(row._asdict()) for row in page)
+            yield from self._made((row._asdict() for row in page), sql_rows.to_stored)
 
     def count_proposals(self, problem: str) -> dict[str, int]:
         """How many there are of each disposition."""
@@ -147,7 +149,7 @@ class SqlLedger(SqlStore):
     def problems(self) -> list[str]:
         """By name."""
         row = db.proposals.c
-        return [found["problem"] for found in self._rows(sa.select(row.problem).distinct().order_by(row.problem))]
+        return [str(found["problem"]) for found in self._rows(sa.select(row.problem).distinct().order_by(row.problem))]
 
     def _require_unique(self, proposal: Proposal) -> None:
         """Say in words what the unique indexes would refuse."""
@@ -174,7 +176,7 @@ class SqlLedger(SqlStore):
         query = db.decisions.select().order_by(db.decisions.c.seq)
         if proposal_id is not None:
             query = query.where(db.decisions.c.proposal_id == proposal_id)
-        return [sql_rows.to_decision(row) for row in self._rows(query)]
+        return list(self._made(self._rows(query), sql_rows.to_decision))
 
     def add_move(self, move: PointerMove) -> PointerMove:
         """Append a move and give it its number; Conflict when its proposal already moved the champion."""
@@ -191,7 +193,7 @@ class SqlLedger(SqlStore):
     def moves(self, problem: str) -> list[PointerMove]:
         """Oldest first."""
         query = db.pointer_moves.select().where(db.pointer_moves.c.problem == problem)
-        return [sql_rows.to_move(row) for row in self._rows(query.order_by(db.pointer_moves.c.seq))]
+        return list(self._made(self._rows(query.order_by(db.pointer_moves.c.seq)), sql_rows.to_move))
 
     # -- locks, snapshots, holdout uses --------------------------------------------------------------------------
 
@@ -211,13 +213,13 @@ class SqlLedger(SqlStore):
         rows = self._rows(
             db.hypothesis_locks.select().where(row.problem == problem, row.hypothesis_id == hypothesis_id)
         )
-        return HypothesisLock(**rows[0]) if rows else None
+        return sql_rows.to_lock(rows[0]) if rows else None
 
     def locks(self) -> list[HypothesisLock]:
         """By problem and hypothesis."""
         row = db.hypothesis_locks.c
         rows = self._rows(db.hypothesis_locks.select().order_by(row.problem, row.hypothesis_id))
-        return [HypothesisLock(**found) for found in rows]
+        return list(self._made(rows, sql_rows.to_lock))
 
     def add_snapshot(self, snapshot: SnapshotRecord) -> SnapshotRecord:
         """Record once; NameTaken when the name stands for other bytes."""
@@ -226,8 +228,7 @@ class SqlLedger(SqlStore):
             if known:
                 return refusals.same_snapshot(known[0], snapshot)
             body = asdict(snapshot)
-            columns = ("problem", "dataset_version", "digest", "holdout_digest")
-            values = {name: body[name] for name in columns} | {"record": canonical_json(body)}
+            values = {name: body[name] for name in sql_rows.SNAPSHOT} | {"record": canonical_json(body)}
             connection.execute(db.snapshots.insert().values(values))
             self._tell(snapshot.created_at, chain.SNAPSHOT, snapshot.dataset_version, body)
             return snapshot
@@ -244,7 +245,7 @@ class SqlLedger(SqlStore):
         query = db.snapshots.select().order_by(db.snapshots.c.problem, db.snapshots.c.dataset_version)
         if problem is not None:
             query = query.where(db.snapshots.c.problem == problem)
-        return [sql_rows.to_snapshot(row) for row in self._rows(query)]
+        return list(self._made(self._rows(query), sql_rows.to_snapshot))
 
     def add_holdout_use(self, use: HoldoutUse) -> None:
         """Count a look at a holdout."""
@@ -259,15 +260,18 @@ class SqlLedger(SqlStore):
         if holdout_digest is not None:
             query = query.where(db.holdout_uses.c.holdout_digest == holdout_digest)
         rows = self._rows(query.order_by(db.holdout_uses.c.seq))
-        return [HoldoutUse(**{name: row[name] for name in HoldoutUse.__dataclass_fields__}) for row in rows]
+        return list(self._made(rows, sql_rows.to_use))
 
-    def unreadable(self) -> list[str]:
-        """One sentence for every proposal and snapshot that no record can be made of."""
-        found = []
-        for table, read in ((db.proposals, sql_rows.to_proposal), (db.snapshots, sql_rows.to_snapshot)):
-            for row in self._rows(table.select()):
-                try:
-                    read(row)
-                except Unreadable as error:
-                    found.append(str(error))
-        return found
+    def people(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Accounts and tokens, as the events about them tell."""
+        with self.reading():
+            there = set(sa.inspect(self._open.connection).get_table_names())
+            if not {people.accounts.name, people.tokens.name} <= there:
+                return [], []
+            query: Any = people.accounts.select()
+            if people.names.name in there:
+                named, joined = people.names.c, people.accounts.outerjoin(people.names)
+                query = sa.select(people.accounts, named.full_name, named.email).select_from(joined)
+            accounts = self._made(self._rows(query.order_by(people.accounts.c.name)), sql_rows.to_account)
+            tokens = self._made(self._rows(people.tokens.select().order_by(people.tokens.c.id)), sql_rows.to_token)
+            return list(accounts), list(tokens)

@@ -16,6 +16,8 @@ from registry.records import (
     Event,
     Evidence,
     GateResult,
+    HoldoutUse,
+    HypothesisLock,
     HypothesisRef,
     PointerMove,
     Proposal,
@@ -23,6 +25,7 @@ from registry.records import (
     VersionRef,
     canonical_json,
 )
+from registry.signing import Signature
 from registry.stored import Standing, StoredProposal
 
 Row = Mapping[str, Any]
@@ -87,6 +90,20 @@ def changing(proposal: Proposal) -> dict[str, Any]:
     }
 
 
+def _json(text: str) -> Any:
+    """The value of a column of JSON. Raises ValueError for what has no canonical text."""
+    value = json.loads(text)
+    if "NaN" in text or "Infinity" in text or "\\u" in text:
+        canonical_json(value).encode()
+    return value
+
+
+def _whole(record: T) -> T:
+    """This record, if its event could tell of it. Raises ValueError or TypeError otherwise."""
+    canonical_json(asdict(record)).encode()  # type: ignore[call-overload]
+    return record
+
+
 @_readable("proposal", "id")
 def to_proposal(row: Row) -> Proposal:
     """The proposal of a row."""
@@ -104,6 +121,11 @@ def to_proposal(row: Row) -> Proposal:
         verdict=row["verdict"],
         bundle_digest=row["bundle_digest"],
     )
+    if row["evidence_digest"] != evidence.digest:
+        raise ValueError("its evidence_digest is not that it binds")
+    summary = _json(row["summary"])
+    if not isinstance(summary, dict):
+        raise TypeError("its summary is no mapping")
     return Proposal(
         id=row["id"],
         kind=row["kind"],
@@ -112,20 +134,21 @@ def to_proposal(row: Row) -> Proposal:
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         owner=row["owner"],
-        gates=tuple(_to_gate(gate) for gate in json.loads(row["gates"])),
-        hypothesis=HypothesisRef(**json.loads(row["hypothesis"])) if row["hypothesis"] else None,
+        gates=tuple(_to_gate(gate) for gate in _json(row["gates"])),
+        hypothesis=HypothesisRef(**_json(row["hypothesis"])) if row["hypothesis"] else None,
         round=row["round"],
-        summary=json.loads(row["summary"]),
+        summary=summary,
         **{name: row[name] for name in _CHANGING},
     )
 
 
+@_readable("proposal", "id")
 def to_stored(row: Row) -> StoredProposal:
     """The proposal of a row with the text of its record, put together of the columns without making the record.
 
     A column of JSON is taken as it is once it was read whole: then it can't be part of what stands beside it.
     """
-    ref = {name: None if row[f"{name}_version"] is None else {"digest": row[f"{name}_digest"],
+    ref = {name: None if row[f"{name}_version"] is row[f"{name}_digest"] is None else {"digest": row[f"{name}_digest"],
                                                             "version": row[f"{name}_version"]}
            for name in ("challenger", "champion")}  # fmt: skip
     evidence = canonical_json(ref | {name: row[name] for name in _EVIDENCE})
@@ -152,6 +175,7 @@ _BETWEEN = ("id", "kind", "owner", "problem", "reason", "round", "row_version", 
 _TOLD = ("problem", "kind", "verdict", "disposition", "effect", "evidence_digest", "row_version")
 
 
+@_readable("proposal", "id")
 def to_standing(row: Row) -> Standing:
     """What a move has to agree with, of a row."""
     challenger = VersionRef(row["challenger_version"], row["challenger_digest"])
@@ -172,6 +196,8 @@ def _from_ref(name: str, ref: VersionRef | None) -> dict[str, Any]:
 
 def _to_ref(name: str, row: Row) -> VersionRef | None:
     if row[f"{name}_version"] is None:
+        if row[f"{name}_digest"] is not None:
+            raise ValueError(f"its {name}_digest is of no version")
         return None
     return VersionRef(row[f"{name}_version"], row[f"{name}_digest"])
 
@@ -188,9 +214,10 @@ def from_move(move: PointerMove) -> dict[str, Any]:
     }
 
 
+@_readable("move", "seq")
 def to_move(row: Row) -> PointerMove:
     """The move of a row."""
-    return PointerMove(
+    made = PointerMove(
         problem=row["problem"],
         proposal_id=row["proposal_id"],
         from_ref=_to_ref("from", row),
@@ -199,18 +226,55 @@ def to_move(row: Row) -> PointerMove:
         at=row["at"],
         seq=row["seq"],
     )
+    return _whole(made)
 
 
-def to_decision(row: Row) -> Decision:
-    """The decision of a row."""
-    return Decision(**{name: row[name] for name in Decision.__dataclass_fields__})
+def _flat(what: str, named: str, kind: type[T]) -> Callable[[Row], T]:
+    """Of rows whose columns are the fields of the record."""
+
+    @_readable(what, named)
+    def read(row: Row) -> T:
+        return _whole(kind(**{name: row[name] for name in kind.__dataclass_fields__}))  # type: ignore[attr-defined]
+
+    return read
+
+
+to_decision = _flat("decision", "seq", Decision)
+to_use = _flat("holdout use", "seq", HoldoutUse)
+to_lock = _flat("hypothesis lock", "hypothesis_id", HypothesisLock)
+to_signature = _flat("signature", "seq", Signature)
+SNAPSHOT = ("problem", "dataset_version", "digest", "holdout_digest")  # columns beside the record
 
 
 @_readable("snapshot", "dataset_version")
 def to_snapshot(row: Row) -> SnapshotRecord:
     """The snapshot of a row."""
-    record = json.loads(row["record"])
-    return SnapshotRecord(**{**record, "columns": tuple(record["columns"])})
+    record = _json(row["record"])
+    made = SnapshotRecord(**{**record, "columns": tuple(record["columns"])})
+    if odd := [name for name in SNAPSHOT if row[name] != getattr(made, name)]:
+        raise ValueError(f"its {', '.join(odd)} is not that of its record")
+    return _whole(made)
+
+
+@_readable("account", "name")
+def to_account(row: Row) -> dict[str, Any]:
+    """What the events about an account tell, of its row; of the password's hash a digest."""
+    told = {"name": row["name"], "roles": str(row["roles"]).split(), "disabled": bool(row["disabled"]),
+            "created_at": row["created_at"], "changed_at": row["changed_at"],
+            "password": sha256(row["password_hash"].encode()).hexdigest()}  # fmt: skip
+    return _canonical(told | {name: row[name] for name in ("full_name", "email") if row.get(name)})
+
+
+@_readable("token", "id")
+def to_token(row: Row) -> dict[str, Any]:
+    """What the events about a token tell, of its row."""
+    names = ("id", "account", "label", "created_at", "expires_at", "digest")
+    return _canonical({name: row[name] for name in names} | {"revoked": bool(row["revoked"])})
+
+
+def _canonical(value: dict[str, Any]) -> dict[str, Any]:
+    canonical_json(value).encode()
+    return value
 
 
 def from_event(told: Event) -> dict[str, Any]:

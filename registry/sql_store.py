@@ -7,19 +7,19 @@ one reads inside does not change under it. PostgreSQL takes an advisory lock for
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, OperationalError
 
-from registry import chain, sql_rows
+from registry import chain, refusals, sql_rows
 from registry import sql_schema as db
-from registry.errors import InvalidRecord, Unavailable
+from registry.errors import InvalidRecord, Unavailable, Unreadable
 from registry.files import file_lock
 from registry.records import Event
 from registry.signing import Signature
@@ -27,6 +27,8 @@ from registry.sql_upgrade import bring_up
 from registry.stored import PAGE, StoredEvent
 
 _URL = "For example: postgresql://arena@localhost/arena; the password comes from PGPASSWORD."
+_EDITED = "Somebody edited it round the ledger. 'arena-verify' says which one; restore the database from a backup."
+T = TypeVar("T")
 WRITERS_TURN = 0x617265_6E61  # one key for every ledger's advisory locks
 
 
@@ -101,7 +103,11 @@ class SqlStore:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeEncodeError as error:
+            raise refusals.no_text() from error
         except OperationalError as error:
+            if "Could not decode" in str(error.orig):
+                raise Unreadable(f"A row of the ledger holds what is no text: {error.orig}.", hint=_EDITED) from error
             where = self._url.render_as_string(hide_password=True)
             locked = any(word in str(error.orig) for word in ("locked", "busy", "lock timeout"))
             if locked:
@@ -120,7 +126,7 @@ class SqlStore:
                 if self._url.get_backend_name() == "sqlite"
                 else "Check that the server runs, and that PGPASSWORD holds the password.",
             ) from error
-        except IntegrityError as error:
+        except (IntegrityError, DataError) as error:
             raise InvalidRecord(f"The ledger refuses this record: {error.orig}.") from error
         except DatabaseError as error:
             where = self._url.render_as_string(hide_password=True)
@@ -144,19 +150,39 @@ class SqlStore:
                 self._open.connection = None
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """What is read inside is all of one moment; others go on writing."""
+    def reading(self, *, faults: list[str] | None = None, any_text: bool = False) -> Iterator[None]:
+        """What is read inside is all of one moment; others go on writing.
+
+        With `faults` a row that no record can be made of is told there and left out, instead of Unreadable being
+        raised; with `any_text` even one with text that is none, which takes longer to read.
+        """
         if getattr(self._open, "connection", None) is not None:
             yield
             return
         engine = self._engine
         level = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
         with self._translated(), engine.connect().execution_options(**level) as connection, connection.begin():
-            self._open.connection = connection
+            driver = connection.connection.driver_connection if any_text else None
+            if engine.dialect.name == "sqlite" and driver is not None:
+                driver.text_factory = lambda text: text.decode(errors="surrogateescape")
+            self._open.connection, self._open.faults = connection, faults
             try:
                 yield
             finally:
-                self._open.connection = None
+                self._open.connection = self._open.faults = None
+                if engine.dialect.name == "sqlite" and driver is not None:
+                    driver.text_factory = str
+
+    def _made(self, rows: Iterable[Any], make: Callable[[Any], T]) -> Iterator[T]:
+        """The record of each row; see `reading` for one that is none."""
+        for row in rows:
+            try:
+                yield make(row)
+            except Unreadable as error:
+                faults: list[str] | None = getattr(self._open, "faults", None)
+                if faults is None:
+                    raise
+                faults.append(str(error))
 
     def _take_turn(self, connection: sa.Connection) -> None:
         """Wait for the writers before; SQLite's `BEGIN IMMEDIATE` has done so already."""
@@ -205,6 +231,11 @@ class SqlStore:
             query = query.where(db.events.c.subject == subject)
         return [sql_rows.to_event(row) for row in self._rows(query)]
 
+    def subjects(self, kind: str) -> list[str]:
+        """Of every event of a kind, oldest first."""
+        query = sa.select(db.events.c.subject).where(db.events.c.kind == kind).order_by(db.events.c.seq)
+        return [str(row["subject"]) for row in self._rows(query)]
+
     def stored_events(self, *, after: int = 0) -> Iterator[Sequence[StoredEvent]]:
         """The chain, page by page."""
         columns = [db.events.c[name] for name in StoredEvent._fields]
@@ -230,7 +261,7 @@ class SqlStore:
     def signatures(self, *, after: int = 0) -> list[Signature]:
         """In the order of their events."""
         query = db.signatures.select().where(db.signatures.c.seq > after).order_by(db.signatures.c.seq)
-        return [Signature(**row) for row in self._rows(query)]
+        return list(self._made(self._rows(query), sql_rows.to_signature))
 
     def _tell(self, at: str, kind: str, subject: str, body: Mapping[str, Any]) -> Event:
         said = partial(self.events, kind=chain.CLOCK)

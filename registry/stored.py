@@ -87,14 +87,27 @@ _read = make_scanner(_decoder)  # what `json.loads` comes down to, without looki
 
 def lines(rows: Sequence[StoredEvent]) -> Iterator[str]:
     """Each event as one JSON text with all its fields, its hash among them."""
-    if values_of([row[4] for row in rows]) is None:
-        yield from (canonical_json(vars(event_of(StoredEvent(*row)))) for row in rows)
-        return
-    for seq, at, kind, subject, body, previous, link in rows:
-        yield (
-            f'{{"at":{quoted(at)},"body":{body},"hash":{quoted(link)},"kind":{quoted(kind)},'
-            f'"previous":{quoted(previous)},"seq":{seq},"subject":{quoted(subject)}}}'
-        )
+    if values_of([row[4] for row in rows]) is not None:
+        try:
+            made = [
+                f'{{"at":{quoted(at)},"body":{body},"hash":{quoted(link)},"kind":{quoted(kind)},'
+                f'"previous":{quoted(previous)},"seq":{seq},"subject":{quoted(subject)}}}'
+                for seq, at, kind, subject, body, previous, link in rows
+            ]
+            "".join(made).encode()
+        except (TypeError, ValueError):  # bytes where text belongs, or text that is none
+            pass
+        else:
+            yield from made
+            return
+    yield from (_line(event_of(StoredEvent(*row))) for row in rows)
+
+
+def _line(event: Event) -> str:
+    """One text of an event; what is no text in it becomes one, so that its hash shows it."""
+    fields = {key: value if isinstance(value, str | int | dict) else ascii(value) for key, value in vars(event).items()}
+    text = canonical_json(fields)
+    return text.encode(errors="replace").decode()
 
 
 @dataclass

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from registry import chain
+from registry import chain, laws, signing
+from registry.deciding import People
 from registry.errors import NotFound, RegistryError, Unreadable
+from registry.laws import KEY_ADDED, KEY_REVOKED, Signatures
 from registry.ports import Ledger, VersionStore
 from registry.records import PointerMove, Verification, digest_of
-from registry.signing import KEY_ADDED, KEY_REVOKED, Signatures
-from registry.stored import Links, StoredEvent, StoredProposal, standing_of
+from registry.stored import Links, StoredEvent, StoredProposal
+from registry.tail import beyond, covered, unsound, words
 
 TRIES, PAUSE = 3, 0.1  # looks at a head that seems to lag, and the seconds between them
 TOLD_EVERY = 100_000  # events between two words about how far a check has come
 KEYS = (KEY_ADDED, KEY_REVOKED)
+PEOPLE = (laws.ACCOUNT_CHANGED, laws.TOKEN_CHANGED)
 RECORDS = (chain.LOCK, chain.SNAPSHOT, chain.HOLDOUT)
 
 Progress = Callable[[int, int], None]
@@ -47,6 +51,7 @@ class Told:
     kept: list[chain.Kept] = field(default_factory=list)  # locks, snapshots, holdout uses
     weighty: dict[str, int] = field(default_factory=dict)  # the last event that decided on each proposal
     registered: set[str] = field(default_factory=set)
+    people: laws.People = field(default_factory=laws.People)
     wrong: list[str] = field(default_factory=list)  # of signatures
 
     def add(self, event: StoredEvent, body: Any) -> None:
@@ -60,7 +65,9 @@ class Told:
         elif kind in RECORDS:
             self.kept.append(chain.Kept(seq, kind, subject, _digest(event[4])))
         elif kind == chain.REGISTERED:
-            self.registered.add(subject.rpartition("/")[0])
+            self.registered.add(str(subject).rpartition("/")[0])
+        elif kind in PEOPLE:
+            self.people.add(kind, subject, body)
         if kind in chain.SIGNED or kind in KEYS:
             self.wrong += self.signatures.wrong(seq, kind, subject, body, event[6])
 
@@ -75,29 +82,71 @@ class Told:
 
 TELLING = frozenset({
     chain.PROPOSAL, chain.CHANGED, chain.DECISION, chain.MOVE, chain.REGISTERED, *RECORDS, *chain.SIGNED, *KEYS,
+    *PEOPLE,
 })  # fmt: skip
 
 
 def verify(
-    versions: VersionStore, ledger: Ledger, *, since: Checkpoint | None = None, progress: Progress | None = None
+    versions: VersionStore,
+    ledger: Ledger,
+    *,
+    since: Checkpoint | None = None,
+    progress: Progress | None = None,
+    trusted: Mapping[str, str] | None = None,
+    people: People | None = None,
 ) -> Verification:
-    """What is wrong, one sentence each; `checked` counts the events walked over.
+    """What is wrong, one sentence each; `checked` counts the events walked over. Nothing is changed.
 
-    `progress` is told, now and then, how many events of how many were walked over.
+    `progress` is told, now and then, how many events of how many were walked over. `trusted` are public keys that
+    people handed over, by name. With `people`, who is declared, what no head outside covers is judged by it.
     """
-    with ledger.reading():  # others decide meanwhile, and a row newer than its event would look like tampering
-        told = Told(Signatures({s.seq: s for s in ledger.signatures()}, chain.SIGNED))
+    keys = {signing.person(name): key for name, key in (trusted or {}).items()}
+    ask = partial(_verify, versions, ledger, since=since, progress=progress, trusted=keys, people=people)
+    try:
+        return ask(any_text=False)
+    except Unreadable:  # text that is none: another look, which takes longer, says which row it is
+        return ask(any_text=True)
+
+
+def _verify(
+    versions: VersionStore,
+    ledger: Ledger,
+    *,
+    since: Checkpoint | None,
+    progress: Progress | None,
+    trusted: Mapping[str, str],
+    people: People | None,
+    any_text: bool,
+) -> Verification:
+    faults: list[str] = []
+    with ledger.reading(faults=faults, any_text=any_text):  # others decide meanwhile
+        given = {s.seq: vars(s) for s in ledger.signatures()}
+        told = Told(Signatures(given, trusted, signing.verified))
         problems, count = _walk(ledger, told, since, progress)
-        try:
-            problems += _compare(ledger, told, since)
-            problems += [wrong for problem in ledger.problems() for wrong in _pointer(ledger, problem)]
-        except Unreadable as error:
-            more = "The other rows are compared with their events once every row can be read."
-            problems += [*(ledger.unreadable() or [str(error)]), more]
-    decided = told.last_decided()
-    for problem in sorted({*ledger.problems(), *told.registered}):
-        problems += _head(versions, ledger, problem, decided.get(problem, 0))
-    return Verification(not problems, count, problems)
+        problems += _compare(ledger, told, since)
+        problems += _pointers(ledger)
+        problems += _people(ledger, told, since)
+        problems += told.signatures.untrusted()
+        last = ledger.head()
+        known = {*ledger.problems(), *told.registered}
+    notes, decided = list(told.signatures.trust()), told.last_decided()
+    try:
+        heads = versions.tagged(chain.HEAD_TAG)
+    except RegistryError as error:
+        heads = {}
+        problems.append(f"The heads kept on the registered models can't be read: {error}")
+    else:
+        for problem in sorted({*known, *heads}):
+            problems += _head(versions, ledger, problem, decided.get(problem, 0), people)
+    newest = max(map(covered, heads.values()), default=0)
+    if last is not None and last.seq > newest:
+        notes.append(f"{last.seq - newest:,} events after {newest:,} are covered by no head outside yet.")
+    problems = [_printable(text) for text in dict.fromkeys([*faults, *problems])]
+    return Verification(not problems, count, problems, tuple(map(_printable, notes)))
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _walk(ledger: Ledger, told: Told, since: Checkpoint | None, progress: Progress | None) -> tuple[list[str], int]:
@@ -152,14 +201,22 @@ def _strayed_proposals(ledger: Ledger, told: Told, since: Checkpoint | None) -> 
     for stored in _proposals(ledger, told, since):
         there.add(stored.id)
         _, said = told.proposals.get(stored.id, ("", ""))
-        if digest_of(stored.body) != said and not _same_record(ledger, stored, said):
-            problems.append(f"Proposal '{stored.id}' is not what the events say of it.")
+        try:
+            good = digest_of(stored.body) == said or _same_record(ledger, stored, said)
+            why = ""
+        except Unreadable as error:
+            good, why = False, f" {error}"
+        if not good:
+            problems.append(f"Proposal '{stored.id}' is not what the events say of it.{why}")
     return problems + [f"Proposal '{i}' is gone; the events know it." for i in told.proposals if i not in there]
 
 
 def _same_record(ledger: Ledger, stored: StoredProposal, said: str) -> bool:
     """Whether the record is the one told of though its text is another; Unreadable when it is none."""
-    body = chain.stored(ledger.proposal(stored.id)).body
+    try:
+        body = chain.stored(ledger.proposal(stored.id)).body
+    except (TypeError, ValueError, AttributeError):
+        return False
     return body["evidence_digest"] == stored.body["evidence_digest"] and digest_of(body) == said
 
 
@@ -171,6 +228,8 @@ def _proposals(ledger: Ledger, told: Told, since: Checkpoint | None) -> Iterator
     for ident in told.proposals:
         try:
             yield chain.stored(ledger.proposal(ident))
+        except (TypeError, ValueError, AttributeError, Unreadable):
+            yield StoredProposal(ident, "", {"evidence_digest": ""})  # the comparison says why
         except NotFound:
             continue  # it is gone, and the comparison says so
 
@@ -197,32 +256,48 @@ def _moves(ledger: Ledger) -> list[PointerMove]:
     return [move for problem in ledger.problems() for move in ledger.moves(problem)]
 
 
-def _pointer(ledger: Ledger, problem: str) -> list[str]:
-    moves = ledger.moves(problem)
-    approved = {standing.id: standing for standing in ledger.approved(problem)}
-    for move in moves:  # one whose proposal is no approved one any more
-        if move.proposal_id not in approved:
-            approved[move.proposal_id] = standing_of(ledger.proposal(move.proposal_id))
-    return chain.broken_pointer(moves, approved)
+def _pointers(ledger: Ledger) -> list[str]:
+    return chain.broken_pointers(_moves(ledger), {problem: ledger.approved(problem) for problem in ledger.problems()})
 
 
-def _head(versions: VersionStore, ledger: Ledger, problem: str, decided: int) -> list[str]:
+def _people(ledger: Ledger, told: Told, since: Checkpoint | None) -> Iterable[str]:
+    if since:  # those from before it too
+        told.people = laws.People()
+        events = (e for kind in PEOPLE for e in ledger.events(kind=kind))
+        for event in sorted(events, key=lambda e: e.seq):
+            told.people.add(event.kind, event.subject, event.body)
+    return told.people.strayed(*ledger.people())
+
+
+def _head(versions: VersionStore, ledger: Ledger, problem: str, decided: int, people: People | None) -> list[str]:
     wrong: list[str] = []
     for _ in range(TRIES):
         try:
             tag = versions.model_tags(problem).get(chain.HEAD_TAG)
         except RegistryError as error:
             return [f"{problem}: the head kept on the registered model can't be read: {error}"]
-        wrong = chain.wrong_head(tag, ledger, problem, decided)
         try:
+            wrong = _wrong_head(ledger, problem, tag, decided, people)
             half = ledger.proposals(problem, effect="applying")
         except Unreadable:
             return wrong  # which one it is was said
-        if half:
-            # the head is written after the last step of applying: one that lags here is no tampering
-            finishes = "any command that decides, or 'arena-status', finishes it"
-            return [f"{half[0].id} is half applied: {finishes}"] if wrong else []
-        if not wrong:
+        if not wrong or half:
             break
         time.sleep(PAUSE)  # whoever decided this moment writes the head next
     return wrong
+
+
+def _wrong_head(ledger: Ledger, problem: str, tag: str | None, decided: int, people: People | None) -> list[str]:
+    """Whether the head kept outside is in the chain and covers the last event that decided (0: none did)."""
+    if tag is None:
+        return [f"{problem}: the chain's head is not kept on the registered model."] if decided else []
+    if strange := chain.strange_head(tag, ledger, problem):
+        return strange
+    if not (end := beyond(ledger, problem, tag)):
+        return []
+    said = f"{problem}: {len(end)} events after the head kept outside (event {covered(tag)}): {words(end)}."
+    if wrong := unsound(ledger, problem, tag, people):
+        return [f"{said} No command wrote them, and nothing covers or finishes them: restore the ledger from a backup.",
+                *(f"{problem}, after the head kept outside: {why}" for why in wrong)]  # fmt: skip
+    return [f"{said} A command that was stopped before its last step (half applied) writes such: if you know of it, "
+            "the next one that decides, or 'arena-status', finishes it and keeps the new head."]  # fmt: skip

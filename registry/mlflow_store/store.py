@@ -62,6 +62,11 @@ class MlflowStore:
         """All versions, oldest first."""
         return [to_version(problem, row) for row in self._version_rows(problem)]
 
+    def numbers(self, problem: str) -> list[int]:
+        """Of all versions, oldest first."""
+        found = self._peek.numbers(problem) if self._mlflow.there() else []
+        return [row.number for row in self._search(problem)] if found is None else found
+
     def peek_aliases(self, problem: str) -> dict[str, int] | None:
         """The aliases without importing MLflow; None when its schema is not a known one."""
         return self._peek.aliases(problem) if self._mlflow.there() else {}
@@ -87,6 +92,22 @@ class MlflowStore:
                 return {}
             found = {str(key): str(value) for key, value in model.tags.items()}
         return found
+
+    def tagged(self, key: str) -> dict[str, str]:
+        """That tag of every registered model that has it."""
+        found = self._peek.tagged(key) if self._mlflow.there() else {}
+        return self._search_tagged(key) if found is None else found
+
+    def _search_tagged(self, key: str) -> dict[str, str]:
+        models: dict[str, str] = {}
+        token = None
+        while True:
+            search = self._mlflow.client.search_registered_models
+            page = self._mlflow.call(search, max_results=_PAGE, page_token=token)
+            models |= {str(model.name): str(model.tags[key]) for model in page if key in model.tags}
+            token = page.token
+            if not token:
+                return models
 
     def model_path(self, version: ModelVersion) -> Path:
         """The local folder of the model's files."""

@@ -111,8 +111,10 @@ class Status:
 
 @dataclass(frozen=True)
 class Verification:
-    """What checking the ledger found: `checked` counts events, `problems` says each fault in a sentence."""
+    """What checking the ledger found: `checked` counts events, `problems` says each fault in a sentence, and `notes`
+    what the answer rests on."""
 
     ok: bool
     checked: int
     problems: list[str]
+    notes: tuple[str, ...] = ()

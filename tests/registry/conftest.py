@@ -18,6 +18,7 @@ from sklearn.linear_model import LinearRegression
 from registry.memory import MemoryLedger, MemoryVersions
 from registry.mlflow_store import MlflowStore
 from registry.ports import Ledger, RunRecord, VersionStore
+from registry.quorum import Rule
 from registry.records import Evidence, GateResult, Lineage, ModelVersion, Proposal, digest_of
 from registry.service import Registry
 from registry.sql_ledger import SqlLedger
@@ -91,7 +92,9 @@ class Bench:
         )
 
     def candidate(self, slope: float = 2.0, **changes: Any) -> ModelVersion:
-        return self.registry().register(self.run(slope=slope, **changes))
+        run = self.run(slope=slope, **changes)
+        declared = {run.lineage.owner: ("data_scientist",)}  # whether or not others are by now
+        return self.registry(people=declared).register(run)
 
     def evidence(self, version: ModelVersion, **changes: Any) -> Evidence:
         champion = self.registry().champion(version.problem)
@@ -121,7 +124,7 @@ class Bench:
         self.smoked.append(version.version)
 
     def approve(self, proposal: Proposal, registry: Registry | None = None, **options: Any) -> Proposal:
-        options = {"by": "ada", "recheck": lambda p: p.evidence, "smoke": self.smoke} | options
+        options = {"by": "ada", "rule": Rule(), "recheck": lambda p: p.evidence, "smoke": self.smoke} | options
         return (registry or self.registry()).approve(proposal.id, **options)
 
     def promote(self, slope: float = 2.0) -> ModelVersion:

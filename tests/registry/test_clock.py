@@ -251,7 +251,7 @@ def test_a_clock_that_is_right_is_not_set(bench: Any) -> None:
 def test_a_ledgers_time_is_set_right_under_the_key_of_who_has_one(bench: Any) -> None:
     key = Signer.new()
     registry = ahead(bench)[0]
-    registry.add_key("cas", signer=key)
+    registry.add_key("cas", signer=key, by="Ada")
     with pytest.raises(NotEligible, match="not at hand"):
         registry.set_clock_right(by="cas", reason="unsigned")
     assert chain.CLOCK_SET not in kinds(bench)

@@ -52,6 +52,26 @@ def ruin_database(bench: Any) -> None:
         path.write_bytes(b"this is not a database, whatever its name says" * 100)
 
 
+def test_a_renamed_model_is_told_as_such_and_named_back(lasting: Any) -> None:
+    first = lasting.promote()
+    lasting.promote(3.0)
+    registry, name = lasting.registry(), "other_prices"
+    client(lasting).rename_registered_model(PROBLEM, name)
+    state = registry.custody(PROBLEM)
+    assert state.status == "drifted" and "renamed or deleted" in state.detail
+    call = f'rename_registered_model("ITS NAME NOW", "{PROBLEM}")'
+    assert call in state.way_out
+    for act in (
+        lambda: registry.restore(PROBLEM, by="ada", reason="back"),
+        lambda: lasting.roll_back(registry, to=first.version),
+    ):
+        with pytest.raises(OutOfCustody, match="renamed or deleted") as refused:
+            act()
+        assert call in refused.value.hint
+    client(lasting).rename_registered_model(name, PROBLEM)
+    assert registry.custody(PROBLEM).status == "in_custody"
+
+
 @pytest.mark.parametrize(
     ("harm", "status", "says", "ends_by"),
     [

@@ -75,3 +75,17 @@ def test_a_look_is_taken_before_its_result_is_known(light: Any) -> None:
     again = take("killed")
     assert (again.number, again.again, again.level) == (1, True, Spending(0.05).level(1))
     assert registry.verify().problems == []
+
+
+def test_an_account_holds_the_looks_at_neighbours_and_goes_no_further(light: Any) -> None:
+    """A shares rows with B and B with C: B's account holds all three looks, A's and C's do not hold one another's."""
+    registry = light.registry()
+    registry.continue_holdout("b", of="a", share=0.5)
+    registry.continue_holdout("c", of="b", share=0.5)
+    for digest in "abc":
+        counted = len(registry.holdout_uses(digest)) + len(registry.holdout_reserved(digest))
+        registry.reserve_look(digest, question=f"of {digest}", kind="promotion", round="", alpha=0.01, counted=counted)
+    held = {digest: [told.body["question"] for told in registry.holdout_reserved(digest)] for digest in "abc"}
+    assert held == {"a": ["of a", "of b"], "b": ["of a", "of b", "of c"], "c": ["of b", "of c"]}
+    taken = {one: account([], registry.proposal, registry.holdout_reserved(one)).taken for one in "abc"}
+    assert taken == {"a": 2, "b": 3, "c": 2}

@@ -83,6 +83,7 @@ def test_the_look_into_the_file_sees_what_the_client_sees(lasting: Any) -> None:
         lambda s: s.versions(PROBLEM),
         lambda s: s.version(PROBLEM, 2),
         lambda s: s.model_tags(PROBLEM),
+        lambda s: s.tagged("ledger_head"),
         lambda s: s.model_path(s.version(PROBLEM, 2)),
         lambda s: s.run_artifacts(s.version(PROBLEM, 2)),
         lambda s: (s.aliases("nobody"), s.versions("nobody"), s.model_tags("nobody")),

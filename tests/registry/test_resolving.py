@@ -237,7 +237,7 @@ def test_what_can_not_be_overridden(light: Any) -> None:
 def test_who_has_a_key_signs_and_nobody_signs_for_them(light: Any) -> None:
     key, other = Signer.new(), Signer.new()
     plain, with_key = light.registry(people=PEOPLE), light.registry(people=PEOPLE, signer=lambda: key)
-    plain.add_key("ada", signer=key)
+    plain.add_key("ada", signer=key, by="cas")
     proposal = light.propose(light.candidate(), plain)
     for registry in (plain, light.registry(people=PEOPLE, signer=lambda: other)):
         with pytest.raises(NotEligible, match="not at hand"):
@@ -246,7 +246,7 @@ def test_who_has_a_key_signs_and_nobody_signs_for_them(light: Any) -> None:
     assert light.approve(proposal, with_key, by="ada").label == "approved"
     assert {s.actor for s in light.ledger.signatures()} == {"Ada"}
     with pytest.raises(NotEligible, match="not at hand"):
-        plain.add_key("ada", signer=other)  # the next key is vouched for by the one before
+        plain.add_key("ada", signer=other, by="cas")  # the next key is vouched for by the one before
     with_key.add_key("ada", signer=other)
     assert plain.verify().problems == []
     plain.revoke_key("ada", by="bea", reason="lost")
@@ -261,7 +261,7 @@ def test_who_has_a_key_signs_and_nobody_signs_for_them(light: Any) -> None:
 def test_a_key_is_ended_by_itself_or_by_an_approver_who_is_somebody_else(light: Any) -> None:
     key, other = Signer.new(), Signer.new()
     plain, hers = light.registry(people=PEOPLE), light.registry(people=PEOPLE, signer=lambda: key)
-    plain.add_key("ada", signer=key)
+    plain.add_key("ada", signer=key, by="cas")
     for thief in (plain, light.registry(people=PEOPLE, signer=lambda: other)):
         with pytest.raises(NotEligible, match="not at hand"):
             thief.revoke_key("ada", by="ADA", reason="without it")
@@ -270,12 +270,12 @@ def test_a_key_is_ended_by_itself_or_by_an_approver_who_is_somebody_else(light: 
             plain.revoke_key("ada", by=nobody, reason="not theirs")
     with pytest.raises(NotEligible, match="no second person"):
         light.registry().revoke_key("ada", by="made up", reason="solo")
-    plain.add_key("bea", signer=other)
+    plain.add_key("bea", signer=other, by="cas")
     with pytest.raises(NotEligible, match="not at hand"):
         plain.revoke_key("ada", by="bea", reason="she has a key, and it is not used")
     assert len(plain.key_events()) == 2, "what is refused leaves no trace"
     hers.revoke_key("ada", by="ada", reason="a new machine")
-    plain.add_key("ada", signer=key)
+    plain.add_key("ada", signer=key, by="cas")
     light.registry(people=PEOPLE, signer=lambda: other).revoke_key("ada", by="bea", reason="lost")
     plain.revoke_key("bea", by="cas", reason="lost, and cas has no key")
     assert plain.verify().problems == []
@@ -301,7 +301,7 @@ def standings(bench: Any) -> list[tuple[str, dict[str, Any]]]:
     """The kind of each event that a person answers for, and the standing that is told just before it."""
     found, events = [], bench.ledger.events()
     for before, event in pairwise(events):
-        if event.kind in chain.SIGNED and event.body["by"] not in ("clock", "registry"):
+        if event.kind in chain.DECIDED and event.body["by"] not in ("clock", "registry"):
             assert (before.kind, before.subject) == (chain.STANDING, event.subject), event
             assert before.body["by"] == event.body["by"]
             found.append((event.kind, dict(before.body)))
@@ -337,7 +337,18 @@ def test_every_decision_carries_how_its_person_was_eligible_and_the_look_it_rest
         ("cas", "reject", 1, {}, None, 4),
     ]  # fmt: skip
     for (kind, body), (by, action, asks, barred, of, uses) in zip(told, wanted, strict=True):
-        assert set(body) == {"action", "asks", "barred", "by", "look", "people", "roles", "solo"}, kind
+        assert set(body) == {
+            "action",
+            "asks",
+            "barred",
+            "by",
+            "look",
+            "people",
+            "roles",
+            "solo",
+            "tier",
+            "unknown_editors",
+        }, kind
         assert (body["by"], body["action"], body["asks"], body["barred"]) == (by, action, asks, barred)
         assert (body["roles"], body["solo"], len(body["people"])) == (["approver"], False, 64)
         if uses is None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry import chain, offline, signing
+from registry import chain, laws, offline, signing
 from registry.memory import MemoryLedger, MemoryVersions
 from registry.records import Event, canonical_json
 from registry.sql_ledger import SqlLedger
@@ -202,6 +202,6 @@ def test_postgresql_keeps_the_rows_until_they_are_asked(served: Any) -> None:
 
 
 def test_the_program_in_the_export_knows_the_words_of_the_chain() -> None:
-    assert offline.SIGNED == chain.SIGNED
-    assert (offline.KEY_ADDED, offline.KEY_REVOKED) == (signing.KEY_ADDED, signing.KEY_REVOKED)
+    assert laws.SIGNED == chain.SIGNED
+    assert (laws.KEY_ADDED, laws.KEY_REVOKED) == (signing.KEY_ADDED, signing.KEY_REVOKED)
     assert list(offline.ROWS.values()) == [chain.DECISION, chain.MOVE, chain.LOCK, chain.SNAPSHOT, chain.HOLDOUT]

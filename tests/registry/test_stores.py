@@ -67,6 +67,7 @@ def test_aliases_move_and_go(bench: Any) -> None:
     bench.versions.tag_model(PROBLEM, {"a": "1", "b": "2"})
     bench.versions.tag_model(PROBLEM, {"a": "3"})
     assert bench.versions.model_tags(PROBLEM) == {"a": "3", "b": "2"}
+    assert (bench.versions.tagged("a"), bench.versions.tagged("c")) == ({PROBLEM: "3"}, {})
 
 
 def test_a_model_of_types_that_are_not_trusted_is_refused(bench: Any) -> None:
