@@ -1,7 +1,7 @@
 """Whether decisions survive what happens to computers: kills, full disks, locks, lost stores, wrong clocks, races.
 
     python benchmarks/faults.py                 # 200 kills at random times under load, and every other fault
-    python benchmarks/faults.py --kills 20 --races 2
+    python benchmarks/faults.py --kills 20 --races 2 --writes 8
 
 A workspace with two trained versions is brought to a decision in a process of its own, the fault happens, and then
 `arena-status` is asked once and `arena-verify` after it. Wanted: no event and no decision that was there before is
@@ -109,6 +109,36 @@ def every_step(ground: Ground) -> Row:
     return row
 
 
+def every_write(folder: Path, most: int) -> Row:
+    """A kill in every write of every command that changes more than one place, then the same command again; at most
+    `most` writes of a command (0: all), spread evenly."""
+    import sagas
+    from ground import Ground
+
+    row, ground, told = Row("SIGKILL in every write of every command"), Ground(folder / "writes"), []
+    sagas.build(ground)
+    for saga in sagas.SAGAS:
+        count = len(sagas.writes(ground, saga))
+        points = sorted(
+            {round(n * (count - 1) / max(1, most - 1)) + 1 for n in range(most)} if most else range(1, count + 1)
+        )
+        points = [n for n in points if n <= count]
+        for at in points:
+            blow = sagas.strike(ground, saga, at)
+            row.runs += 1
+            row.seconds.append(blow.seconds)
+            row.lost += len(blow.found.lost)
+            row.champions += len(blow.found.champions)
+            row.unexplained += len(blow.found.unexplained) + len(blow.wrong)
+            row.problems += len(blow.found.problems)
+            if not blow.sound:
+                row.notes.append(f"{blow.point}: {blow.wrong} {blow.found}")
+        told.append(f"{saga.name} {len(points)}" + (f" of {count}" if len(points) < count else ""))
+        print(f"  {told[-1]}", file=sys.stderr, flush=True)
+    row.notes.append(f"{row.runs} points: {', '.join(told)}")
+    return row
+
+
 @contextmanager
 def load(ground: Ground, count: int = 2) -> Iterator[list[Any]]:
     """Processes that propose, reject and write events meanwhile."""
@@ -123,14 +153,17 @@ def load(ground: Ground, count: int = 2) -> Iterator[list[Any]]:
             job.wait()
 
 
-def random_kills(ground: Ground, kills: int, seed: int = 20) -> Row:
+def random_kills(ground: Ground, kills: int, minutes: float, seed: int = 20) -> Row:
     """Kills at random times, while others write."""
     row, chance = Row("SIGKILL at random, under load"), random.Random(seed)  # noqa: S311 - no secret
     ground.put_back("champion")
     hit: dict[str, int] = {}
+    end = time.monotonic() + 60 * minutes
     with load(ground):
         span = ground.run("saga", kind="promotion").seconds
         for n in range(kills):
+            if time.monotonic() > end:
+                break
             kind = chance.choice(("promotion", "rollback", "override", "restore", "reject"))
             victim = ground.start("saga", kind=kind)
             time.sleep(chance.uniform(0, 1.2 * span))
@@ -317,7 +350,9 @@ def races(ground: Ground, times: int) -> Row:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="at random times (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=60, help="and no longer (default: %(default)s)")
     parser.add_argument("--races", type=int, default=10, help="(default: %(default)s)")
+    parser.add_argument("--writes", type=int, default=0, help="at most so many of a command's (default: every one)")
     parser.add_argument("--only", default="", help="faults whose function has this in its name")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -329,7 +364,8 @@ def main() -> int:
         ground.build()
         faults: dict[str, Callable[[], Row | None]] = {
             "every_step": lambda: every_step(ground),
-            "random_kills": lambda: random_kills(ground, given.kills),
+            "every_write": lambda: every_write(Path(folder), given.writes),
+            "random_kills": lambda: random_kills(ground, given.kills, given.minutes),
             "full_disk": lambda: full_disk(ground),
             "full_tmpfs": lambda: full_tmpfs(ground, Path(folder)),
             "locked": lambda: locked(ground),
@@ -361,7 +397,7 @@ def table(rows: list[Row]) -> str:
         lines += [
             f"{row.fault:36}{row.runs:6}{row.lost:6}{row.champions:16}{row.unexplained:13}{row.problems:8}{seconds:9.2f}"
         ]
-        lines += [f"    {note[:400]}" for note in row.notes[:5]]
+        lines += [f"    {note[:600]}" for note in row.notes[-5:]]
     return "\n".join(lines)
 
 

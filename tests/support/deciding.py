@@ -40,8 +40,10 @@ def alias(*, root: str, gate: str, alias: str, number: int) -> int:
 
 def approve(*, root: str, gate: str, id: str, by: str, kill_at: str = "") -> dict[str, Any]:
     """Approve a proposal, or die after the step `kill_at`."""
+    from registry.quorum import Rule
+
     return _decide(root, gate, kill_at, lambda registry: registry.approve(
-        id, by=by, recheck=lambda p: p.evidence, smoke=lambda v: None))  # fmt: skip
+        id, by=by, rule=Rule(), recheck=lambda p: p.evidence, smoke=lambda v: None))  # fmt: skip
 
 
 def roll_back(*, root: str, gate: str, kill_at: str = "") -> dict[str, Any]:

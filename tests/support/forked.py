@@ -88,7 +88,8 @@ class Job:
         status = int(self._server.ask({"wait": self.pid}))
         seconds = time.perf_counter() - self._started
         told = [_read(self._folder / name) for name in ("answer", "said")]
-        out, err = ((self._folder / name).read_text("utf-8", "replace") for name in ("out", "err"))
+        streams = (self._folder / name for name in ("out", "err"))  # one that was killed at once made none
+        out, err = (path.read_text("utf-8", "replace") if path.exists() else "" for path in streams)
         shutil.rmtree(self._folder)
         return Ended(status, *told, out, err, seconds)
 

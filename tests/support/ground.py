@@ -54,7 +54,7 @@ class Ground:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._kept = root.with_name(f"{root.name}-kept")
+        self._kept, self._whole = (root.with_name(f"{root.name}-{what}") for what in ("kept", "whole"))
 
     @property
     def store(self) -> Path:
@@ -82,6 +82,17 @@ class Ground:
             path.unlink()
         for path in (self._kept / name).iterdir():
             shutil.copy2(path, self.store / path.name)
+
+    def keep_whole(self, name: str) -> None:
+        """Remember the whole workspace under a name."""
+        place = self._whole / name
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(self.root, place, symlinks=True)
+
+    def put_whole_back(self, name: str, *, of: Path | None = None) -> None:
+        """The whole workspace as it was under that name, or is in a copy; no job may be running."""
+        shutil.rmtree(self.root)
+        shutil.copytree(of or self._whole / name, self.root, symlinks=True)
 
     def kept(self, name: str) -> bool:
         """Whether the databases were kept under a name."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ds_workflow.use_cases import data, train
 from ds_workflow.workspace import Workspace
+from registry.quorum import Rule
 from registry.records import Evidence, GateResult, Proposal, Verdict, digest_of
 
 PASS = GateResult(name="told", status="pass", observed=1.0, required="1", interval=None, rows=1, note="")
@@ -47,7 +48,7 @@ class Office:
     def approve(self, proposal: Proposal) -> None:
         """Make its challenger the champion."""
         done = self.work.registry.approve(
-            proposal.id, by="paul", recheck=lambda p: p.evidence, smoke=lambda version: None
+            proposal.id, by="paul", rule=Rule(), recheck=lambda p: p.evidence, smoke=lambda version: None
         )
         assert done.effect == "applied"
 

@@ -91,6 +91,23 @@ def saga(
     return told
 
 
+def struck(*, root: str, words: list[str], kill_at: int = 0, copies: str = "") -> dict[str, Any]:
+    """A command of the command line that kills itself in the middle of its write number `kill_at`, counted from 1, or
+    leaves copies of what a kill would leave; what is there beforehand and the writes so far are said."""
+    from deaths import Points
+
+    before = facts(root=root)
+
+    def tell(names: list[str]) -> None:
+        say({"before": before, "writes": names})
+
+    points = Points(Path(root), kill_at=kill_at, copies=Path(copies) if copies else None, told=tell)
+    points.watch()
+    done = command(root=root, words=words)
+    tell(points.names)
+    return done
+
+
 def _ready(work: Workspace, kind: str, by: str) -> str:
     """What the decision is about; the proposal's id where there is one."""
     from registry.quorum import Rule
