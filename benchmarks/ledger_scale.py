@@ -121,7 +121,8 @@ def fill(work: Workspace, *, versions: int, count: int, events: int) -> str:
             tell(made[-1].created_at, "note", made[n % count].id, {"n": n, "said": "x" * 90})
         flush()
         db.commit()
-    registry._applier.tag_head(PROBLEM)
+    assert last is not None
+    registry._versions.tag_model(PROBLEM, {chain.HEAD_TAG: chain.head_text(last)})
     return made[count // 2].id
 
 

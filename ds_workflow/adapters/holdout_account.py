@@ -70,3 +70,16 @@ def told_of(look: Look) -> dict[str, Any]:
     """One candidate's part of the look in plain figures."""
     names = ("number", "level", "among", "again", "place", "chosen")
     return {name: getattr(look, name) for name in names} | {"scored": look.scored}
+
+
+def would_be(registry: Any, digest: str, *, challenger: str, policy: Policy) -> str:
+    """At which level the arena would judge a candidate whose figures on this holdout are known from now on."""
+    known = read(registry, digest)
+    look = known.look("not asked yet", policy.spending, challenger=challenger)
+    if any(one.challenger == challenger for one in known.mine(False)):
+        return (
+            "these bytes were judged on these rows before: the same question has the same level, and another one (a "
+            f"new champion or policy) would be judged at level {look.level:.3g}"
+        )
+    many = f"one of {look.scored} candidates" if look.scored > 1 else "the first candidate"
+    return f"{many} scored on these rows, place {look.place}: judged at level {look.level:.3g}, if proposed"

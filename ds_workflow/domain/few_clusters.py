@@ -32,6 +32,7 @@ from ds_workflow.domain.scored import Scored
 Rule = Literal["expanded", "percentile"]  # plain percentiles made verdicts before this; they are replayed so
 FEWEST = 2.0  # below it no spread among clusters can be told
 MOST_RESAMPLES = 100_000
+_SPARE = 2.0  # resamples for each one that the smallest corrected level needs at least
 
 
 def effective(codes: NDArray[np.int64], weights: NDArray[np.float64] | None = None) -> float:
@@ -75,11 +76,16 @@ def finest(resamples: int, clusters: float) -> float:
     return p_value(1.0 / (resamples + 1.0), clusters)
 
 
-def resamples_for(alpha: float, clusters: float, *, spare: float) -> int:
-    """Resamples with which a test at level `alpha` can show something, `spare` times as many as the least. No more than
-    MOST_RESAMPLES for the sake of few clusters: what needs more is inconclusive."""
-    asked = max(level(alpha, clusters), spare / MOST_RESAMPLES)
-    return max(math.ceil(spare / alpha), min(MOST_RESAMPLES, math.ceil(spare / asked)))
+def resamples_for(
+    alpha: float, *, tests: int = 1, clusters: float = math.inf, at_least: int = 1, spare: float = _SPARE
+) -> int:
+    """Resamples with which `tests` tests of so many effective `clusters`, corrected over one another, can show at
+    `alpha`, `spare` times as many as the least: the smallest p-value is 1 / (resamples + 1) before it is mended for few
+    clusters, and Holm multiplies it by `tests`. No more than MOST_RESAMPLES (or `at_least`, where that is more): what
+    needs more is inconclusive."""
+    read = tests * level(alpha / tests, clusters)
+    wanted = MOST_RESAMPLES if read <= spare * tests / MOST_RESAMPLES else math.ceil(spare * tests / read)
+    return max(at_least, wanted)
 
 
 def fewest(scored: Scored, *, cluster: str = "cluster", segment: str = "segment", minimum_rows: int = 1) -> float:

@@ -42,8 +42,7 @@ LOOKS = 10  # the tenth of the decaying series is a 164th of alpha: what it coul
 BOOTSTRAP = "bootstrap"
 BASELINE = "BASELINE"  # the hypothesis of a version that can be a first champion and no challenger
 NOTHING = 1e-12  # the level of a look for which nothing is left: no number of resamples shows that much
-MOST_RESAMPLES = 100_000
-_SPARE = 2.0  # resamples for each one that the smallest corrected level needs at least
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -136,6 +135,7 @@ class Counted:
     challenger: str = ""  # its digest; "" where it is not on record
     plan: Spending | None = None  # the holdout's, where it is on record
     begun: str = ""  # when it was reserved; "" of before that was done
+    seq: int = 0  # of the event that reserved it; 0 of before that was done
 
     @property
     def at(self) -> str:
@@ -145,11 +145,14 @@ class Counted:
 
 @dataclass(frozen=True)
 class Trained:
-    """One candidate that training scored on these rows: its digest, and whether it may only be a first champion."""
+    """One candidate that training scored on these rows: its digest, whether it may only be a first champion, and its
+    version's number ("" where it is not on record)."""
 
     digest: str
     at: str
     first: bool = False
+    version: str = ""
+    seq: int = 0  # of the event that told of it; 0 where it is not on record
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,11 @@ class Account:
 
     def mine(self, trial: bool) -> tuple[Counted, ...]:
         """The comparisons of one of the two accounts, each question once."""
-        return tuple({c.question: c for c in reversed(self.counted) if c.looks != trial}.values())[::-1]
+        found: dict[str, Counted] = {}
+        for one in self.counted:
+            if one.looks != trial:
+                found.setdefault(one.question, one)
+        return tuple(found.values())
 
     def _numbers(self, trial: bool = False) -> dict[str, int]:
         """Which look (or trial) each question was first part of, from 1."""
@@ -179,13 +186,12 @@ class Account:
 
     def _places(self, trial: bool) -> tuple[dict[str, int], dict[str, int], int]:
         """The place of each question, of each candidate that was not asked about yet, and how many are taken."""
-        told: list[tuple[str, int, Trained | Counted]] = [(t.at, 0, t) for t in self.trained if t.first == trial]
-        told += [(c.at, 1, c) for c in self.mine(trial)]
+        told: list[Trained | Counted] = [*(t for t in self.trained if t.first == trial), *self.mine(trial)]
         asked: dict[str, int] = {}
         waiting: dict[str, int] = {}
         seen: set[str] = set()
         last = 0
-        for _, _, one in sorted(told, key=lambda line: line[:2]):
+        for one in _in_order(told):
             digest = one.digest if isinstance(one, Trained) else one.challenger
             if isinstance(one, Trained):
                 if digest not in seen:
@@ -207,9 +213,13 @@ class Account:
         asked = {c.challenger or c.question for c in self.mine(trial)}
         return asked | {t.digest for t in self.trained if t.first == trial}
 
-    def waiting(self, *, trial: bool = False) -> int:
-        """How many of them no look has judged."""
-        return len(self._places(trial)[1])
+    def waiting(self, plan: Spending, *, trial: bool = False) -> list[dict[str, Any]]:
+        """Those that no look has judged, with the level at which each would be: version, place and level."""
+        versions = {t.digest: t.version for t in reversed(self.trained)}
+        return [
+            {"version": versions[digest], "place": place, "level": self._left(plan, place, trial=trial)}
+            for digest, place in self._places(trial)[1].items()
+        ]
 
     def plan(self, *, trial: bool = False) -> Spending | None:
         """The plan that the first look bound this account to; None while there was none."""
@@ -217,8 +227,12 @@ class Account:
 
     def spent(self, plan: Spending, *, trial: bool = False) -> float:
         """The sum of the levels on record; looks beyond the last gave no winner and spent nothing."""
+        return math.fsum(one.use.alpha for one in self._spending(plan, trial))
+
+    def _spending(self, plan: Spending, trial: bool) -> list[Counted]:
+        """The comparisons that spent something: all candidates of the looks that the plan has."""
         numbers = self._numbers(trial)
-        return math.fsum(one.use.alpha for one in self.mine(trial) if numbers[one.question] <= plan.looks)
+        return [one for one in self.mine(trial) if numbers[one.question] <= plan.looks]
 
     def number_of(self, question: str) -> int:
         """Which look that question was part of; 0 for the trial of a first champion."""
@@ -259,23 +273,28 @@ class Account:
 
     def told(self, plan: Spending, *, trial: bool = False) -> dict[str, Any]:
         """Plain figures for documents and pages. `plan` is the policy's; the account's own counts where it has one,
-        and `policy` says the other then. `next` is the level of a candidate that is not scored yet, None for none."""
+        and `policy` says the other then. `next` is the level of a candidate that is not scored yet, None for none.
+        `levels` are those on record and `places` theirs; `exhausted` says that nobody, scored or not, has one left."""
         bound = self.plan(trial=trial)
         used = bound or plan
         taken = len(set(self._numbers(trial).values()))
-        after = self._left(used, self._places(trial)[2] + 1, trial=trial)
-        done = taken >= used.looks or after <= NOTHING
+        places, _, last = self._places(trial)
+        after, waiting = self._left(used, last + 1, trial=trial), self.waiting(used, trial=trial)
+        kept = any(one["level"] > NOTHING for one in waiting)
+        done = taken >= used.looks or (after <= NOTHING and not kept)
+        counted = self._spending(used, trial)
         return {
             "taken": taken,
             "looks": used.looks,
             "scheme": used.scheme,
             "alpha": used.alpha,
             "spent": self.spent(used, trial=trial),
-            "next": None if done else after,
+            "next": None if done or after <= NOTHING else after,
             "exhausted": done,
             "scored": self.scored(trial=trial),
-            "unjudged": self.waiting(trial=trial),
-            "levels": [one.use.alpha for one in self.mine(trial)][: used.looks],
+            "unjudged": waiting,
+            "levels": [one.use.alpha for one in counted],
+            "places": [places[one.question] for one in counted],
             "policy": asdict(plan) if bound not in (None, plan) else None,
         }
 
@@ -298,8 +317,10 @@ def account(
     A look counts from when it was `reserved`, before anything was scored; one that came to no proposal is counted with
     an empty id of it.
     """
-    begun = {str(told.body["question"]): told for told in reversed(reserved)}
-    counted = []
+    begun: dict[str, Event] = {}
+    for told in reserved:
+        begun.setdefault(str(told.body["question"]), told)
+    counted: list[Counted] = []
     for use in uses:
         found = proposal(use.proposal_id)
         e = found.evidence
@@ -307,14 +328,30 @@ def account(
         trial = e.kind == BOOTSTRAP or (e.kind == "adopt" and e.champion is None)
         kept = begun[asked].body.get("plan") if asked in begun else None
         plan = Spending.of(kept or (found.summary.get("holdout") or {}).get("spending") or {})
-        since = begun[asked].at if asked in begun else ""
-        counted.append(Counted(asked, found.round, use, not trial, e.challenger.digest, plan, since))
-    for asked in begun.keys() - {one.question for one in counted}:
+        since, seq = (begun[asked].at, begun[asked].seq) if asked in begun else ("", 0)
+        counted.append(Counted(asked, found.round, use, not trial, e.challenger.digest, plan, since, seq))
+    known = {one.question for one in counted}
+    for asked in [one for one in begun if one not in known]:
         told, body = begun[asked], begun[asked].body
         lost = HoldoutUse(told.subject, "", "", told.at, float(body["alpha"]))
         plan, digest = Spending.of(body.get("plan") or {}), str(body.get("challenger") or "")
-        counted.append(Counted(asked, str(body["round"]), lost, body["kind"] != BOOTSTRAP, digest, plan, told.at))
-    return Account(tuple(sorted(counted, key=lambda one: one.at)), tuple(trained))
+        looks = body["kind"] != BOOTSTRAP
+        counted.append(Counted(asked, str(body["round"]), lost, looks, digest, plan, told.at, told.seq))
+    order = _in_order([*trained, *counted])
+    return Account(tuple(one for one in order if isinstance(one, Counted)), tuple(trained))
+
+
+def _in_order(lines: Sequence[Trained | Counted]) -> list[Trained | Counted]:
+    """By their events, since a clock may go back and two may say the same; a line without one comes after all whose
+    time is no later, and of two such lines training comes first."""
+
+    def place(one: Trained | Counted) -> tuple[int, str, bool]:
+        if one.seq:
+            return one.seq, "", False
+        before = max((known.seq for known in lines if known.seq and known.at <= one.at), default=0)
+        return before, one.at, isinstance(one, Counted)
+
+    return sorted(lines, key=place)
 
 
 def trained(registered: Sequence[Event], holdouts: Collection[str]) -> tuple[Trained, ...]:
@@ -325,19 +362,27 @@ def trained(registered: Sequence[Event], holdouts: Collection[str]) -> tuple[Tra
         lineage = told.body.get("lineage", {})
         if lineage.get("holdout_digest") in holdouts:
             first = lineage.get("hypothesis_id") == BASELINE
-            found.append(Trained(str(told.body.get("digest", "")), told.at, first))
+            version = told.subject.rpartition("/")[2]
+            found.append(Trained(str(told.body.get("digest", "")), told.at, first, version, told.seq))
     return tuple(found)
 
 
 def scored_words(told: Mapping[str, Any]) -> str:
     """What is to be known where candidates were scored and not judged; "" where there are none."""
-    scored, waiting = int(told.get("scored") or 0), int(told.get("unjudged") or 0)
+    scored, waiting = int(told.get("scored") or 0), list(told.get("unjudged") or [])
     if not waiting:
         return ""
-    return (
-        f"{scored} candidate{' was' if scored == 1 else 's were'} scored on these rows when trained, {waiting} of them "
-        "not judged. Each has its place in the series of levels from then on, proposed or not."
+    said = (
+        f"{scored} candidate{' was' if scored == 1 else 's were'} scored on these rows when trained, {len(waiting)} of "
     )
+    levels = [] if told.get("exhausted") else [one for one in waiting if one["level"] > NOTHING]
+    if not levels:
+        return f"{said}them not judged, and no level is left for any."
+    each = [f"version {one['version']} would be judged at {one['level']:.3g}" for one in levels[:_NAMED]]
+    more = f" and {len(levels) - _NAMED} more at no more" if len(levels) > _NAMED else ""
+    none = f"; no level is left for {len(waiting) - len(levels)} of them" if len(levels) < len(waiting) else ""
+    said += f"them not judged: {', '.join(each)}{more}{none}."
+    return f"{said} Each keeps its place in the series of levels, proposed or not."
 
 
 def plan_words(told: Mapping[str, Any]) -> str:
@@ -349,11 +394,3 @@ def plan_words(told: Mapping[str, Any]) -> str:
         f"The policy now says {other.words}, and this holdout is kept by the plan of its first look: {bound.words}. "
         "The policy's holds for the next window that is frozen."
     )
-
-
-def resamples_for(tests: int, level: float, *, at_least: int, at_most: int = MOST_RESAMPLES) -> int:
-    """Resamples with which `tests` tests, corrected over one another, can show something at `level`, with room for
-    chance: the smallest p-value is 1 / (resamples + 1) and Holm multiplies it by `tests`. No more than `at_most`
-    (or `at_least`, where that is more): with too few nothing is shown, and the answer is inconclusive."""
-    wanted = at_most if level <= _SPARE * tests / at_most else math.ceil(_SPARE * tests / level)
-    return max(at_least, wanted)

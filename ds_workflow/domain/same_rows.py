@@ -67,11 +67,12 @@ def known(new: Prints, old: Prints) -> NDArray[np.bool_]:
     found |= (old.ids[at] == new.ids) & (alike >= ALIKE)
     whole_mine, whole_theirs = _sum(mine), _sum(theirs)
     found |= np.isin(whole_mine, whole_theirs)
+    enough = DISTINCT * len(np.unique(whole_theirs))
     for place in range(len(columns)):
         if found.all():
             break
         rest = whole_theirs - theirs[:, place]
-        if len(np.unique(rest)) >= DISTINCT * len(np.unique(whole_theirs)):
+        if len(np.unique(rest)) >= enough:
             open_ = np.flatnonzero(~found)
             found[open_] = np.isin(whole_mine[open_] - mine[open_, place], rest)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from registry.records import Proposal
 
 PROOF = "gates_proven"
 _WIDTHS = (870, 350)
+SPENT, KEPT, LEFT = "spent", "kept for a candidate that was scored", "left"
+_FILLS = {SPENT: "f-challenger", KEPT: "h-challenger", LEFT: "h-champion"}
 
 
 def of(proposal: Proposal) -> Mapping[str, Any]:
@@ -28,9 +31,16 @@ def words(spending: Mapping[str, Any]) -> str:
     alpha, spent, after = (finite(spending.get(key)) for key in ("alpha", "spent", "next"))
     if alpha is None or spent is None:
         return ""
-    said = f"{spending['taken']} of {spending['looks']} looks taken: {spent:.3g} of the error rate {alpha:g} is spent"
-    if spending.get("exhausted") or after is None:
+    taken = min(int(spending["taken"]), int(spending["looks"]))
+    said = f"{taken} of {spending['looks']} looks taken: {spent:.3g} of the error rate {alpha:g} is spent"
+    if spending.get("exhausted", after is None):
         return f"{said}, and no look is left. Freeze a new window with 'holdout-freeze'."
+    if after is None:
+        kept = sum(one["level"] > NOTHING for one in spending.get("unjudged") or [])
+        keep = (
+            f"the {kept} scored and not judged keep theirs" if kept > 1 else "the one scored and not judged keeps its"
+        )
+        return f"{said}; no level is left for another candidate, and {keep}."
     scored = int(spending.get("scored") or 0)
     who = f"the next candidate, number {scored + 1} scored on these rows," if scored else "the next look"
     return f"{said}; {who} is judged at {after:.3g}."
@@ -91,33 +101,47 @@ def proof(proposal: Proposal) -> dict[str, Any] | None:
 
 
 def bar(spending: Mapping[str, Any]) -> str:
-    """One block per look, as wide as its part of the error rate: taken, and left. Empty without figures."""
+    """One block per level, as wide as its part of the error rate: spent, kept for a candidate that was scored and not
+    judged, and left. Empty without figures."""
     if not words(spending):
         return ""
-    title = "Error rate of this holdout: spent and left"
+    title = "Error rate of this holdout: spent, kept and left"
     drawn = (_drawn(spending, width, title) for width in _WIDTHS)
-    caption = "One block per level, as wide as its part of the error rate; filled ones are spent."
+    caption = "One block per level, as wide as its part of the error rate; filled ones are spent, those outlined in "
+    caption += "their colour are kept for candidates that were scored and not judged."
     return figure("Spending of the holdout", caption, *drawn)
+
+
+def _blocks(spending: Mapping[str, Any], plan: Spending) -> list[tuple[int, float, str]]:
+    """Place, level and state of each block, in the order of the places."""
+    waiting = {int(one["place"]): float(one["level"]) for one in spending.get("unjudged") or []}
+    told = spending.get("levels")  # proposals of before levels were told have those of the series
+    spent = [float(one) for one in told] if told is not None else [plan.level(k + 1) for k in range(spending["taken"])]
+    free = (place for place in itertools.count(1) if place not in waiting)  # proposals of before places were told
+    places = spending.get("places") or list(itertools.islice(free, len(spent)))
+    found = [(int(place), level, SPENT) for place, level in zip(places, spent, strict=True)]
+    if not spending.get("exhausted"):
+        found += [(place, level, KEPT) for place, level in waiting.items() if level > NOTHING]
+    if spending.get("next") is not None:
+        last = max([*places, *waiting], default=0)
+        found += [(place, plan.level(place), LEFT) for place in range(last + 1, max(plan.looks, last + 1) + 1)]
+    return sorted(found)
 
 
 def _drawn(spending: Mapping[str, Any], width: int, title: str) -> str:
     plan = Spending(float(spending["alpha"]), spending["scheme"], int(spending["looks"]))
     canvas = Canvas(width, 62, title, words(spending))
     room = width - 4.0
-    told = spending.get("levels")  # proposals of before levels were told have those of the series
-    spent = [float(one) for one in told] if told is not None else [plan.level(k + 1) for k in range(spending["taken"])]
-    left = [] if spending.get("next") is None else [plan.level(k) for k in range(len(spent) + 1, plan.looks + 1)]
     x = 2.0
-    for number, level in enumerate([*spent, *left], start=1):
+    for place, level, state in _blocks(spending, plan):
         wide = room * min(level, plan.alpha) / plan.alpha
         if x - 2 + wide > room + 0.5:
             break
-        state = "spent" if number <= len(spent) else "left"
-        css = "f-challenger" if number <= len(spent) else "h-champion"
-        hint = f"Level {number}: {level:.3g}, {state}"
-        canvas.rect(x + 1, 6, max(wide - 2, 1), 26, css, hint=hint, radius=2)
+        canvas.rect(
+            x + 1, 6, max(wide - 2, 1), 26, _FILLS[state], hint=f"Level {place}: {level:.3g}, {state}", radius=2
+        )
         if wide > 22:
-            canvas.text(x + wide / 2, 50, str(number), "s", anchor="middle")
+            canvas.text(x + wide / 2, 50, str(place), "s", anchor="middle")
         x += wide
     if room - (x - 2) > 60:
         canvas.text(width - 2, 50, "beyond: no look", "s", anchor="end")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import asked_before, datasets, holdout_account, policies, snapshots
-from ds_workflow.domain.holdout_spending import Account, Spending, plan_words, scored_words
+from ds_workflow.domain.holdout_spending import NOTHING, Account, Spending, plan_words, scored_words
 from ds_workflow.domain.same_rows import Prints, overlap, prints, share_known
 from ds_workflow.domain.snapshot import conform, holdout_mask
 from ds_workflow.errors import InvalidInput, StateConflict
@@ -88,13 +88,14 @@ class Status:
         lines = []
         for one in self.windows:
             head = f"{', '.join(one.dataset_versions)}   {one.digest[:12]}   {one.record.holdout_rows:,} rows"
-            lines += [head, f"  {len(one.account.counted)} comparisons; {spending.words(one.told)}"]
+            many = len(one.account.counted)
+            lines += [head, f"  {many} comparison{'' if many == 1 else 's'}; {spending.words(one.told)}"]
             shared = f"It shares one account with {', '.join(one.shared)}, which hold the same rows."
             said = (shared if one.shared else "", scored_words(one.told), plan_words(one.told))
             lines += [f"  {line}" for line in said if line]
             rows = [
                 [c.use.at[:19], c.use.proposal_id or "(stopped before one)", str(one.account.number_of(c.question)),
-                 f"{c.use.alpha:.3g}"]
+                 f"{c.use.alpha:.3g}" if c.use.alpha > NOTHING else "none left"]
                 for c in one.account.counted
             ]  # fmt: skip
             if rows:

@@ -11,7 +11,7 @@ import yaml
 
 from ds_workflow.adapters import asked_before, datasets, holdout_account, policies
 from ds_workflow.adapters.snapshots import SnapshotStore
-from ds_workflow.domain.holdout_spending import Spending
+from ds_workflow.domain.holdout_spending import REGISTERED, Spending
 from ds_workflow.errors import StateConflict
 from ds_workflow.use_cases import data, holdout, policy_check
 from ds_workflow.workspace import Workspace
@@ -100,3 +100,47 @@ def test_the_plan_of_the_first_look_stays(work: Workspace) -> None:
     assert said in holdout.status(work).text()
     (finding,) = policy_check._holdouts(work, policies.load(path, work.problem))
     assert finding.status == "warn" and said in finding.detail
+
+
+def test_a_damaged_fingerprint_file_is_made_anew(work: Workspace) -> None:
+    store, record = SnapshotStore(work.settings.data), work.registry.snapshot("nyc_sales", "d1")
+    made = asked_before.prints_of(store, work.problem, record)
+    (path,) = (store.root / "nyc_sales" / asked_before.FOLDER).glob("*.npz")
+    sound = path.read_bytes()
+    middle = len(sound) // 2
+    flipped = sound[:middle] + bytes([sound[middle] ^ 1]) + sound[middle + 1 :]
+    for damaged in (b"", b"PK", sound[:middle], flipped, b"\0" * 64, sound[:-30]):
+        path.write_bytes(damaged)
+        again = asked_before.prints_of(store, work.problem, record)
+        assert (again.ids == made.ids).all() and (again.cells == made.cells).all()
+        assert path.read_bytes() != damaged, "and kept again"
+
+
+def test_what_cannot_be_read_shares_an_account_if_it_was_trained_beside(work: Workspace) -> None:
+    """Training takes the look, so a window that showed a candidate's figures counts as asked."""
+    store, mine = SnapshotStore(work.settings.data), work.registry.snapshot("nyc_sales", "d1")
+    for name, hypothesis in (("d2", ""), ("d3", "H-1")):
+        other = copied(work, name, told=False)
+        (store.folder("nyc_sales", name) / "rows.parquet").unlink()
+        lineage = {"holdout_digest": other.holdout_digest, "hypothesis_id": hypothesis} if hypothesis else {}
+        work.registry.record_event(REGISTERED, "nyc_sales/7", {"digest": "7" * 64, "lineage": lineage})
+        asked_before.join(work.registry, store, work.problem, mine, say=work.say)
+        shared = work.registry.holdouts_sharing(mine.holdout_digest)
+        assert (other.holdout_digest in shared) == bool(hypothesis)
+
+
+def test_training_says_at_which_level_a_candidate_would_be_judged(work: Workspace) -> None:
+    digest = work.registry.snapshot("nyc_sales", "d1").holdout_digest
+    policy = policies.load(work.settings.policy("nyc_sales"), work.problem)
+
+    def said(number: int) -> str:
+        lineage = {"holdout_digest": digest, "hypothesis_id": "H-1"}
+        body = {"digest": f"{number:064d}", "lineage": lineage}
+        work.registry.record_event(REGISTERED, f"nyc_sales/{number}", body)
+        return holdout_account.would_be(work.registry, digest, challenger=f"{number:064d}", policy=policy)
+
+    assert "the first candidate scored on these rows, place 1: judged at level 0.0304" in said(2)
+    assert "one of 2 candidates scored on these rows, place 2: judged at level 0.0076" in said(3)
+    assert "one of 2 candidates scored on these rows, place 1: judged at level 0.0304" in said(2), "a refit"
+    look(work, "d1", 2)
+    assert "these bytes were judged on these rows before: the same question has the same level" in said(2)

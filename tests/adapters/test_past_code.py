@@ -25,7 +25,7 @@ if how == "newer":
 if how == "conflict":
     sys.exit(3)
 print(json.dumps({"ok": how == "same", "said": sys.argv[1:], "by": VERSION, "home": sys.path[0],
-                  "stated": os.environ.get("DS_WORKFLOW_COMMIT")}))
+                  "stated": os.environ.get("DS_WORKFLOW_COMMIT"), "key": os.environ.get("DS_WORKFLOW_SIGNING_KEY")}))
 sys.exit(how != "same")
 """
 
@@ -67,11 +67,22 @@ def ask(past: Past, *words: str) -> dict[str, Any]:
 
 def test_the_code_of_the_commit_answers_with_this_python(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DS_WORKFLOW_COMMIT", "a" * 40)
+    monkeypatch.setenv("DS_WORKFLOW_SIGNING_KEY", "ana.pem")
     before = past.left()
     told = ask(past, "same", "P-1")
     assert (told["by"], told["said"], told["stated"]) == (1, ["same", "P-1", "--json"], None)
+    assert told["key"] is None, "earlier code gets nothing to sign with"
     assert Path(told["home"]).is_relative_to(past.repo.parent)
     assert ask(past, "otherwise")["ok"] is False, "a verdict that comes out otherwise is an answer"
+    assert past.left() == before
+
+
+def test_code_that_is_not_in_the_history_is_not_run(past: Past) -> None:
+    """Evidence names its commit itself, and a clone also holds what was fetched and never reviewed."""
+    aside = past.git("commit-tree", f"{past.first}^{{tree}}", "-p", past.first, "-m", "somebody's branch")
+    before = past.left()
+    with pytest.raises(InvalidInput, match="is not in the history"), past_code.checked_out(past.repo, aside):
+        pytest.fail("it was checked out")
     assert past.left() == before
 
 

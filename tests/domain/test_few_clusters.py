@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ds_workflow.domain import few_clusters
+from ds_workflow.domain import few_clusters, incumbent_check
 from ds_workflow.domain.comparison import Comparison
 from ds_workflow.domain.holdout_spending import Look
 from ds_workflow.domain.resample import PoissonWeights, bounds, share_against
@@ -117,3 +117,16 @@ def test_a_look_is_given_the_resamples_that_few_clusters_need(healthy: Compariso
     parts = [healthy.effective(("segment", s)) for s in healthy.segments]
     assert few_clusters.fewest(scored) == pytest.approx(min(parts))
     assert few_clusters.fewest(scored, minimum_rows=len(scored)) == pytest.approx(healthy.effective())
+
+
+def test_a_policy_is_told_from_which_look_on_few_clusters_show_nothing(healthy: Comparison) -> None:
+    policy = replace(healthy.policy, minimum_clusters=5)
+    wide = math.sqrt(29 / 30) * stats.norm.ppf(1 / 100_001)
+    smallest = policy.tests("promotion") * stats.t.cdf(wide, 29)
+    late = next(k for k in range(1, 11) if policy.spending.level(k) < smallest)
+    assert 1 < late <= 10
+    (said,) = incumbent_check._late_looks(policy, 30, 30.0)
+    assert said.status == "warn" and f"from place {late} of the series on" in said.detail
+    assert f"after {late - 1} candidates" in said.fix
+    assert incumbent_check._late_looks(policy, 3_000, 3_000.0) == []
+    assert incumbent_check._late_looks(policy, 4, 4.0) == [], "too few for the policy, which is told already"

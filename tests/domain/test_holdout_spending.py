@@ -11,9 +11,9 @@ import pytest
 from scipy.special import zeta
 
 from ds_workflow.domain.comparison import Comparison
+from ds_workflow.domain.few_clusters import MOST_RESAMPLES, resamples_for
 from ds_workflow.domain.gates import HoldoutUnspent, WeightedImprovement, claim, evaluate
 from ds_workflow.domain.holdout_spending import (
-    MOST_RESAMPLES,
     NOTHING,
     REGISTERED,
     Account,
@@ -24,7 +24,6 @@ from ds_workflow.domain.holdout_spending import (
     account,
     plan_words,
     question,
-    resamples_for,
     scored_words,
     trained,
 )
@@ -88,18 +87,18 @@ def test_training_takes_the_place_proposed_or_not() -> None:
     """The best of twenty that were scored is no first question: each has the level of its place, for good."""
     twenty = [f"c{n}" for n in range(1, 21)]
     before = Account((), (*scored(*twenty), *scored("c3", "c5")))  # refits of the same bytes are no new candidates
-    assert (before.scored(), before.waiting()) == (20, 20)
+    assert (before.scored(), len(before.waiting(PLAN))) == (20, 20)
     look = before.look("best", PLAN, challenger="c9")
     assert (look.number, look.place, look.scored, look.level) == (1, 9, 20, PLAN.level(9))
     assert "chosen among 20 candidates scored on these rows, place 9 of the series: 0.0304/9²" in look.words
     levels = [before.look(name, PLAN, challenger=name).level for name in twenty]
     assert math.fsum(levels) <= ALPHA, "Boole over all that one could choose, whenever"
     later = Account((counted("c9", look.level, plan=PLAN),), before.trained)
-    assert later.waiting() == 19
+    assert [one["place"] for one in later.waiting(PLAN)] == [*range(1, 9), *range(10, 21)]
     assert later.look("c9 under another policy", PLAN, challenger="c9").place == 21, "another question, another place"
     assert later.look("new", PLAN, challenger="new").place == 21
     told = later.told(PLAN)
-    assert told["next"] == PLAN.level(21) and (told["scored"], told["unjudged"]) == (20, 19)
+    assert told["next"] == PLAN.level(21) and (told["scored"], len(told["unjudged"])) == (20, 19)
     assert "20 candidates were scored" in scored_words(told) and "19 of them not judged" in scored_words(told)
 
 
@@ -189,16 +188,86 @@ def test_the_account_is_read_from_the_ledger() -> None:
     found = account(uses, known.__getitem__)
     assert [c.round for c in found.counted] == ["", "R-1", "R-1", ""]
     assert found.taken == 2
+    assert [found.number_of(c.question) for c in found.counted] == [1, 2, 2, 1]
     assert found.plan() == Spending(0.1, "equal", 3), "as the first proposal told it, before plans were reserved"
+
+
+def test_looks_are_in_the_order_of_the_chain_whatever_the_clock_said() -> None:
+    """Two in one moment, a clock that went back, and a question asked again after another one."""
+
+    def told(seq: int, at: str, kind: str, body: dict[str, Any]) -> Event:
+        return replace(Event.after(None, at=at, kind=kind, subject="houses/1", body=body), seq=seq)
+
+    def reserved(seq: int, at: str, name: str) -> Event:
+        return told(seq, at, chain.RESERVED, {"question": name, "kind": "promotion", "round": "", "alpha": 0.01,
+                                              "challenger": name})  # fmt: skip
+
+    def registered(seq: int, at: str, name: str) -> Event:
+        return told(seq, at, REGISTERED, {"lineage": {"holdout_digest": "h", "hypothesis_id": "H-1"}, "digest": name})
+
+    begun = [reserved(2, "2026-05", "zeta"), *(reserved(3 + n, "2026-04", name) for n, name in enumerate("qhcxa"))]
+    begun.append(reserved(9, "2026-06", "zeta"))
+    scored = trained([registered(1, "2026-09", "late"), registered(10, "2026-01", "early")], {"h"})
+    found = account([], lambda _: pytest.fail("nothing was proposed"), begun, scored)
+    assert [c.question for c in found.counted] == ["zeta", *"qhcxa"]
+    assert [found.number_of(c.question) for c in found.counted] == [1, 2, 3, 4, 5, 6]
+    assert [one["place"] for one in found.waiting(PLAN)] == [1, 8], "the first was trained before, the other after"
+    assert found.look("zeta", PLAN, challenger="zeta").place == 2
+
+
+def test_the_first_asking_tells_the_order_of_a_question() -> None:
+    repeated = Account(tuple(counted(name, 0.01) for name in ("q1", "q2", "q1")))
+    assert [c.question for c in repeated.mine(False)] == ["q1", "q2"]
+    assert (repeated.number_of("q1"), repeated.number_of("q2")) == (1, 2)
+
+
+def test_an_order_without_events_is_the_clocks() -> None:
+    """A look of before reservations stands between the events by its time."""
+    old = counted("old", 0.01)  # of January
+    before = Account(
+        (old,), (Trained("a", "2025-12", seq=4), Trained("b", "2026-02", seq=5), Trained("c", "2025", seq=6))
+    )
+    assert [one["place"] for one in before.waiting(PLAN)] == [1, 2, 3], "c came last, though its clock was behind"
+    assert before.look("old", PLAN).place == 4
+    assert replace(before, trained=before.trained[:2]).look("old", PLAN).place == 2
+
+
+def test_what_is_kept_for_scored_candidates_is_left_to_them_alone() -> None:
+    """Ten were trained of a plan of ten equal levels: no eleventh has one, and each of the ten has its own."""
+    plan, ten = Spending(ALPHA, "equal", 10), [f"c{n}" for n in range(10)]
+    before = Account((), scored(*ten))
+    told = before.told(plan)
+    assert (told["exhausted"], told["next"], told["taken"]) == (False, None, 0)
+    assert before.look("q", plan, challenger="c9").level == pytest.approx(ALPHA / 10)
+    assert before.look("q", plan, challenger="new").spent
+    twelve = replace(before, trained=scored(*ten, "c10", "c11"))
+    assert "and 5 more at no more; no level is left for 2 of them" in scored_words(twelve.told(plan))
+    assert "no level is left for any" in scored_words({**told, "exhausted": True})
+    for name in ten:
+        assert not before.told(plan)["exhausted"]
+        before = after(before, before.look(name, plan, challenger=name), name)
+    assert before.told(plan)["exhausted"] and before.told(plan)["spent"] == pytest.approx(ALPHA)
+
+
+def test_all_levels_of_a_round_are_told_with_their_places() -> None:
+    plan = Spending(ALPHA, "decaying", 2)
+    before = Account((), scored("a", "b", "c", "d", "e"))
+    for name in "ecb":
+        before = after(before, before.look(name, plan, round="R", challenger=name), name, round="R")
+    before = after(before, before.look("f", plan, challenger="f"), "f")
+    before = after(before, before.look("g", plan, challenger="g"), "g")  # beyond the last look
+    told = before.told(plan)
+    assert told["places"] == [5, 3, 2, 6] and told["levels"] == [plan.level(k) for k in told["places"]]
+    assert told["spent"] == pytest.approx(math.fsum(told["levels"]))
 
 
 def test_resamples_reach_the_smallest_corrected_level() -> None:
     for number in range(1, 11):
         level = PLAN.level(number)
-        resamples = resamples_for(11, level, at_least=2000)
+        resamples = resamples_for(level, tests=11, at_least=2000)
         assert 11 / (resamples + 1) <= level, "the smallest corrected p-value is below the level"
-    assert resamples_for(1, 0.05, at_least=2000) == 2000
-    assert resamples_for(11, 1e-9, at_least=2000) == MOST_RESAMPLES, "too few to show it, and said so by the gate"
+    assert resamples_for(0.05, at_least=2000) == 2000
+    assert resamples_for(1e-9, tests=11, at_least=2000) == MOST_RESAMPLES, "too few to show it, and said so by the gate"
 
 
 def test_a_policy_may_say_how_a_holdout_is_spent(mapping: dict[str, Any], parse: Any) -> None:
@@ -274,5 +343,6 @@ def test_candidates_that_training_scored_are_read_from_the_ledger() -> None:
     found = Account((), trained(told, {"h", "joined"}))
     assert (found.scored(), found.scored(trial=True)) == (4, 1)
     assert found.look("q", PLAN, challenger="c4").place == 4
+    assert scored_words(found.told(PLAN)).count("version 1 would be judged at") == 4, "each with its level"
     assert scored_words(Account(()).told(PLAN)) == ""
     assert REGISTERED == chain.REGISTERED

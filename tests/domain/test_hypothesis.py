@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ds_workflow.domain.gate_spec import GateSpec
 from ds_workflow.domain.hypothesis import (
     COMPOSITE,
     SECTIONS,
@@ -351,3 +352,34 @@ def test_what_was_observed_comes_back_and_breaks_nothing(said: str) -> None:
     assert back.dataset_version == "dof|1\\"
     assert back.observed == plain.replace("<!--", "‹!--").replace("-->", "--›")
     assert without_outcome(text) == without_outcome(DOCUMENT)
+
+
+GATES = (
+    GateSpec("max_drop", "max_drop", ("promotion",), "ppe10", "absolute", "segments", {"promotion": 0.02}),
+    GateSpec("floor", "floor", ("promotion",), "ppe10", "share", "overall", {"promotion": 0.2}),
+    GateSpec("no_alerts", "no_new_fairness_alerts", ("promotion",), tolerances={"bias": {"promotion": 0.05}}),
+    GateSpec("served", "servability", ("champion_trial",), thresholds={"champion_trial": 400}),
+    GateSpec("either", "one_of", ("promotion",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "unit", "field"),
+    [
+        ("max_drop", "0.99", "absolute", "limit"),
+        ("max_drop", "0.02", "relative", "unit"),
+        ("max_drop", "0.01", "absolute", ""),
+        ("floor", "0.1", "absolute", "limit"),
+        ("floor", "0.3", "absolute", ""),
+        ("no_alerts", "1", "absolute", "limit"),
+        ("no_alerts", "0", "absolute", ""),
+        ("served", "100", "absolute", "name"),
+        ("either", "0.1", "absolute", "name"),
+    ],
+)
+def test_a_guardrail_may_be_tighter_than_the_policy_and_never_looser(
+    name: str, limit: str, unit: str, field: str
+) -> None:
+    rails = [{"name": name, "limit": limit, "unit": unit}]
+    found = fields(draft(guardrails=rails), guardrails=GATES)
+    assert found == ([f"guardrails[0].{field}"] if field else [])

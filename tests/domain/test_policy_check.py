@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from ds_workflow import plugins
 from ds_workflow.adapters import monitoring_policies, policies
 from ds_workflow.domain import mutants
 from ds_workflow.domain.comparison import Comparison
+from ds_workflow.domain.incumbent_check import PROVEN, against_incumbent
 from ds_workflow.domain.monitoring.policy import MonitoringPolicy
 from ds_workflow.domain.monitoring.policy import contradictions as watched_contradictions
 from ds_workflow.domain.policy import Policy
-from ds_workflow.domain.policy_check import Finding, against_incumbent, contradictions, green, teeth
+from ds_workflow.domain.policy_check import Finding, contradictions, green, teeth
 from ds_workflow.domain.problem import Problem
 from ds_workflow.settings import Settings
 
@@ -86,6 +88,18 @@ def test_each_contradiction_has_its_own_remedy(mapping: dict[str, Any], parse: A
         "policy.gates.leakage.applies_to": "Add promotion and bootstrap",
     }
     assert {path: fault.fix[: len(fixes[path])] for path, fault in found.items()} == fixes
+
+
+def test_two_gates_of_a_kind_contradict_only_where_they_ask_the_same(mapping: dict[str, Any], parse: Any) -> None:
+    fair = mapping["gates"]["fair"]
+    metrics = ["mdape", next(name for name in fair["tolerances"] if name != "mdape")]
+    limits = next(iter(fair["tolerances"].values()))
+    for name, metric in zip(("fair", "fair_too"), metrics, strict=True):
+        mapping["gates"][name] = fair | {"tolerances": {metric: limits}}
+    assert contradictions(parse(mapping), released=True) == ()
+    mapping["gates"]["fair_too"] = mapping["gates"]["fair"]
+    [fault] = contradictions(parse(mapping), released=True)
+    assert "what fair asks there too" in fault.said
 
 
 def test_limits_of_watching_that_the_arena_contradicts_are_named(mapping: dict[str, Any], parse: Any) -> None:
@@ -177,3 +191,65 @@ def test_what_could_not_be_looked_at_is_not_green() -> None:
     assert green([made["pass"], made["warn"], made["exempt"]])
     for name in ("unknown", "fail"):
         assert not green([made["pass"], made[name]])
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("gates.naive.minimum", 0.98, "naive asks for 0.98"),  # 1 - 5 % / 60 % was gained
+        (
+            "gates.naive.minimum",
+            {"promotion": 0.98, "bootstrap": 0.0, "champion_trial": 0.0},
+            "from the best there is, of which",
+        ),
+        ("gates.servable.maximum_p95_ms", 0.2, "the incumbent is at 1 (p95"),
+        ("gates.fair.tolerances.bias", 0.0001, "the incumbent's median is"),
+        ("gates.better.minimum", 0.98, "better: mdape is to get better by"),
+        ("gates.drift.minimum_rows", 10**9, "Every verdict on such rows is inconclusive"),
+        ("gates.fair.minimum_rows", 10**9, "no group has the 1,000,000,000 rows"),
+        ("statistics.minimum_clusters", 100_000, "statistics.minimum_clusters asks for 100,000 clusters"),
+        ("rows.segment_minimum", 150_000, "rows.segment_minimum asks for 150,000"),
+        ("gates.stress.tolerances.missing", 0.05, "relative loss of mdape, missing"),
+        ("gates.no_drop.maximum", 1e-9, "no_drop on NORTH: with these rows"),
+    ],
+)
+def test_an_absurd_but_finite_threshold_is_shown_by_the_incumbent(
+    mapping: dict[str, Any], parse: Any, healthy: Comparison, *, path: str, value: Any, said: str
+) -> None:
+    """Every kind of gate is held against the evidence. The stress costs 0.4; the rest is as the fixture says."""
+    checks = healthy.challenger_checks
+    assert checks.stress is not None
+    strains = tuple(replace(s, loss=0.4 if s.kind == "missing" else s.loss) for s in checks.stress.strains)
+    bundle = replace(healthy, challenger_checks=replace(checks, stress=replace(checks.stress, strains=strains)))
+    *above, last = path.split(".")
+    place = mapping
+    for name in above:
+        place = place[name] if isinstance(place[name], dict) else place
+    place[last] = value
+    if path == "rows.segment_minimum":
+        mapping["rows"]["major_segment_minimum"] = value
+    found = against_incumbent(parse(mapping), bundle, "promotion")
+    assert said in failures(found, "attainable")
+    assert not any(one.name == "attainable" and one.status == "pass" for one in found)
+
+
+def test_what_is_not_compared_is_listed_and_never_told_as_sound(policy: Policy, healthy: Comparison) -> None:
+    blank = replace(
+        healthy, naive=None, challenger_checks=replace(healthy.challenger_checks, stress=None, servability=None)
+    )
+    found = {one.name: one for one in against_incumbent(policy, blank, "promotion")}
+    for gate in ("naive", "servable", "stress"):
+        assert f"{gate}: its evidence holds no" in found["not compared"].detail
+        assert gate not in {word.strip(",.;") for word in found["attainable"].detail.split()}
+    assert found["not compared"].status == "warn"
+    assert found[PROVEN].status == "warn" and "Not tried" in found[PROVEN].detail
+
+
+def test_the_margin_of_a_first_champion_is_held_against_its_own_rows(
+    mapping: dict[str, Any], parse: Any, healthy: Comparison
+) -> None:
+    """Nobody stood before it: the noise of a difference is then that of two figures that correlate."""
+    first = replace(healthy, champion=None)
+    mapping["gates"]["no_drop"]["maximum"] = 1e-9
+    said = failures(against_incumbent(parse(mapping), first, "bootstrap"), "attainable")
+    assert "assumed" in said and "as alike as models come" in said

@@ -142,14 +142,14 @@ def test_latency_by_day_is_numpys_percentile() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ([], "mapping of sections"),
+        ([], "a mapping of keys to values is wanted"),
         ({"label": {}}, "unknown key 'label'"),
         ({"labels": 3}, "monitoring.labels: a mapping"),
         ({"labels": {"mature": 3}}, "unknown key 'mature'"),
-        ({"labels": {"mature_after_days": 1.5}}, "not a whole number"),
+        ({"labels": {"mature_after_days": 1.5}}, "a whole number from 0 to 3650 is wanted"),
         ({"labels": {"minimum_coverage": 1.1}}, "from 0 to 1"),
-        ({"labels": {"minimum_coverage": True}}, "not a number"),
-        ({"service": {"p95_ms": float("nan")}}, "not a number"),
+        ({"labels": {"minimum_coverage": True}}, "a number from 0 to 1 is wanted, not True"),
+        ({"service": {"p95_ms": float("nan")}}, "is wanted, not nan"),
         ({"performance": {"warn": 0.3, "critical": 0.2}}, "critical is below warn"),
         ({"problem": "q"}, "is 'q'"),
     ],
@@ -157,6 +157,32 @@ def test_latency_by_day_is_numpys_percentile() -> None:
 def test_a_policy_that_can_not_be_meant_is_refused(content: object, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         MonitoringPolicy.parse(content, problem="p")
+
+
+def test_every_fault_of_a_policy_is_named_at_once() -> None:
+    wrong = {"labels": {"mature": 3, "minimum_coverage": "5 %"}, "servise": {}, "inputs": {"psi": 99}, "problem": "q"}
+    policy, faults = MonitoringPolicy.read(wrong, problem="p")
+    assert policy is None
+    assert {fault.path for fault in faults} == {
+        "monitoring", "monitoring.problem", "monitoring.labels", "monitoring.labels.minimum_coverage",
+        "monitoring.inputs.psi",
+    }  # fmt: skip
+    fixes = " ".join(fault.fix for fault in faults)
+    assert "Did you mean 'service'?" in fixes and "Did you mean 0.05?" in fixes
+    with pytest.raises(InvalidInput, match="has 5 faults: "):
+        MonitoringPolicy.parse(wrong, problem="p")
+
+
+def test_a_champion_that_is_replaced_before_its_first_label_is_a_contradiction() -> None:
+    from ds_workflow.adapters import policies
+    from ds_workflow.problems.credit_card_fraud import PROBLEM
+    from ds_workflow.settings import CHECKOUT
+
+    arena = policies.load(CHECKOUT / "config" / "policies" / "credit_card_fraud.yaml", PROBLEM)
+    watched = MonitoringPolicy.parse({"labels": {"mature_after_days": 60}}, problem="credit_card_fraud")
+    (fault,) = contradictions(watched, replace(arena, retrain_after_days=30))
+    assert fault.path == "monitoring.labels.mature_after_days" and "retrain_after_days to 88" in fault.fix
+    assert contradictions(watched, replace(arena, retrain_after_days=60)) == ()
 
 
 def test_an_empty_policy_is_the_defaults() -> None:
