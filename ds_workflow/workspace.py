@@ -23,6 +23,7 @@ from ds_workflow.settings import CHECKOUT, Settings, parse_yaml
 if TYPE_CHECKING:
     from ds_workflow.domain.problem import Problem
     from registry.accounts_store import Accounts
+    from registry.declared import Declared as WrittenPeople
     from registry.service import Registry
     from registry.signing import Signer
 
@@ -149,7 +150,17 @@ class Workspace:
         """Declared people and their roles as of now: config/people.yaml and the users; empty means solo mode."""
         from registry import accounts
 
-        return accounts.merged(self._written_people(), self.accounts.listed())
+        return accounts.merged(self._written_people().roles, self.accounts.listed())
+
+    def known_as(self, name: str) -> str:
+        """The declared name of whoever is called so (name, full name or e-mail); the same text where nobody is."""
+        from registry.declared import plain
+
+        names = {plain(account.name): account.name for account in self.accounts.listed()}
+        also = {plain(text): a.name for a in self.accounts.listed() for text in (a.full_name, a.email) if text}
+        written = self._written_people()
+        names |= {plain(one): one for one in written.roles}
+        return names.get(plain(name)) or {**also, **written.known_as}.get(plain(name)) or name
 
     @cached_property
     def accounts(self) -> Accounts:
@@ -159,18 +170,17 @@ class Workspace:
         self.settings.store.mkdir(parents=True, exist_ok=True)
         return Accounts(self.settings.ledger, clock=self.clock, busy_seconds=busy_seconds())
 
-    def _written_people(self) -> Mapping[str, Sequence[str]]:
+    def _written_people(self) -> WrittenPeople:
+        from registry.declared import Declared, declared
+        from registry.errors import InvalidRecord
+
         path = self.settings.people
         if not path.exists():
-            return {}
-        content = parse_yaml(path.read_bytes(), where=str(path)) or {}
-        people = content.get("people") if isinstance(content, dict) else None
-        if not isinstance(people, dict) or not all(isinstance(r, list) for r in people.values()):
-            raise InvalidInput(
-                f"{path} must hold a mapping 'people' from a name to a list of roles.",
-                hint="For example: 'people: {ana: [approver], ben: [data_scientist]}'.",
-            )
-        return {str(name): tuple(map(str, roles)) for name, roles in people.items()}
+            return Declared()
+        try:
+            return declared(parse_yaml(path.read_bytes(), where=str(path)), where=str(path))
+        except InvalidRecord as error:
+            raise InvalidInput(str(error), hint=error.hint) from error
 
     @cached_property
     def commit(self) -> str:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ds_workflow.adapters import models
+from ds_workflow.adapters import models, unfinished
 from ds_workflow.domain import proving
 from ds_workflow.domain.alignment import Frozen
 from ds_workflow.domain.comparison import Checks, Comparison, Servability
@@ -34,6 +32,7 @@ from ds_workflow.errors import InvalidInput
 from ds_workflow.settings import parse_yaml
 
 MANIFEST, POLICY, FROZEN = "bundle.json", "policy.yaml", "frozen.parquet"
+BUILDING = ".bundle-"  # how the name of a folder begins that is not whole yet
 TOLERANCE = 1e-9
 # what a gate's result says, in the words of a difference
 WORDS = {
@@ -73,12 +72,8 @@ def write(
 
     `context` is plain JSON that belongs to the evidence: versions, commit, libraries.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    folder = Path(mkdtemp(prefix=".bundle-", dir=root))
-    try:
+    with unfinished.building(root, BUILDING) as folder:
         return _write(root, folder, comparison, evaluation, policy_text=policy_text, context=context)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)  # what is left of it when the disk was full, or the bundle was there
 
 
 def _write(

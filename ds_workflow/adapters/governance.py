@@ -5,7 +5,9 @@ Each is looked for in the workspace's config folder first, then in the checkout'
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,30 @@ def materiality(settings: Settings, problem: str) -> Materiality:
         if entry is not None:
             return Materiality.parse(entry, where=f"{path}, {problem}")
     return Materiality()
+
+
+def materiality_files(settings: Settings, problem: str) -> tuple[Path, ...]:
+    """The files whose words say how much hangs on a problem, the one that counts first: the workspace's own, and the
+    shipped one where the workspace's says nothing of it."""
+    own, shipped = settings.root / "config" / MATERIALITY, CHECKOUT / "config" / MATERIALITY
+    if own == shipped or _problems(own).get(problem) is not None:
+        return (own,)
+    return (shipped, own)
+
+
+def materiality_meaning(problem: str) -> Callable[[bytes], str]:
+    """What such a file says of one problem, as one digest; of the whole file where it can't be read."""
+
+    def meaning(content: bytes) -> str:
+        try:
+            said = parse_yaml(content, where=MATERIALITY)["problems"].get(problem)
+        except (InvalidInput, TypeError, KeyError, AttributeError):
+            return hashlib.sha256(content).hexdigest()
+        if said is None:
+            return ""
+        return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+    return meaning
 
 
 def materiality_entry(settings: Settings, problem: str) -> dict[str, Any]:

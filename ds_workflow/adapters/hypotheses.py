@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 from ds_workflow import plugins
 from ds_workflow.adapters import policies
 from ds_workflow.adapters.hypothesis_text import read
+from ds_workflow.domain.gate_spec import GateSpec
 from ds_workflow.domain.hypothesis import (
     Gap,
     Hypothesis,
+    content_digest,
     filled_template,
     lineage,
     valid_id,
@@ -76,8 +78,8 @@ def of(settings: Settings) -> HypothesisStore:
         return declared
 
     @cache
-    def gates(name: str) -> tuple[str, ...]:
-        return tuple(gate.name for gate in policies.load(settings.policy(name), problem(name)).gates)
+    def gates(name: str) -> tuple[GateSpec, ...]:
+        return policies.load(settings.policy(name), problem(name)).gates
 
     own, shipped = settings.hypotheses, CHECKOUT / "docs" / "hypotheses"
     beside = shipped if shipped.is_dir() and shipped.resolve() != own.resolve() else None
@@ -88,8 +90,8 @@ class HypothesisStore:
     """The folder of hypotheses (docs/hypotheses in a workspace).
 
     `problem` finds a problem's declaration by name, so that names are checked against it; `guardrails` gives the
-    guardrail names that a problem's policy knows. Without them these names are taken as written. `shipped` is a folder
-    of documents that stand in for those that the folder lacks: they are listed, and `adopt` takes one in.
+    gates that a problem's policy knows, or only their names. Without it they are taken as written. `shipped` is a
+    folder of documents that stand in for those that the folder lacks: they are listed, and `adopt` takes one in.
     """
 
     def __init__(
@@ -97,7 +99,7 @@ class HypothesisStore:
         folder: Path,
         *,
         problem: Callable[[str], Problem] | None = None,
-        guardrails: Callable[[str], Iterable[str]] | None = None,
+        guardrails: Callable[[str], Iterable[str | GateSpec]] | None = None,
         shipped: Path | None = None,
     ) -> None:
         self.folder = folder
@@ -169,7 +171,7 @@ class HypothesisStore:
         except InvalidInput as error:
             return None, (Gap("document", f"{error} {error.hint}".strip()),)
         name = str(draft.front.get("problem") or "")
-        known: tuple[str, ...] = ()
+        known: tuple[str | GateSpec, ...] = ()
         if self._guardrails is not None and name:
             try:
                 known = tuple(self._guardrails(name))
@@ -208,6 +210,10 @@ class HypothesisStore:
             raise incomplete(ident, gaps)
         return made
 
+    def digest(self, ident: str) -> str:
+        """The digest of the document as it stands, complete or not: whether it is the one that was locked."""
+        return content_digest(self.text(ident))
+
     def lineage(self, ident: str) -> tuple[str, ...]:
         """The id, its parent, and so on up to the root."""
         self.text(ident)
@@ -222,14 +228,13 @@ class HypothesisStore:
         if parent:
             self.text(parent)
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with self._locked(), path.open("x", encoding="utf-8", newline="\n") as out:
-                out.write(text)
-        except FileExistsError:
-            raise StateConflict(
-                f"{path} is already there, and a hypothesis is never overwritten.",
-                hint=f"Edit it and run 'hypothesis-check {ident}', or take another number.",
-            ) from None
+        with self._locked():
+            if path.exists():
+                raise StateConflict(
+                    f"{path} is already there, and a hypothesis is never overwritten.",
+                    hint=f"Edit it and run 'hypothesis-check {ident}', or take another number.",
+                )
+            self._replace(path, text)
         return path
 
     def outcomes(self, ident: str) -> tuple[OutcomeEntry, ...]:
@@ -322,6 +327,8 @@ class HypothesisStore:
         handle = os.open(self.folder, os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
+            for left in self.folder.glob(".*.md.*"):  # by a process that was killed while it wrote
+                left.unlink(missing_ok=True)
             yield
         finally:
             os.close(handle)

@@ -46,6 +46,11 @@ def _plain(node: yaml.Node, path: str, lines: dict[str, int]) -> Any:
     return read
 
 
+def meaning(content: bytes) -> str:
+    """What a document says, as one digest: of all of it but its outcome, which the arena writes."""
+    return content_digest(content.decode("utf-8", "replace"))
+
+
 @lru_cache(maxsize=_KEPT)
 def read(text: str) -> Draft:
     """The document taken apart. InvalidInput names the line that can't be read as front matter and body.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ds_workflow.domain.monitoring.policy import MonitoringPolicy
+from ds_workflow.domain.strict_mapping import Fault, refusal
 from ds_workflow.errors import InvalidInput
 from ds_workflow.settings import CHECKOUT, Settings, parse_yaml
 
@@ -23,11 +24,16 @@ def path_of(settings: Settings, problem: str) -> Path | None:
 
 def load(settings: Settings, problem: str) -> MonitoringPolicy:
     """The limits by which the problem is watched. Raises InvalidInput naming file and key."""
+    policy, faults = read(settings, problem)
+    if policy is None:
+        error = refusal("The monitoring policy", faults)
+        raise InvalidInput(f"{path_of(settings, problem)}: {error}", hint=error.hint)
+    return policy
+
+
+def read(settings: Settings, problem: str) -> tuple[MonitoringPolicy | None, tuple[Fault, ...]]:
+    """As `load`, but with everything that is wrong instead of an error. InvalidInput for what is no YAML."""
     path = path_of(settings, problem)
     if path is None:
-        return MonitoringPolicy(problem)
-    content = parse_yaml(path.read_bytes(), where=str(path))
-    try:
-        return MonitoringPolicy.parse(content, problem=problem)
-    except InvalidInput as error:
-        raise InvalidInput(f"{path}: {error}", hint=error.hint) from error
+        return MonitoringPolicy(problem), ()
+    return MonitoringPolicy.read(parse_yaml(path.read_bytes(), where=str(path)), problem=problem)

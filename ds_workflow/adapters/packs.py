@@ -14,6 +14,7 @@ from ds_workflow.errors import InvalidInput
 from ds_workflow.settings import Settings
 
 MANIFEST = "manifest.json"
+BUILDING = ".pack-"  # how the name of a folder begins that is not whole yet
 
 
 def root(settings: Settings) -> Path:
@@ -64,7 +65,7 @@ def _figures(place: Path) -> list[str]:
 def replace(fresh: Path, final: Path) -> None:
     """Put a finished pack in the place of an older one."""
     fresh.chmod(0o755)
-    old = final.with_name(f".old-{fresh.name}")
+    old = fresh.with_name(f"{fresh.name}-before")  # cleared away with what is half built, should this end here
     if final.exists():
         final.rename(old)
     fresh.rename(final)

@@ -18,7 +18,13 @@ from typing import Any
 from ds_workflow.errors import InvalidInput, SourceUnavailable, StateConflict, WorkflowError
 
 CHANGES = "+changes"  # what a commit ends with when the checkout differed from it
+SECRETS = (
+    "DS_WORKFLOW_SIGNING_KEY", "DS_WORKFLOW_PASSWORD", "DS_WORKFLOW_SMTP_PASSWORD", "DS_WORKFLOW_WEBHOOK_SECRET",
+    "KAGGLE_KEY", "OPENAI_API_KEY",
+)  # fmt: skip
 SECONDS = 600  # that the earlier code may take to answer
+# the commit and the packages are its own; keys, passwords and tokens are nothing that a replay needs
+WITHHELD = frozenset({"DS_WORKFLOW_COMMIT", "PYTHONPATH", *SECRETS})
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _KINDS: dict[int, type[WorkflowError]] = {2: InvalidInput, 3: StateConflict}
 
@@ -65,6 +71,12 @@ def require_commit(repo: Path, commit: str) -> str:
             f"Commit {plain[:12]} is not in {repo}.",
             hint=f"Fetch it: git -C {shlex.quote(str(repo))} fetch origin {plain}",
         )
+    # Evidence says itself which commit wrote it, and what was never part of this code's history nobody reviewed.
+    if _git(repo, "merge-base", "--is-ancestor", plain, "HEAD") is None:
+        raise InvalidInput(
+            f"Commit {plain[:12]} is not in the history of what is checked out in {repo}, so its code is not run.",
+            hint="Look at that commit; then replay by hand, with the commands that 'arena-replay' prints.",
+        )
     return plain
 
 
@@ -91,9 +103,10 @@ def checked_out(repo: Path, commit: str, *, below: Path | None = None) -> Iterat
 def ask(place: Path, words: Sequence[str], *, seconds: float = SECONDS) -> dict[str, Any]:
     """The JSON document of a command, run by the code in `place` with this Python and its libraries.
 
-    Exit codes 0 and 1 are answers. Raises InvalidInput, StateConflict or SourceUnavailable, as that code's exit says.
+    It is not given what signs or logs in. Exit codes 0 and 1 are answers. Raises InvalidInput, StateConflict or
+    SourceUnavailable, as that code's exit says.
     """
-    kept = {name: value for name, value in os.environ.items() if name not in ("DS_WORKFLOW_COMMIT", "PYTHONPATH")}
+    kept = {name: value for name, value in os.environ.items() if name not in WITHHELD}
     command = (sys.executable, "-P", "-m", "ds_workflow", *words, "--json")
     try:
         done = subprocess.run(

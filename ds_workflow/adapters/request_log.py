@@ -1,4 +1,6 @@
-"""The log of requests: what was asked (as a digest), what answered, how long it took; and labels that come later.
+"""The log of requests: what was asked, what answered, how long it took; and labels that come later.
+
+Rows are kept as a digest; of those in a trial the segment is kept too.
 
 A request is handed over in memory and written by a thread, many at a time. What can't be written in time is counted,
 and the count is written as soon as anything can be: nothing is lost silently. A process that is killed loses what it

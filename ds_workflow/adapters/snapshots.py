@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ds_workflow.adapters import unfinished
 from ds_workflow.domain import quality
 from ds_workflow.domain.problem import Problem, Split
 from ds_workflow.domain.quality import Check
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from ds_workflow.domain.snapshot import SnapshotRecord
 
 ROWS, MANIFEST, SPLIT = "rows.parquet", "manifest.json", "split.json"
+BUILDING = ".building-"  # how the name of a folder begins that is not whole yet
 
 
 class SnapshotStore:
@@ -74,9 +74,7 @@ class SnapshotStore:
         target = self.folder(problem.name, dataset_version)
         if target.exists():
             return self._same(problem.name, record)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(mkdtemp(prefix=".building-", dir=target.parent))
-        try:
+        with unfinished.building(target.parent, BUILDING) as building:
             self._write(building, problem, frame, record, now=created_at)
             building.chmod(0o755)
             try:
@@ -85,8 +83,6 @@ class SnapshotStore:
                 if not target.exists():
                     raise
                 return self._same(problem.name, record)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
         return record
 
     def _same(self, problem: str, record: SnapshotRecord) -> SnapshotRecord:

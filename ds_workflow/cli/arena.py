@@ -53,7 +53,7 @@ def register(main: click.Group) -> None:
     )
     @click.option("--proposal-id", required=True)
     @click.option("--approved-by", required=True, help="Who takes the decision.")
-    @click.option("--reason", default="", help="Why, in a sentence.")
+    @click.option("--reason", default="", help="Why, in a sentence; required where the claim was refuted.")
     def arena_approve(proposal_id: str, approved_by: str, reason: str) -> None:
         """Approve a proposal and promote its challenger."""
         from ds_workflow.use_cases.arena import apply

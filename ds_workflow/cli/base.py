@@ -164,6 +164,7 @@ def _guarded(function: F) -> F:
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
+            _require_text(kwargs)
             return function(*args, **kwargs)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -171,6 +172,15 @@ def _guarded(function: F) -> F:
             fail(error)
 
     return run  # type: ignore[return-value]
+
+
+def _require_text(given: dict[str, Any]) -> None:
+    """Raise UsageError for words that are no text: nothing that is kept and hashed can hold them."""
+    for name, value in given.items():
+        for word in value if isinstance(value, tuple) else (value,):
+            if isinstance(word, str) and any("\ud800" <= letter <= "\udfff" for letter in word):
+                what = f"--{name.replace('_', '-')}"
+                raise click.UsageError(f"What stands for {what} holds bytes that are no UTF-8. Type it again.")
 
 
 def wants_json() -> bool:

@@ -46,7 +46,6 @@ train --problem nyc_sales --simulate --strategy segmented_router --outdir sales-
         engine: str,
     ) -> None:
         """Train in one go, without a registry: metrics.json, the model, its feature pipeline, feature importances.
-
         Nothing is recorded, so its look at the held-out rows can't be counted: don't choose by it what is to be judged
         on the same rows later. 'train-candidate' counts.
         """

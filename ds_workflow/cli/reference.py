@@ -5,6 +5,7 @@ The text depends on the declarations alone, never on the terminal's width, so th
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def reference(main: click.Group) -> str:
             parts.append(
                 f"```\n{context.command_path} {' '.join(command.collect_usage_pieces(context))}".rstrip() + "\n```"
             )
-            parts.append(_prose(command.help or ""))
+            parts.append(_prose(inspect.cleandoc(command.help or "")))
             parts.append(_options(command, context, shared=_told(main)))
             parts.append(_prose(command.epilog or ""))
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"

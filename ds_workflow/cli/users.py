@@ -16,6 +16,7 @@ ROLE_HELP = (
     "What a person may do: viewer reads, data_scientist also rejects, approver also approves. Or, alone, what a "
     "program is: service or agent, which never decides and logs in nowhere."
 )
+BY = "Who stands for it, once people are declared: an approver other than the person."
 PASSWORD = "DS_WORKFLOW_PASSWORD"  # noqa: S105 - the name of a variable
 
 
@@ -40,14 +41,20 @@ def register(main: click.Group) -> None:
         main,
         "user-add",
         section="People",
-        examples="user-add ana --role approver\nuser-add ben --role data_scientist --password-stdin < password.txt\n"
-        "user-add nightly --role service\ntoken-add nightly --label 'nightly scoring'",
+        examples="user-add ana --role approver\n"
+        "user-add ben --role data_scientist --name 'Ben Stone' --email ben@example.org --by ana\n"
+        "user-add nightly --role service --by ana\ntoken-add nightly --label 'nightly scoring'",
     )
     @click.argument("name")
     @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES), help=ROLE_HELP)
     @click.option("--password-stdin", is_flag=True, help=f"Read the password from stdin (or set {PASSWORD}).")
     @click.option("--update", is_flag=True, help="Change the roles and the password of one who is there.")
-    def user_add(name: str, roles: tuple[str, ...], password_stdin: bool, update: bool) -> None:
+    @click.option("--name", "full_name", default="", help="What documents and git call the person.")
+    @click.option("--email", default="", help="The address that the person commits with.")
+    @click.option("--by", default="", help=BY)
+    def user_add(
+        name: str, roles: tuple[str, ...], password_stdin: bool, update: bool, full_name: str, email: str, by: str
+    ) -> None:
         """Add a user of the console; from the first one on, only declared people decide.
 
         A program's account (role service or agent) takes no password: make it a token with token-add.
@@ -57,7 +64,9 @@ def register(main: click.Group) -> None:
         work = workspace()
         program = set(roles) & set(PROGRAMS)
         password = "" if program and not password_stdin else _password(password_stdin)
-        account = accounts.add(work, name, roles=roles, password=password, update=update)
+        account = accounts.add(
+            work, name, roles=roles, password=password, update=update, full_name=full_name, email=email, by=by
+        )
         show(account.to_dict(), lambda: accounts.said(work, account))
 
     @command(main, "user-list", section="People", examples="user-list\nuser-list --json")
@@ -68,14 +77,15 @@ def register(main: click.Group) -> None:
         found = accounts.listed(workspace())
         show(found.to_dict(), found.text)
 
-    @command(main, "user-disable", section="People", examples="user-disable ben")
+    @command(main, "user-disable", section="People", examples="user-disable ben --by ana")
     @click.argument("name")
-    def user_disable(name: str) -> None:
+    @click.option("--by", default="", help=BY)
+    def user_disable(name: str, by: str) -> None:
         """Let a user in no more; sessions end, tokens are revoked, past decisions stay."""
         from ds_workflow.use_cases import accounts
 
         work = workspace()
-        account = accounts.disable(work, name)
+        account = accounts.disable(work, name, by=by)
         show(account.to_dict(), lambda: accounts.said(work, account))
 
     @command(main, "token-add", section="People", examples='token-add ana --label "nightly scoring" --days 90')

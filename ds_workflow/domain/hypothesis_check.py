@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ds_workflow.domain.gate_spec import GateSpec
+from ds_workflow.domain.guardrails import why_not
 from ds_workflow.domain.hypothesis import (
     ANY_DATASET,
     CHANGE_TYPES,
@@ -234,13 +236,27 @@ def _declared(reader: _Reader, claim: Claim | None, plan: Plan, problem: Problem
     known("plan.router_mode", plan.router_mode, problem.router_modes)
 
 
+def _known_rails(reader: _Reader, rails: Sequence[Guardrail], known: Iterable[str | GateSpec]) -> None:
+    """Each guardrail is a gate of the policy, and no looser than that."""
+    policy = {gate if isinstance(gate, str) else gate.name: gate for gate in known}
+    for i, rail in enumerate(rails):
+        gate = policy.get(rail.name)
+        if policy and rail.name and gate is None:
+            listed = ", ".join(sorted(policy))
+            reader.gap(f"guardrails[{i}].name", f"'{rail.name}' is not in the policy. Known: {listed}.")
+        elif gate is not None and not isinstance(gate, str) and rail.unit:
+            name, why = why_not(rail, gate)
+            if why and not any(gap.field == f"guardrails[{i}].{name}" for gap in reader.gaps):
+                reader.gap(f"guardrails[{i}].{name}", why)
+
+
 def judge(
-    draft: Draft, *, problem: Callable[[str], Problem] | None = None, guardrails: Iterable[str] = ()
+    draft: Draft, *, problem: Callable[[str], Problem] | None = None, guardrails: Iterable[str | GateSpec] = ()
 ) -> tuple[Hypothesis | None, tuple[Gap, ...]]:
     """The hypothesis, or None, and everything that keeps the draft from being one.
 
     `problem` finds a declaration by name (UnknownName is a gap); without it, names that a problem declares are not
-    checked. `guardrails` are the names that the policy knows; empty: not checked.
+    checked. `guardrails` are the gates that the policy knows, or only their names; empty: not checked.
     """
     reader = _Reader(draft)
     front = reader.keys("", draft.front, _FIELDS)
@@ -258,10 +274,7 @@ def judge(
     rails = reader.guardrails(front.get("guardrails"))
     plan = reader.plan(front.get("plan"))
     sections = reader.sections()
-    policy = sorted(guardrails)
-    for i, rail in enumerate(rails):
-        if policy and rail.name and rail.name not in policy:
-            reader.gap(f"guardrails[{i}].name", f"'{rail.name}' is not in the policy. Known: {', '.join(policy)}.")
+    _known_rails(reader, rails, guardrails)
     if problem is not None and name:
         try:
             _declared(reader, claim, plan, problem(name))

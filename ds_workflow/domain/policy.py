@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from ds_workflow.domain import few_clusters, gate_spec
 from ds_workflow.domain.gate_spec import BOUNDED, KINDS, TRIALS, Alternative, GateSpec, Over, Trial
-from ds_workflow.domain.holdout_spending import LOOKS, SCHEMES, Look, Scheme, Spending, resamples_for
+from ds_workflow.domain.holdout_spending import LOOKS, SCHEMES, Look, Scheme, Spending
 from ds_workflow.domain.strict_mapping import Fault, Faults, Part, refusal
 from ds_workflow.errors import InvalidInput
 from registry.records import digest_of
@@ -79,9 +79,11 @@ class Policy:
         `clusters`; a spent one can show nothing."""
         if look.spent:
             return self
-        plain = resamples_for(self.tests(trial), look.level, at_least=self.resamples)
-        few = few_clusters.level(look.level / max(self.tests(trial), 1), max(clusters, self.minimum_clusters))
-        return replace(self, resamples=resamples_for(1, few, at_least=plain))
+        worth = max(clusters, float(self.minimum_clusters))
+        asked = few_clusters.resamples_for(
+            look.level, tests=max(self.tests(trial), 1), clusters=worth, at_least=self.resamples
+        )
+        return replace(self, resamples=asked)
 
     def tests(self, trial: Trial) -> int:
         """The most bootstrap tests that a trial may ask at once."""

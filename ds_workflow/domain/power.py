@@ -36,7 +36,7 @@ _FEWEST = 30  # rows below which a measured density or spread says nothing
 @dataclass(frozen=True)
 class Assumptions:
     """What the power is computed for. `alpha` is one-sided, as a claim with a direction is tested in the arena, at the
-    level of its look (gates are corrected over one another as well, so that they need rather more rows than this says).
+    level of its look, shared with its guardrails (Holm, so that the first of them needs most rows).
 
     `discordant` in (0, 1]; `design_effect` >= 1 is how many clustered rows are worth one independent row.
     """

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ds_workflow.domain import few_clusters
-from ds_workflow.domain.comparison import OVERALL, Comparison, Place
+from ds_workflow.domain.comparison import Comparison
 from ds_workflow.domain.gates import Evaluation, Gate, HoldoutUnspent, StatisticalGate, build, evaluate, verdict_of
 from ds_workflow.domain.mutants import GATE_MUTANTS, ROW_MUTANTS, Mutant, kinds_of
 from ds_workflow.domain.policy import Trial
@@ -122,17 +122,12 @@ def _quick(comparison: Comparison, kind: Trial) -> tuple[Comparison, Trial]:
     policy = comparison.policy
     largest = max((len(g.alternatives) for g in policy.gates), default=0)
     tests = max(1, largest, len(comparison.segments), _fairness_tests(comparison))
-    needed = few_clusters.resamples_for(policy.alpha / tests, _fewest(comparison), spare=_SPARE)
+    fewest = few_clusters.fewest(comparison.challenger, minimum_rows=policy.segment_min_rows)
+    worth = max(float(policy.minimum_clusters), fewest)
+    needed = few_clusters.resamples_for(policy.alpha, tests=tests, clusters=worth, spare=_SPARE)
     resamples = min(policy.resamples, max(_RESAMPLES, needed))
     look = None if comparison.look is None else replace(comparison.look, level=policy.alpha)
     return replace(comparison, policy=replace(policy, resamples=resamples), look=look), kind
-
-
-def _fewest(comparison: Comparison) -> float:
-    """Effective clusters of the place that has the fewest and is judged at all."""
-    places: list[Place] = [OVERALL, *(("segment", s) for s in comparison.segments)]
-    found = (comparison.effective(place) for place in places if comparison.rows(place))
-    return max(float(comparison.policy.minimum_clusters), min(found, default=0.0))
 
 
 def _fairness_tests(comparison: Comparison) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ds_workflow.domain.assurance import Known
 from ds_workflow.domain.checklist import Checklist, Fact, Line
 from ds_workflow.domain.rubric import Score
+from ds_workflow.reports import proposal_claim
 from ds_workflow.reports.cited import MISSING, Shelf
 from ds_workflow.reports.tables import code, md, md_table, metric_unit
 
@@ -50,6 +51,9 @@ def stamps(view: View) -> list[str]:
         found.append(f"**OVERRIDE**: approved against verdict {known.judged.verdict}: {md(known.judged.reason)}")
     if known.judged is not None and known.judged.kind == "adopt":
         found.append("**ADOPTED AFTER THE FACT**: it was made champion round the workflow, and tried only then.")
+    if known.judged is not None and (claimed := proposal_claim.stamp(known.judged)):
+        mark, _, said = claimed.partition(": ")
+        found.append(f"**{mark}**: {md(said)}.")
     if any(line.signature is not None and line.signature.own for line in view.lines):
         found.append("**SELF-SIGNED**: gates of the checklist are signed by the owner of the version.")
     if known.version.version in known.retired:

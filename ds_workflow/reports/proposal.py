@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ds_workflow.reports import delivery, rows_needed, spending
+from ds_workflow.reports import delivery, proposal_claim, rows_needed, spending
 from ds_workflow.reports import proposal_marks as marks
 from ds_workflow.reports import proposal_view as view
 from ds_workflow.reports.proposal_view import Cell, Context
@@ -84,6 +84,7 @@ def to_json(proposal: Proposal) -> dict[str, Any]:
         "label": p.label,
         "owner": p.owner,
         "self_approved": p.self_approved,
+        "marks": marks.stamps(p),
         "proven": spending.proof(p),
         "rows_needed": rows_needed.in_all(p),
         "round": p.round,
@@ -131,6 +132,9 @@ def text(proposal: Proposal, context: Context | None = None, *, width: int = 100
         out += [f"  {mark:<14}  {plain(view.gate_name(gate))}"]
         out += paragraph("; ".join(parts), width=width, indent=" " * 18)
         out += paragraph(view.gate_sentence(gate), width=width, indent=" " * 18)
+    if rails := proposal_claim.guardrails(p):
+        out += ["", "Guardrails of the hypothesis"]
+        out += text_table(list(proposal_claim.HEADS[:4]), [rail[:4] for rail in rails], align="llrr")
     if changes := rows_needed.would_change(p):
         out += ["", "What would decide it"]
         for change in changes:
@@ -287,6 +291,9 @@ def markdown(proposal: Proposal, context: Context | None = None) -> str:
     out += ["", "## Hypothesis", "", md(_hypothesis(p, context))]
     if context.hypothesis_claim:
         out += ["", f"Claim: {md(context.hypothesis_claim)}"]
+    if rails := proposal_claim.guardrails(p):
+        heads = [head.capitalize() for head in proposal_claim.HEADS]
+        out += ["", *md_table(heads, [[md(cell) for cell in rail] for rail in rails], align="llrrl")]
     out += _rest_md(p, context)
     return "\n".join(out) + "\n"
 

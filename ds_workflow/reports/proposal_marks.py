@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ds_workflow.reports import proposal_claim
 from ds_workflow.reports import proposal_view as view
 from registry.records import Proposal
 
@@ -15,6 +16,8 @@ def stamps(proposal: Proposal) -> list[str]:
         found.append(_override_stamp(proposal))
     if proposal.kind == "adopt":
         found.append("ADOPTED AFTER THE FACT: the champion was moved outside the workflow")
+    if claimed := proposal_claim.stamp(proposal):
+        found.append(claimed)
     return found
 
 
@@ -31,7 +34,8 @@ def marks(proposal: Proposal) -> str:
     """The stamps in a word each, for a cell of a table; empty for what was decided in the usual way."""
     asked = "" if proposal.disposition == "approved" else " ASKED FOR"
     words = {"override": f"OVERRIDE{asked}", "adopt": "ADOPTED AFTER THE FACT" if not asked else "ADOPTION ASKED FOR"}
-    return ", ".join(filter(None, ("SELF-APPROVED" * proposal.self_approved, words.get(proposal.kind, ""))))
+    usual = "SELF-APPROVED" * proposal.self_approved, words.get(proposal.kind, ""), proposal_claim.mark(proposal)
+    return ", ".join(filter(None, usual))
 
 
 def override_words(proposal: Proposal) -> str:

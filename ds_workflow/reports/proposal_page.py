@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ds_workflow.reports import delivery, rows_needed, spending
+from ds_workflow.reports import delivery, proposal_claim, rows_needed, spending
 from ds_workflow.reports import proposal_marks as marks
 from ds_workflow.reports import proposal_view as view
 from ds_workflow.reports.charts import (
@@ -285,7 +285,14 @@ def _hypothesis(p: Proposal, context: Context) -> str:
     title = f"{h.id}: {context.hypothesis_title}" if context.hypothesis_title else h.id
     outcome = pill(h.outcome) if h.outcome else pill("unknown", "no outcome yet")
     claim = para(f"Claim: {context.hypothesis_claim}") if context.hypothesis_claim else ""
-    return f"<p><b>{esc(title)}</b> {outcome}</p>{claim}{para(f'Locked before training as {h.digest}.', css='digest')}"
+    locked = para(f"Locked before training as {h.digest}.", css="digest")
+    rows = [
+        [f'{esc(name)}<span class="soft">{esc(typographic(said))}</span>', pill(status), esc(limit), esc(observed)]
+        for name, status, limit, observed, said in proposal_claim.guardrails(p)
+    ]
+    heads = ["Guardrail", "Status", "Declared limit", "Observed"]
+    shown = table(heads, rows, align="llrr", caption="Guardrails of the hypothesis") if rows else ""
+    return f"<p><b>{esc(title)}</b> {outcome}</p>{claim}{locked}{shown}"
 
 
 def _trial(p: Proposal) -> str:

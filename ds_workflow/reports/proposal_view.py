@@ -319,9 +319,11 @@ def next_commands(proposal: Proposal, context: Context) -> list[tuple[str, str]]
         return [("decide the override, as a second person", override), reject]
     if proposal.kind == "adopt" and label(proposal, context) == "no_winner":
         return [reject, ("put the decided champion back", f"{start} arena-restore --by NAME --reason 'WHY'")]
+    refuted = proposal.hypothesis is not None and proposal.hypothesis.outcome == "refuted"
+    why = " --reason 'WHY'" if refuted else ""  # without one it is refused
     against = "promote it against the verdict: one person asks, another decides, every document is marked"
     return {
-        "pending": [("promote the challenger", f"{start} arena-approve {which} --approved-by NAME"), reject],
+        "pending": [("promote the challenger", f"{start} arena-approve {which} --approved-by NAME{why}"), reject],
         "no_winner": [reject, ("try another candidate", f"{start} train-candidate --help"), (against, override)],
         "invalid": [reject, again],
         "approved": [release, ("undo the promotion", f"{start} arena-rollback --reason 'WHY' --by NAME")],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ds_workflow.errors import StateConflict
 from ds_workflow.reports import tables
 from registry import deciding
+from registry.accounts import Known, Vouch
 from registry.quorum import same_person
 
 if TYPE_CHECKING:
@@ -83,11 +84,22 @@ class Issued:
         )
 
 
-def add(work: Workspace, name: str, *, roles: Sequence[str], password: str, update: bool) -> Account:
-    """A new user, or with `update` new roles and a new password for one who is there.
+def add(
+    work: Workspace,
+    name: str,
+    *,
+    roles: Sequence[str],
+    password: str,
+    update: bool,
+    full_name: str = "",
+    email: str = "",
+    by: str = "",
+) -> Account:
+    """A new user, or with `update` new roles and a new password for one who is there; `by` stands for it.
 
-    Raises StateConflict for a program's account where no person is declared: it would end solo mode with nobody who
-    decides.
+    `full_name` and `email` are what documents and git call the person. Raises StateConflict for a program's account
+    where no person is declared: it would end solo mode with nobody who decides; and for a name or an address that is
+    somebody else's. Raises NotEligible for who may not stand for it.
     """
     others = (held for other, held in work.people.items() if not same_person(other, name))
     if _program(roles) and all(_program(held) for held in others):
@@ -95,8 +107,13 @@ def add(work: Workspace, name: str, *, roles: Sequence[str], password: str, upda
             f"No person is declared here yet, and with '{name}' alone nobody could decide anything.",
             hint="Declare a person first: user-add YOU --role approver",
         )
+    for text in filter(None, (full_name, email)):
+        known = work.known_as(text)
+        if known != text and not same_person(known, name):
+            raise StateConflict(f"'{text}' is what {known} is known as here, and it can't be two people.")
+    vouch = Vouch(*work.registry.vouch(name, by=by, what="A change of a user"))
     change = work.accounts.change if update else work.accounts.add
-    return change(name, roles=roles, password=password)
+    return change(name, roles=roles, password=password, known=Known(full_name.strip(), email.strip()), vouch=vouch)
 
 
 def listed(work: Workspace) -> Users:
@@ -114,9 +131,10 @@ def listed(work: Workspace) -> Users:
     )
 
 
-def disable(work: Workspace, name: str) -> Account:
-    """Let a user in no more; their sessions end and their tokens are revoked."""
-    return work.accounts.disable(name)
+def disable(work: Workspace, name: str, *, by: str = "") -> Account:
+    """Let a user in no more; their sessions end and their tokens are revoked. `by` stands for it."""
+    work.accounts.account(name)
+    return work.accounts.disable(name, vouch=Vouch(*work.registry.vouch(name, by=by, what="A change of a user")))
 
 
 def issue(work: Workspace, name: str, *, label: str, days: int) -> Issued:

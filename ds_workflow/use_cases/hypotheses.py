@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.adapters import holdout_account, hypotheses, models, policies, run_files, snapshots
+from ds_workflow.adapters import claim_reach, holdout_account, hypotheses, policies, snapshots
+from ds_workflow.domain import guardrails
 from ds_workflow.domain.holdout_spending import NOTHING, plan_words, scored_words
-from ds_workflow.domain.hypothesis import OVERALL, Claim
-from ds_workflow.domain.metrics import Scored
-from ds_workflow.domain.policy import Policy
-from ds_workflow.domain.power import Assumptions, PowerRow, out_of_reach, power_of
+from ds_workflow.domain.hypothesis import OVERALL
+from ds_workflow.domain.power import Assumptions, PowerRow, power_of
 from ds_workflow.errors import InvalidInput, UnknownName
 from ds_workflow.reports import spending, tables
-from registry.errors import NotFound
+from registry import deciding
+from registry.errors import InvalidRecord, NotFound, OutOfCustody
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
@@ -113,6 +113,10 @@ def check(work: Workspace, hypothesis_id: str, *, dataset_version: str | None) -
             f"{found.id} is about {found.hypothesis.problem}, and this call is about {problem.name}.",
             hint=f"Add --problem {found.hypothesis.problem}.",
         )
+    try:
+        deciding.require_author(work.people, work.known_as(found.hypothesis.owner), ident=found.id)
+    except InvalidRecord as error:
+        return Checked(found.id, False, (f"owner: {error} {error.hint}",), ())
     known = work.registry.snapshots(problem.name)
     if not known:
         return Checked(found.id, True, (), (), "No snapshot yet, so the power is unknown: run 'data-snapshot'.")
@@ -126,56 +130,29 @@ def check(work: Workspace, hypothesis_id: str, *, dataset_version: str | None) -
     holdout = frozen.holdout
     policy = policies.load(work.settings.policy(problem.name), problem)
     rows = {str(name): int(n) for name, n in holdout[problem.segment_column].value_counts().sort_index().items()}
-    scored = _champion_scored(work, version)
+    try:
+        standing = claim_reach.standing(work.registry, problem, frozen, claim)
+    except (NotFound, OutOfCustody) as error:
+        standing = claim_reach.Standing({}, {}, str(error))
     told = holdout_account.read(work.registry, frozen.record.holdout_digest).told(policy.spending)
     said = filter(None, (spending.words(told), scored_words(told), plan_words(told)))
     note = f"On the holdout of snapshot {version}: {' '.join(said)}"
-    assume = Assumptions(alpha=told["next"] or NOTHING)
-    values, levels = _measured(claim, rows, scored)
-    standing = _standing(claim, policy, levels)
-    if standing is not None and (why := out_of_reach(claim, standing)):
+    tests = guardrails.family(found.hypothesis.guardrails, policy)  # Holm is at its strictest for the first of them
+    assume = Assumptions(alpha=(told["next"] or NOTHING) / tests)
+    note += f" The claim is tested beside its guardrails, one of at most {tests} tests (Holm)."
+    if standing.unknown:
+        note += f" Whether the claim is within reach is not known: {standing.unknown}."
+    if why := standing.why_not(claim, policy):
         return Checked(found.id, False, (f"claim.min_effect: {why}",), (), note)
     power = power_of(
-        claim, rows=rows, champion=values or None, levels=levels or None, weights=policy.weights, assume=assume
+        claim,
+        rows=rows,
+        champion=standing.values or None,
+        levels=standing.levels or None,
+        weights=policy.weights,
+        assume=assume,
     )
     return Checked(found.id, True, (), power, note)
-
-
-def _standing(claim: Claim, policy: Policy, levels: Mapping[str, float]) -> float | None:
-    """The champion's figure where the claim is made; None while it is not known."""
-    if not claim.weighted:
-        return levels.get(claim.slice)
-    parts = {name: weight for name, weight in policy.weights.items() if weight > 0}
-    if any(name not in levels for name in parts):
-        return None
-    return sum(weight * levels[name] for name, weight in parts.items())
-
-
-def _champion_scored(work: Workspace, dataset_version: str) -> Scored | None:
-    """The champion's stored answers on this snapshot's holdout, when it was trained on it."""
-    champion = work.registry.champion(work.problem.name)
-    if champion is None or champion.lineage.dataset_version != dataset_version:
-        return None
-    try:
-        path = work.registry.run_artifacts(champion) / run_files.PREDICTIONS
-    except NotFound:
-        return None
-    return models.read_scored(path) if path.exists() else None
-
-
-def _measured(claim: Claim, rows: Mapping[str, int], scored: Scored | None) -> tuple[dict[str, Any], dict[str, float]]:
-    """The champion's values per row and its figure, overall and by segment; empty without its answers."""
-    values: dict[str, Any] = {}
-    levels: dict[str, float] = {}
-    if scored is not None:
-        segment = scored.groups["segment"]
-        for name in ("overall", *rows):
-            part = scored if name == "overall" else scored.take(segment == name)
-            if len(part) and not claim.base.absent(part):
-                levels[name] = claim.base(part)
-                if claim.base.per_row is not None:
-                    values[name] = claim.base.per_row(part)
-    return values, levels
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_workflow import plugins
 from ds_workflow.adapters import evidence, holdout_account, monitoring_policies, policies
-from ds_workflow.domain import policy_check
+from ds_workflow.domain import incumbent_check, policy_check
 from ds_workflow.domain.holdout_spending import plan_words
 from ds_workflow.domain.monitoring.policy import contradictions as watched_contradictions
 from ds_workflow.domain.policy_check import Finding
@@ -99,11 +99,12 @@ def _contradictions(work: Workspace, policy: Policy) -> list[Finding]:
     found = [Finding.of("contradictions", one) for one in policy_check.contradictions(policy, released=serves)]
     if serves:
         try:
-            watched = monitoring_policies.load(work.settings, name)
+            watched, faults = monitoring_policies.read(work.settings, name)
         except InvalidInput as error:
             found.append(Finding("contradictions", "fail", f"The monitoring policy can't be read: {error}", error.hint))
         else:
-            found += [Finding.of("contradictions", one) for one in watched_contradictions(watched, policy)]
+            faults = watched_contradictions(watched, policy) if watched is not None else faults
+            found += [Finding.of("contradictions", one) for one in faults]
     return found or [Finding("contradictions", "pass", "Trials, release and monitoring can all be meant.")]
 
 
@@ -130,7 +131,7 @@ def _incumbent(work: Workspace, policy: Policy) -> list[Finding]:
             return [Finding("attainable", "exempt", said)]
         work.say(f"asking the evidence of {judged.id}, which made version {judged.challenger.version} champion")
         bundle = evidence.read(work.settings.evidence, judged.evidence.bundle_digest, work.problem)
-        return list(policy_check.against_incumbent(policy, bundle.comparison, bundle.trial))
+        return list(incumbent_check.against_incumbent(policy, bundle.comparison, bundle.trial))
     except (WorkflowError, RegistryError) as error:
         return [Finding("attainable", "unknown", f"The champion's evidence can't be read: {error}", error.hint)]
 

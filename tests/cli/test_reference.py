@@ -76,7 +76,7 @@ def test_the_text_depends_on_the_declarations_alone(house: Path) -> None:
 def test_each_command_has_help_a_section_and_an_example_in_the_reference(name: str) -> None:
     command = main.commands[name]
     section = reference(main).split(f"\n### {name}\n", 1)[1].split("\n### ", 1)[0]
-    assert command.help and command.help.strip() in " ".join(section.split())
+    assert command.help and " ".join(command.help.split()) in " ".join(section.split())
     assert getattr(command, "section", ""), f"{name} stands under no stage of the lifecycle"
     assert f"ds-workflow {name}" in section.split("Examples:", 1)[1], f"{name} has no example"
     for option in command.params:

@@ -28,7 +28,8 @@ def test_a_user_is_added_from_stdin_listed_and_disabled(home: Path) -> None:
     assert done.exit_code == 0, done.output
     assert PASSWORD not in done.output
     assert json.loads(run(home, "user-list", "--json").stdout)["users"][0]["roles"] == ["approver"]
-    assert run(home, "user-disable", "ana").exit_code == 0
+    assert run(home, "user-disable", "ana").exit_code == 2, "nobody stands for it"
+    assert run(home, "user-disable", "ana", "--by", "ana").exit_code == 0, "there is nobody else"
     assert "disabled" in run(home, "user-list").output
 
 
@@ -42,10 +43,13 @@ def test_a_password_is_no_option_and_is_asked_for_in_words(home: Path) -> None:
 def test_the_environment_may_bring_it_and_update_changes_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DS_WORKFLOW_PASSWORD", PASSWORD)
     assert run(home, "user-add", "ana", "--role", "viewer").exit_code == 0
-    again = run(home, "user-add", "ana", "--role", "approver")
+    assert run(home, "user-add", "ana", "--role", "approver").exit_code == 2, "nobody stands for it"
+    again = run(home, "user-add", "ana", "--role", "approver", "--by", "ana")
     assert again.exit_code == 3
     assert "--update" in again.output
-    changed = run(home, "user-add", "ana", "--role", "approver", "--role", "data_scientist", "--update", "--json")
+    changed = run(
+        home, "user-add", "ana", "--role", "approver", "--role", "data_scientist", "--update", "--json", "--by", "ana"
+    )
     assert json.loads(changed.stdout)["roles"] == ["data_scientist", "approver"]
 
 
@@ -64,11 +68,12 @@ def test_a_program_has_an_account_of_its_own_that_never_decides(home: Path) -> N
     alone = run(home, "user-add", "nightly", "--role", "service")
     assert alone.exit_code == 3 and "Declare a person first" in alone.output
     run(home, "user-add", "ana", "--role", "viewer", "--password-stdin", given=f"{PASSWORD}\n")
-    made = run(home, "user-add", "nightly", "--role", "service")
+    made = run(home, "user-add", "nightly", "--role", "service", "--by", "ana")
     assert made.exit_code == 0 and "never decides" in made.output and "Nobody here has the role approver" in made.output
-    assert run(home, "user-add", "x", "--role", "agent", "--password-stdin", given=f"{PASSWORD}\n").exit_code == 2
-    assert run(home, "user-add", "x", "--role", "agent", "--role", "approver").exit_code == 2
-    assert run(home, "user-add", "ana", "--role", "service", "--update").exit_code == 3, "somebody has to be left"
+    by = ("--by", "ana")
+    assert run(home, "user-add", "x", "--role", "agent", "--password-stdin", *by, given=f"{PASSWORD}\n").exit_code == 2
+    assert run(home, "user-add", "x", "--role", "agent", "--role", "approver", *by).exit_code == 2
+    assert run(home, "user-add", "ana", "--role", "service", "--update", *by).exit_code == 3, "somebody has to be left"
     listed = json.loads(run(home, "user-list", "--json").stdout)
     assert [(u["name"], u["program"]) for u in listed["users"]] == [("ana", False), ("nightly", True)]
     assert listed["approvers"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -107,3 +108,20 @@ def test_a_promise_and_its_segments_stand_on_every_face(build: Build) -> None:
     for face in (proposal.text(build(), context), proposal.markdown(build(), context), proposal.html(build(), context)):
         assert "as claimed" in face and "not enough data: 9 of 20 units" in face
     assert "claimed" not in proposal.text(build())
+
+
+def test_a_level_kept_for_a_scored_candidate_is_said_and_drawn() -> None:
+    kept = [{"version": str(n), "place": n, "level": 0.005} for n in (1, 3, 4)]
+    told = {"alpha": 0.05, "scheme": "equal", "looks": 10, "taken": 7, "spent": 0.035, "next": None, "exhausted": False,
+            "scored": 10, "unjudged": kept, "levels": [0.005] * 7, "places": [2, 5, 6, 7, 8, 9, 10]}  # fmt: skip
+    said = spending.words(told)
+    assert "no level is left for another candidate, and the 3 scored and not judged keep theirs" in said
+    assert "holdout-freeze" not in said
+    drawn = spending.bar(told)
+    for place, state in ((1, "kept for a candidate that was scored"), (2, "spent"), (3, "kept"), (10, "spent")):
+        assert f"Level {place}: 0.005, {state}" in drawn
+    assert "left" not in {line.rpartition(", ")[2] for line in re.findall(r"Level [^<]+", drawn)}
+    done = spending.words({**told, "exhausted": True, "unjudged": []})
+    assert "no look is left. Freeze a new window" in done
+    before = {"alpha": 0.05, "scheme": "decaying", "looks": 10, "taken": 2, "spent": 0.038, "next": 0.0034}
+    assert "Level 2: 0.0076, spent" in spending.bar(before) and "Level 3: 0.00338, left" in spending.bar(before)

@@ -16,7 +16,7 @@ from mlflow.webhooks.delivery import _generate_hmac_signature
 from office import Office
 
 from ds_workflow.cli.main import main
-from ds_workflow.use_cases import custody, incidents
+from ds_workflow.use_cases import custody, documents, incidents, train
 from ds_workflow.use_cases.custody import FRESH_SECONDS, SECRET
 from registry.quorum import Rule
 from serving.app import create_app
@@ -110,15 +110,22 @@ def test_the_service_looks_by_itself(own_office: Office) -> None:
 
 def test_adopt_and_restore_at_the_command_line(own_office: Office, command: Command) -> None:
     work = own_office.work
-    assert "nothing to adopt" in command("arena-adopt", "--by", "ana", "--reason", "why", code=3)["error"]["message"]
+    words = ("arena-adopt", "--by", "olga", "--reason", "Moved in the UI", "--approved-by", "ana")
+    assert "nothing to adopt" in command(*words, code=3)["error"]["message"]
+    what = ("H-INC-001", "feature", "trees on capital", "olga", "v2.0", "sim-v1")
+    train.candidate(work, train.TrainRequest(*what, strategy="global"))
     move(own_office, 2)
+    assert "is a baseline" in command(*words, code=2)["error"]["message"], "adopting is no way round the doors"
+    documents.retire(work, 2, criterion="age", reason="It is old", by="ana")
+    assert "retired" in command(*words, code=3)["error"]["message"]
+    move(own_office, 3)
     custody.look(work, by="a test")
     (work.settings.root / "config").mkdir(exist_ok=True)
     work.settings.people.write_text(PEOPLE, "utf-8")
     refused = command("arena-restore", "--by", "olga", "--reason", "mine", code=3)
     assert "approver" in refused["error"]["message"]
-    told = command("arena-adopt", "--by", "olga", "--reason", "Moved in the UI", "--approved-by", "ana")
-    assert (told["kind"], told["champion"]["version"], told["challenger"]["version"]) == ("adopt", 1, 2)
+    told = command(*words)
+    assert (told["kind"], told["champion"]["version"], told["challenger"]["version"]) == ("adopt", 1, 3)
     assert told["owner"] == "olga"
     assert len(told["gates"]) > 5, "the whole trial, after the fact"
     assert any("after the fact" in note for note in told["summary"]["notes"])
@@ -151,7 +158,7 @@ def test_two_people_keys_and_an_override_at_the_command_line(own_office: Office,
     gone = command(*words, "--by", "ben", "--reason", "As the board said", code=3)
     assert "changed since it was written" in gone["error"]["message"]
     key = work.settings.root / "ana.pem"
-    added = command("key-add", "ana", "--out", str(key))
+    added = command("key-add", "ana", "--by", "ben", "--out", str(key))
     assert (added["actor"], len(added["key"]), key.stat().st_mode & 0o777) == ("ana", 64, 0o600)
     move(own_office, 2)
     assert "not at hand" in command("arena-restore", "--by", "ana", "--reason", "back", code=3)["error"]["message"]

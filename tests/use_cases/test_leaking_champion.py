@@ -20,6 +20,7 @@ from ds_workflow.use_cases import release, train
 from ds_workflow.use_cases.arena import compare, propose
 from ds_workflow.workspace import Workspace
 from registry.ports import RunRecord
+from registry.quorum import Rule
 from registry.records import Evidence, ModelVersion
 
 INPUTS = ("price_tier", "total_units", "year_built", "latitude", "longitude")
@@ -79,7 +80,9 @@ def leaky(champion_workspace: Path, tmp_path_factory: pytest.TempPathFactory) ->
         verdict="pass", bundle_digest="0" * 64,
     )  # fmt: skip
     proposal = work.registry.propose(blind, gates=(), owner="ana")
-    decided = work.registry.approve(proposal.id, by="ana", recheck=lambda p: p.evidence, smoke=lambda v: None)
+    decided = work.registry.approve(
+        proposal.id, by="ana", rule=Rule(), recheck=lambda p: p.evidence, smoke=lambda v: None
+    )
     assert decided.effect == "applied"
     return work, version
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from ds_workflow.adapters import past_code
+from ds_workflow.adapters import evidence, past_code
 from ds_workflow.adapters.request_log import Asked, RequestLog
 from ds_workflow.adapters.trials import Trials
 from ds_workflow.domain.holdout_spending import Spending
@@ -115,6 +115,22 @@ def test_the_audit_finds_what_was_changed(copy: Workspace) -> None:
     assert not found.ok and found.lines[0].status == "lost"
     assert "not what its digest says" in found.to_dict()["problems"][0]
     assert "can't (1): " in found.text() and "not what its digest says" in found.to_dict()["cannot"][0]["why"]
+
+
+def test_a_level_kept_for_a_question_asked_again_is_no_difference(still: Workspace) -> None:
+    """Accounts that were joined since give the question a later place; what it was judged at stays."""
+    proposal = still.registry.proposal(first(still))
+    bundle = evidence.read(still.settings.evidence, proposal.evidence.bundle_digest, still.problem)
+    look = bundle.comparison.look
+    assert look is not None and look.level == Spending(0.05).level(1)
+
+    def said(**changed: Any) -> list[str]:
+        return replay._spending(still, proposal, replace(bundle, comparison=replace(
+            bundle.comparison, look=replace(look, **changed))))  # fmt: skip
+
+    assert said() == said(place=4, again=True) == []
+    assert "its place 4 has" in said(place=4)[0]
+    assert "the ledger counted" in said(place=4, again=True, level=Spending(0.05).level(1) * 1.1)[0]
 
 
 def test_the_code_that_wrote_a_verdict_is_asked_and_set_beside_this_one(copy: Workspace, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isfinite
 from statistics import NormalDist
 from typing import Literal, Protocol
 
@@ -182,16 +182,17 @@ def _result(r: Requirement, holds: float, violated: float, family: int, comparis
     alpha = comparison.alpha
     status: GateStatus = "pass" if holds <= alpha else ("fail" if violated <= alpha else "inconclusive")
     worth, why = few_clusters.told(r.effective, r.clusters), ""
+    open_end = status == "inconclusive" and unresolved(r, family=family, alpha=alpha)
     if r.clusters < policy.minimum_clusters or interval is None:
         status, why = "inconclusive", f"Only {worth}: too few for an interval."
-    elif status == "inconclusive" and unresolved(r, family=family, alpha=alpha):
+    elif open_end:
         why = (
             f"{len(r.draws):,} resamples of {worth} can't show anything at the level {alpha:.3g} over {family} "
             "requirements: more clusters would."
         )
-    elif min(r.effective, r.clusters) < FEW_CLUSTERS:
+    elif round(min(r.effective, r.clusters)) < FEW_CLUSTERS:
         why = f"Only {worth} (fewer than {FEW_CLUSTERS}): the interval is rough."
-    needed = rows_needed(r, family=family, alpha=alpha) if status == "inconclusive" else None
+    needed = rows_needed(r, family=family, alpha=alpha) if status == "inconclusive" and not open_end else None
     if 0 < r.clusters < policy.minimum_clusters:
         needed = max(needed or 0, scaled(r.rows, r.clusters, policy.minimum_clusters))
     shown = f"{r.observed:.4f}" if interval is None else f"{r.observed:.4f} [{interval[0]:.4f}, {interval[1]:.4f}]"
@@ -217,8 +218,9 @@ def _result(r: Requirement, holds: float, violated: float, family: int, comparis
 
 
 def unresolved(r: Requirement, *, family: int, alpha: float) -> bool:
-    """Whether all draws agree and that is still no proof over `family` requirements at `alpha`."""
-    return min(r.p_holds, r.p_violated) <= r.finest and r.finest * family > alpha
+    """Whether all draws agree and that is no proof over `family` requirements at `alpha`. Never of draws that are read
+    as they stand: verdicts of before gave other rows needed."""
+    return isfinite(r.effective) and min(r.p_holds, r.p_violated) <= r.finest and r.finest * family > alpha
 
 
 def rows_needed(r: Requirement, *, family: int, alpha: float) -> int | None:

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from ds_workflow.domain.monitoring.looks import Kind
 from ds_workflow.domain.policy import Policy
-from ds_workflow.domain.strict_mapping import Fault
-from ds_workflow.errors import InvalidInput
+from ds_workflow.domain.strict_mapping import Fault, Faults, Part, refusal
 
-S = TypeVar("S")
 WATCHED_GAPS = ("roc_auc", "tpr", "bias")  # whose differences between groups are watched, in the metric's unit
 
 
@@ -128,31 +125,28 @@ class MonitoringPolicy:
 
     @staticmethod
     def parse(content: Any, *, problem: str) -> MonitoringPolicy:
-        """A policy from plain data. Raises InvalidInput that names the key and what is allowed."""
-        sections = {
-            "labels": Labels,
-            "performance": Performance,
-            "calibration": Calibration,
-            "fairness": Fairness,
-            "service": Service,
-            "inputs": Inputs,
-            "looks": Looks,
-            "retraining": Retraining,
-        }
-        if not isinstance(content, Mapping):
-            raise InvalidInput("A monitoring policy is a mapping of sections.", hint=f"Allowed: {', '.join(sections)}.")
-        allowed = ("problem", "version", *sections)
-        if unknown := [str(key) for key in content if key not in allowed]:
-            raise InvalidInput(f"monitoring: unknown key '{unknown[0]}'.", hint=f"Allowed: {', '.join(allowed)}.")
-        if content.get("problem", problem) != problem:
-            raise InvalidInput(f"monitoring.problem: is '{content['problem']}', and this is the file of {problem}.")
-        made: dict[str, Any] = {
-            name: _section(kind, content[name], name) for name, kind in sections.items() if name in content
-        }
-        found = MonitoringPolicy(problem, str(content.get("version", "1")), **made)
-        if found.performance.critical < found.performance.warn:
-            raise InvalidInput("monitoring.performance: critical is below warn, so nothing would ever only warn.")
-        return found
+        """A policy from plain data. Raises one InvalidInput that names every key that is wrong and what is allowed."""
+        policy, faults = MonitoringPolicy.read(content, problem=problem)
+        if policy is None:
+            raise refusal("The monitoring policy", faults)
+        return policy
+
+    @staticmethod
+    def read(content: Any, *, problem: str) -> tuple[MonitoringPolicy | None, tuple[Fault, ...]]:
+        """As `parse`, but with everything that is wrong instead of an error: the policy and no fault, or None and all
+        of them."""
+        faults = Faults()
+        top = Part("monitoring", content, faults)
+        top.keys(optional=("problem", "version", *_SECTIONS))
+        named = top.text("problem")
+        if named and named != problem:
+            top.fault("problem", f"is '{named}', and this is the file of {problem}.")
+        made = {name: _section(kind, top.part(name)) for name, kind in _SECTIONS.items() if name in top.content}
+        found = MonitoringPolicy(problem, str(top.content.get("version", "1")), **made)
+        if found.performance.critical < found.performance.warn and not faults.under("monitoring.performance"):
+            said = "critical is below warn, so nothing would ever only warn."
+            faults.add("monitoring.performance", said, "Raise critical or lower warn.")
+        return (None if faults.found else found), tuple(faults.found)
 
     @property
     def digest(self) -> str:
@@ -169,20 +163,27 @@ class MonitoringPolicy:
         return self.retraining.age_days or policy.retrain_after_days
 
 
-def _section(kind: type[S], content: Any, name: str) -> S:
-    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
-    if not isinstance(content, Mapping):
-        raise InvalidInput(f"monitoring.{name}: a mapping is wanted.", hint=f"Allowed: {', '.join(known)}.")
-    for key, value in content.items():
-        if key not in known:
-            raise InvalidInput(f"monitoring.{name}: unknown key '{key}'.", hint=f"Allowed: {', '.join(known)}.")
-        low, high = known[key].metadata["low"], known[key].metadata["high"]
-        whole = known[key].type == "int"
-        fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-        if not fits or not math.isfinite(value) or not low <= value <= high:
-            what = "a whole number" if whole else "a number"
-            raise InvalidInput(f"monitoring.{name}.{key}: '{value}' is not {what} from {low:g} to {high:g}.")
-    return kind(**content)
+def _section(kind: type[Any], part: Part) -> Any:
+    """One section; a number that is wrong is noted, and what is left out has its default."""
+    known = {f.name: f for f in fields(kind)}
+    part.keys(optional=tuple(known))
+    read: dict[str, float] = {}
+    for name in (key for key in part.content if key in known):
+        low, high = known[name].metadata["low"], known[name].metadata["high"]
+        read[name] = (part.integer if known[name].type == "int" else part.number)(name, low=low, high=high)
+    return kind(**read)
+
+
+_SECTIONS: Mapping[str, type[Any]] = {
+    "labels": Labels,
+    "performance": Performance,
+    "calibration": Calibration,
+    "fairness": Fairness,
+    "service": Service,
+    "inputs": Inputs,
+    "looks": Looks,
+    "retraining": Retraining,
+}
 
 
 def contradictions(watched: MonitoringPolicy, policy: Policy) -> tuple[Fault, ...]:
@@ -221,6 +222,17 @@ def contradictions(watched: MonitoringPolicy, policy: Policy) -> tuple[Fault, ..
         )
         fix = "Leave it out: then the arena policy's number holds for both."
         found.append(Fault("monitoring.retraining.age_days", said, fix))
+    late, old = watched.labels.mature_after_days, watched.age_limit(policy)
+    if late > old:
+        said = (
+            f"outcomes are known after {late} days, and a champion is too old after {old}: none would ever be judged "
+            "by what it answered in office."
+        )
+        fix = (
+            f"Raise retrain_after_days to {late + watched.performance.window_days}, when a first whole window is "
+            "known; or count labels as mature earlier, if they are."
+        )
+        found.append(Fault("monitoring.labels.mature_after_days", said, fix))
     if watched.retraining.worse > watched.performance.critical:
         said = (
             f"{watched.retraining.worse:g} is above performance.critical {watched.performance.critical:g}: critical "

@@ -80,9 +80,16 @@ def roll_back(work: Workspace, *, to: int | None, by: str, reason: str) -> View:
 
 
 def reconcile(work: Workspace) -> None:
-    """Finish every decision that was recorded but not wholly applied, as when a machine stopped in between."""
+    """Finish every decision that was recorded but not wholly applied, as when a machine stopped in between.
+
+    What no head outside covers is checked first, and told. Raises Conflict when it is not what a command writes.
+    """
+    left = work.registry.beyond_head(work.problem.name)
+    if left:
+        work.say(f"after the head kept outside stands what a stopped command left: {left}")
     for proposal in work.registry.reconcile(work.problem.name, smoke=lambda version: smoke(work, version)):
-        work.say(f"finished the half-applied decision on {proposal.id}: {proposal.effect}")
+        work.say(f"finished the half-applied decision on {proposal.id}: {proposal.effect}, {proposal.disposition} by "
+                 f"{proposal.decided_by} at {proposal.decided_at}")  # fmt: skip
         _written(work, proposal)
 
 
@@ -97,7 +104,7 @@ def recheck(work: Workspace, proposal: Proposal) -> Evidence:
     document = old.hypothesis_digest
     if proposal.hypothesis is not None:
         ident = proposal.hypothesis.id
-        document = _or_gone(lambda: hypotheses.of(work.settings).load(ident).digest)
+        document = _or_gone(lambda: hypotheses.of(work.settings).digest(ident))
     return replace(
         old,
         challenger=_ref_now(work, old.challenger),

@@ -86,7 +86,12 @@ class Audit:
             "counts": self.counts,
             "cannot": [{"why": why, "proposals": n} for why, n in self.reasons.items()],
             "cannot_at_commit": [{"why": why, "proposals": n} for why, n in self.past_reasons.items()],
-            "problems": [f"{line.proposal}: {said}" for line in self.lines if not line.ok for said in line.said],
+            "problems": [
+                f"{line.proposal}: {said}"
+                for line in self.lines
+                if not line.ok
+                for said in (*line.said, *line.past_said)
+            ],
             "since": self.since or None,
             "replayed_by": self.commit,
             "proposals": [

@@ -59,6 +59,7 @@ def judge(
             f"Version {challenger.version} was trained beside another holdout of {snapshot.record.dataset_version}.",
             hint="Train it again on this snapshot.",
         )
+    work.registry.require_registered(challenger)  # before a look is taken
     stored = trial.stored(work.registry, challenger)
     taken = holdout_account.take(
         work.registry,

@@ -120,9 +120,10 @@ def _live(work: Workspace, proposal: Proposal, promise: Promise, name: str) -> D
     trials = [t for t in Trials(work.settings.store).listed(proposal.problem) if t.proposal_id == proposal.id]
     found: Delivery | None = None
     for trial in reversed(trials):
-        found = _of_trial(work, trial, promise, name=name, holdout=shown)
-        if found.verdict != "unknown":
-            return found
+        one = _of_trial(work, trial, promise, name=name, holdout=shown)
+        if one.verdict != "unknown":
+            return one
+        found = found or one
     return found or _level(work, proposal, name)
 
 

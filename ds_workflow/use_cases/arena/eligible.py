@@ -66,6 +66,7 @@ def _approve(work: Workspace, proposal: Proposal, by: str, rule: Rule) -> None:
     deciding.require_approver(known, by, interests=rule.all_interests(proposal.owner))
     can = deciding.approvers(known)
     if known:
+        rule.require_open()
         require_satisfiable(can, rule, proposal.owner)
     given = counted(work.registry.approvals(proposal), can, rule, proposal.owner)
     if any(same_person(approval.by, by) for approval in given):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.adapters import authorship, governance, hypotheses
+from ds_workflow.adapters import governance, hypotheses
 from ds_workflow.domain import quorum
 from ds_workflow.errors import WorkflowError
+from ds_workflow.use_cases.arena import editors
 from registry import deciding
 from registry.quorum import Rule, interest, require_satisfiable, same_person
 
@@ -24,15 +26,19 @@ class Deciders:
     """Who may decide a proposal: approvers without an interest in it, and those whom one bars, with what it is.
 
     `stranger` is the author that the hypothesis names where nobody of that name is declared: it bars nobody.
+    `unknown` are the files of the evidence whose editors git does not know, `refused` says why nobody can decide now.
     """
 
     may: tuple[str, ...]
     barred: Mapping[str, str]
     stranger: str = ""
+    unknown: tuple[str, ...] = ()
+    refused: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A part of `arena-show --json`."""
-        return {"may": list(self.may), "barred": dict(self.barred), "undeclared_author": self.stranger or None}
+        return {"may": list(self.may), "barred": dict(self.barred), "undeclared_author": self.stranger or None,
+                "editors_unknown": list(self.unknown), "refused": self.refused or None}  # fmt: skip
 
     def words(self) -> str:
         """One sentence, or two."""
@@ -41,9 +47,9 @@ class Deciders:
         if self.stranger:
             told += (
                 f" Its hypothesis names '{self.stranger}' as its author, whom nobody here is declared as, so that bars "
-                "nobody: write a user's name there."
+                "nobody: write a user's name there, or declare what that person is called ('user-add --update --name')."
             )
-        return told
+        return " ".join(filter(None, (self.refused, told, editors.unknown_words(self.unknown))))
 
 
 def deciders(work: Workspace, proposal: Proposal) -> Deciders | None:
@@ -58,20 +64,41 @@ def deciders(work: Workspace, proposal: Proposal) -> Deciders | None:
     barred = {name: why for name in can if (why := interest(interests, name))}
     author = next((name for name, why in interests.items() if why == AUTHOR), "")
     stranger = author if not any(same_person(author, name) for name in known) else ""
-    return Deciders(tuple(name for name in can if name not in barred), barred, stranger)
+    may = () if asked.refused else tuple(name for name in can if name not in barred)
+    return Deciders(may, barred, stranger, asked.unknown, asked.refused)
 
 
-def needed(work: Workspace, problem: str) -> int:
-    """How many approvers without an interest a proposal takes; in solo mode one."""
-    return quorum.people(governance.materiality(work.settings, problem)) if work.people else 1
+def needed(work: Workspace, proposal: Proposal) -> int:
+    """How many approvers without an interest a proposal takes, by what it bound or by what holds now, whichever asks
+    for more; in solo mode one."""
+    return _asked(work, proposal.problem).strictest(proposal).people if work.people else 1
 
 
 def rule(work: Workspace, proposal: Proposal) -> Rule:
-    """What a decision on this proposal asks of people, as the documents and their authors are now."""
+    """What a decision on this proposal asks of people: as the documents and their authors are now, and as it bound."""
     if not work.people:
         return Rule()
-    found = governance.materiality(work.settings, proposal.problem)
-    return Rule(quorum.people(found), _interests(work, proposal), found.words)
+    hypothesis = proposal.hypothesis.id if proposal.hypothesis else ""
+    edited = editors.of(work, proposal.problem, hypothesis)
+    asked = replace(
+        _asked(work, proposal.problem), interests=_interests(work, proposal, edited), unknown=edited.unknown,
+        refused=edited.refusal(),
+    )  # fmt: skip
+    return asked.strictest(proposal)
+
+
+def bind(work: Workspace, summary: Mapping[str, Any], hypothesis: str = "") -> dict[str, Any]:
+    """The summary of a proposal that is being written, with what it asks of people: tier, number, and the policy and
+    materiality of this moment. Once people are declared it notes what git does not know of who edited its evidence."""
+    problem = work.problem.name
+    bound = quorum.bound(governance.materiality(work.settings, problem), **editors.versions(work, problem))
+    note = editors.of(work, problem, hypothesis).note() if work.people else ""
+    return {**summary, **bound, "notes": [*(summary.get("notes") or ()), *filter(None, (note,))]}
+
+
+def _asked(work: Workspace, problem: str) -> Rule:
+    found = governance.materiality(work.settings, problem)
+    return Rule(quorum.people(found), None, found.words, tier=found.tier)
 
 
 def override_rule(work: Workspace, proposal: Proposal, *, asked_by: str) -> Rule:
@@ -89,13 +116,10 @@ def require_decidable(work: Workspace, *, owner: str, hypothesis: str, also: Map
     """
     if not work.people:
         return
-    found = governance.materiality(work.settings, work.problem.name)
-    barred = {
-        **_of_policy(work, work.problem.name),
-        **_of_hypothesis(work, work.problem.name, hypothesis),
-        **(also or {}),
-    }
-    require_satisfiable(deciding.approvers(work.people), Rule(quorum.people(found), barred, found.words), owner)
+    name = work.problem.name
+    edited = editors.of(work, name, hypothesis)
+    barred = {**edited.barred, **_of_hypothesis(work, name, hypothesis), **(also or {})}
+    require_satisfiable(deciding.approvers(work.people), replace(_asked(work, name), interests=barred), owner)
 
 
 def require_appointable(work: Workspace, *, owner: str, approved_by: str) -> None:
@@ -105,19 +129,15 @@ def require_appointable(work: Workspace, *, owner: str, approved_by: str) -> Non
         return
     name = work.problem.name
     owner = deciding.require_owner(work.people, owner)
-    found = governance.materiality(work.settings, name)
-    asked = Rule(quorum.people(found), _of_policy(work, name), found.words)
+    edited = editors.of(work, name)
+    asked = replace(_asked(work, name), interests=edited.barred, refused=edited.refusal())
+    asked.require_open()
     deciding.require_approver(work.people, approved_by, interests=asked.all_interests(owner))
     require_satisfiable(deciding.approvers(work.people), asked, owner)
 
 
-def _of_policy(work: Workspace, problem: str) -> dict[str, str]:
-    editors = authorship.last_editor(work.settings.policy(problem))
-    return dict.fromkeys(editors, "edited the policy of this evidence last")
-
-
-def _interests(work: Workspace, proposal: Proposal) -> dict[str, str]:
-    barred = _of_policy(work, proposal.problem)
+def _interests(work: Workspace, proposal: Proposal, edited: editors.Editors) -> dict[str, str]:
+    barred = dict(edited.barred)
     if proposal.kind == "adopt":  # its owner is who asked for the adoption
         moved = work.registry.version(proposal.problem, proposal.challenger.version)
         barred[moved.lineage.owner] = "owns the candidate that was moved there"
@@ -129,13 +149,8 @@ def _interests(work: Workspace, proposal: Proposal) -> dict[str, str]:
 def _of_hypothesis(work: Workspace, problem: str, ident: str) -> dict[str, str]:
     barred: dict[str, str] = {}
     lock = work.registry.hypothesis_lock(problem, ident)
-    try:
-        document = hypotheses.of(work.settings).load(ident)
-        for name in authorship.last_editor(hypotheses.of(work.settings).path_for(ident)):
-            barred[name] = "edited the hypothesis last"
-        barred[document.owner] = AUTHOR
-    except (WorkflowError, OSError):
-        pass  # a document that is gone invalidates the evidence, which is said elsewhere
+    with suppress(WorkflowError, OSError):  # a document that is gone invalidates the evidence, which is said elsewhere
+        barred[work.known_as(hypotheses.of(work.settings).load(ident).owner)] = AUTHOR
     if lock is not None:
         barred[lock.by] = "locked its hypothesis by training on it"
     return barred

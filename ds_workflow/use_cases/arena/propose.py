@@ -8,21 +8,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import hypotheses, models, policies
-from ds_workflow.domain import retirement
-from ds_workflow.domain.claim_verdict import tested
+from ds_workflow.domain.claim_verdict import Tested, tested
 from ds_workflow.domain.comparison import OVERALL, Difference, differences_by_place
 from ds_workflow.domain.gates.base import method_words
 from ds_workflow.domain.holdout_spending import BASELINE, plan_words, scored_words
 from ds_workflow.domain.hypothesis import Hypothesis
 from ds_workflow.domain.metrics import metric
 from ds_workflow.domain.outcome import OutcomeEntry
-from ds_workflow.errors import InvalidInput
 from ds_workflow.reports import round as report
 from ds_workflow.reports import tables
-from ds_workflow.use_cases.arena import apply, compare, people
+from ds_workflow.use_cases.arena import apply, challenging, compare, people
 from ds_workflow.use_cases.arena.view import View, view
 from registry.errors import ChampionExists, NoChampion, NotFound
-from registry.records import Evidence, GateResult, HypothesisRef, ModelVersion, Outcome, Proposal
+from registry.records import Evidence, HypothesisRef, ModelVersion, Proposal
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
@@ -60,7 +58,8 @@ def propose(work: Workspace, versions: Sequence[int] = ()) -> Round:
         raise NoChampion(f"{name} has no champion to challenge.", hint="Run 'bootstrap-champion' first.")
     numbers = list(dict.fromkeys(versions)) or [_newest(work)]
     challengers = [work.registry.version(name, number) for number in numbers]
-    documents = [_document(work, challenger) for challenger in challengers]  # all refusals before any look is taken
+    # all refusals before any look is taken
+    documents = [challenging.document(work, challenger) for challenger in challengers]
     for challenger, document in zip(challengers, documents, strict=True):
         people.require_decidable(work, owner=challenger.lineage.owner, hypothesis=document.id)
     label = f"R-{work.clock():%Y%m%dT%H%M%S%f}" if len(challengers) > 1 else ""
@@ -103,29 +102,6 @@ def _newest(work: Workspace) -> int:
         ) from error
 
 
-def _document(work: Workspace, challenger: ModelVersion) -> Hypothesis:
-    """The locked hypothesis that a challenger was trained for; InvalidInput when it may not challenge."""
-    retirement.require_in_service(work.registry.events(kind=retirement.RETIRED), work.problem.name, challenger.version)
-    if challenger.lineage.hypothesis_id == BASELINE:
-        raise InvalidInput(
-            f"Version {challenger.version} is a baseline, which no hypothesis stands behind, so it can't challenge.",
-            hint="Train a candidate for a written hypothesis: 'train-candidate'.",
-        )
-    if not hasattr(work.plugin, "clean"):
-        raise InvalidInput(
-            f"{work.problem.name} is a contest: its proposals are written by the command that compares in it.",
-            hint="For programs that models wrote, that is 'codeeval-compare'.",
-        )
-    document = hypotheses.of(work.settings).load(challenger.lineage.hypothesis_id)
-    lock = work.registry.hypothesis_lock(work.problem.name, document.id)
-    if lock is None or lock.digest != document.digest:
-        raise InvalidInput(
-            f"{document.id} changed after it was locked by training, so its candidate can't be judged by it.",
-            hint="Restore the document as it was, or write the new claim as a new hypothesis.",
-        )
-    return document
-
-
 def _one(
     work: Workspace,
     challenger: ModelVersion,
@@ -138,20 +114,21 @@ def _one(
     standing = _standing(work, challenger, champion)
     if standing is not None:
         work.say(f"this question was asked already and {standing.id} is open; nothing is computed twice")
+        work.registry.point_challenger(standing)
         _tell(work, standing, challenger, document)  # whoever was stopped after proposing has not told it yet
         return standing
     judged = compare.judge(work, challenger, champion, kind="promotion", among=among, round=label)
-    outcome, test = tested(judged.comparison, document.claim)
+    found = tested(judged.comparison, document.claim, document.guardrails)
     proposal = write(
         work,
         judged,
         challenger,
         kind="promotion",
-        hypothesis=HypothesisRef(document.id, document.digest, outcome),
+        hypothesis=HypothesisRef(document.id, document.digest, found.outcome),
         owner=challenger.lineage.owner,
         champion=champion,
         label=label,
-        claimed=(outcome, test),
+        claimed=found,
         document=document,
     )
     _tell(work, proposal, challenger, document)
@@ -196,7 +173,7 @@ def write(
     owner: str,
     champion: ModelVersion | None = None,
     label: str = "",
-    claimed: tuple[Outcome, GateResult] | None = None,
+    claimed: Tested | None = None,
     document: Hypothesis | None = None,
 ) -> Proposal:
     """Write the proposal that a judgement makes, with its figures for people."""
@@ -217,7 +194,11 @@ def write(
         owner=owner,
         hypothesis=hypothesis,
         round=label,
-        summary=_summary(work, judged, challenger, champion, claimed=claimed, document=document),
+        summary=people.bind(
+            work,
+            _summary(work, judged, challenger, champion, claimed=claimed, document=document),
+            hypothesis.id if hypothesis else "",
+        ),
         alpha=judged.taken.look.level,
         uses_before=judged.taken.uses,
         lifetime=timedelta(days=judged.policy.expires_after_days),
@@ -230,7 +211,7 @@ def _summary(
     challenger: ModelVersion,
     champion: ModelVersion | None,
     *,
-    claimed: tuple[Outcome, GateResult] | None,
+    claimed: Tested | None,
     document: Hypothesis | None,
 ) -> dict[str, Any]:
     """The figures that people see; the shape is said in reports.proposal_view."""
@@ -249,9 +230,9 @@ def _summary(
     if not comparison.faults:
         notes.append(method_words(comparison))
     if claimed is not None:
-        outcome, test = claimed
-        notes.append(f"The claim by itself: {outcome}. {test.note}")
-        if outcome == "supported" and judged.evaluation.verdict != "pass":
+        what = "The claim and its guardrails" if claimed.guardrails else "The claim by itself"
+        notes.append(f"{what}: {claimed.outcome}. {claimed.said}")
+        if claimed.outcome == "supported" and judged.evaluation.verdict != "pass":
             open_ = sorted({g.name for g in judged.evaluation.gates if g.status != "pass"})
             notes.append(
                 f"The claim holds, and yet this may not be promoted: the policy asks for more ({', '.join(open_)})."
@@ -293,12 +274,12 @@ def _summary(
     }
 
 
-def _claim(claimed: tuple[Outcome, GateResult] | None, document: Hypothesis | None) -> dict[str, Any]:
+def _claim(claimed: Tested | None, document: Hypothesis | None) -> dict[str, Any]:
     """The claim as registered and what these rows showed of it: what delivery is measured against later."""
     if claimed is None or document is None:
         return {}
-    outcome, test = claimed
-    stated = document.claim
+    stated, test = document.claim, claimed.claim
+    limits = {rail.name: rail for rail in document.guardrails}
     return {
         "words": str(stated),
         "metric": stated.metric,
@@ -306,10 +287,24 @@ def _claim(claimed: tuple[Outcome, GateResult] | None, document: Hypothesis | No
         "slice": stated.slice,
         "min_effect": stated.min_effect,
         "unit": stated.unit,
-        "outcome": outcome,
-        "said": test.note,
+        "outcome": claimed.outcome,
+        "said": claimed.said,
         "observed": tables.finite(test.observed),
         "interval": list(test.interval) if test.interval else None,
+        "guardrails": [
+            {
+                "name": g.name,
+                "segment": g.segment,
+                "status": g.status,
+                "limit": limits[g.name].limit,
+                "unit": limits[g.name].unit,
+                "observed": tables.finite(g.observed),
+                "interval": [tables.finite(end) for end in g.interval] if g.interval else None,
+                "required": g.required,
+                "said": g.note,
+            }
+            for g in claimed.guardrails
+        ],
     }
 
 

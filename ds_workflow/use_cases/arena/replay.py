@@ -152,7 +152,9 @@ def replay(work: Workspace, proposal_id: str) -> Replayed:
     proposal = work.registry.proposal(proposal_id)
     if proposal.kind in UNJUDGED and not proposal.gates:
         what = f"{proposal_id} is a {proposal.kind}, decided by a person without gates"
-        return Replayed(True, 0, (), what, proposal_id, proposal.verdict, None, work.commit)
+        return Replayed(
+            True, 0, (), what, proposal=proposal_id, verdict=proposal.verdict, environment=None, commit=work.commit
+        )
     bundle = evidence.read(work.settings.evidence, proposal.evidence.bundle_digest, work.problem)
     again = evidence.again(bundle)
     found = list(evidence.differences(bundle, again, commit=work.commit))
@@ -165,9 +167,18 @@ def replay(work: Workspace, proposal_id: str) -> Replayed:
     written = bundle.context.get("environment")
     changed = _changed(written or {}, work.commit)
     return Replayed(
-        not found, len(bundle.gates), tuple(found), f"Replay of {proposal_id}", proposal_id, proposal.verdict, written,
-        work.commit, again.verdict, changed, _by_hand(work, proposal_id, written or {}),
-    )  # fmt: skip
+        not found,
+        len(bundle.gates),
+        tuple(found),
+        f"Replay of {proposal_id}",
+        proposal=proposal_id,
+        verdict=proposal.verdict,
+        environment=written,
+        commit=work.commit,
+        again=again.verdict,
+        changed=changed,
+        commands=_by_hand(work, proposal_id, written or {}),
+    )
 
 
 def at_commit(work: Workspace, proposal_id: str, *, repo: Path = CHECKOUT) -> AtCommit:
@@ -240,7 +251,8 @@ def _outcome(work: Workspace, proposal: Proposal, bundle: evidence.Bundle) -> li
         return []  # the verdict does not rest on the document; the release check asks for it
     if document.digest != proposal.hypothesis.digest:
         return []
-    again, _ = tested(bundle.comparison, document.claim)
+    kept = proposal.summary.get("claim") or {}  # earlier ones were judged without their guardrails
+    again = tested(bundle.comparison, document.claim, document.guardrails if "guardrails" in kept else ()).outcome
     if again != proposal.hypothesis.outcome:
         return [f"{document.id} was {proposal.hypothesis.outcome} and comes out as {again}."]
     return []
@@ -267,6 +279,7 @@ def _spending(work: Workspace, proposal: Proposal, bundle: evidence.Bundle) -> l
     if number < look.number:  # accounts that were joined since only raise it
         found.append(f"It was judged as look {look.number}, and is number {number} of the ledger.")
     most = look.plan.level(look.place) if look.place else look.alpha
-    if not look.spent and look.level > most * (1 + _SAME):
+    # a question asked again keeps its first level, though places are counted anew where accounts were joined since
+    if not look.spent and not look.again and look.level > most * (1 + _SAME):
         found.append(f"It was judged at level {look.level:.6g}, and its place {look.place} has {most:.6g}.")
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ds_workflow.adapters.incidents import Incidents
 from ds_workflow.domain.holdout_spending import BASELINE
 from ds_workflow.errors import InvalidInput
-from ds_workflow.use_cases.arena import apply, compare, people, propose
+from ds_workflow.use_cases.arena import apply, challenging, compare, people, propose
 from ds_workflow.use_cases.arena.view import View, view
 from registry import deciding
 from registry.errors import NotEligible, OutOfCustody
@@ -57,7 +57,8 @@ def restore(work: Workspace, *, by: str, reason: str) -> Restored:
 def adopt(work: Workspace, *, by: str, reason: str, approved_by: str = "") -> View:
     """Try the version that the alias was moved to, as any challenger, and propose that it stay where it stands.
 
-    With `approved_by` it is decided at once when it passes. Raises Conflict when there is nothing to adopt.
+    With `approved_by` it is decided at once when it passes. Raises Conflict when there is nothing to adopt, and
+    whatever refuses a version as a challenger (see `challenging`).
     """
     name = work.problem.name
     if not by.strip() or not reason.strip():
@@ -70,10 +71,13 @@ def adopt(work: Workspace, *, by: str, reason: str, approved_by: str = "") -> Vi
             f"Version {moved.version} was registered round this workflow: nobody knows what it was trained on.",
             hint="Put the decided champion back: 'arena-restore'.",
         )
-    line = challenger.lineage
+    champion, line = work.registry.champion(name), challenger.lineage
+    if champion is None and line.hypothesis_id == BASELINE:  # as a first champion is
+        challenging.require_in_service(work, challenger)
+    else:
+        challenging.document(work, challenger)
     moved_by = {line.owner: "owns the candidate that was moved there"}
     people.require_decidable(work, owner=by, hypothesis=line.hypothesis_id, also=moved_by)
-    champion = work.registry.champion(name)
     kind = "promotion" if champion else "bootstrap"
     judged = compare.judge(work, challenger, champion, kind=kind)  # type: ignore[arg-type]
     hypothesis = None

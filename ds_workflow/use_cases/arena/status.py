@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,14 @@ from ds_workflow import steps
 from ds_workflow.reports import proposal as report
 from ds_workflow.reports import tables
 from ds_workflow.reports.proposal_marks import marks
+from ds_workflow.use_cases.arena import leftovers
+from ds_workflow.use_cases.arena.leftovers import Leftover
 from ds_workflow.use_cases.arena.view import View, view
-from registry.errors import Unavailable
+from registry.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from ds_workflow.workspace import Workspace
-    from registry.records import Custody, Proposal
+    from registry.records import Custody, PointerMove, Proposal
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,12 @@ class Status:
     at: str
     appoint: str = ""  # the command that appoints a first champion
     solo: bool = False  # nobody is declared, so every approval is stamped self-approved
+    lost_people: str = ""  # why nothing is decided: nobody is declared now, though somebody was
+    appointed: str = ""  # how the champion was decided, when that was not the usual way
     clock_behind: str = ""  # the newest time that the ledger knows, when this machine's clock says less
     waiting: int | None = None  # a candidate that nobody has proposed yet
     total: int = 0  # proposals there are; `proposals` holds the newest, and all that are open
+    unfinished: tuple[Leftover, ...] = ()  # what commands that were killed left, and how to go on
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `arena-status --json`."""
@@ -44,7 +49,10 @@ class Status:
             "custody_detail": asdict(self.custody),
             "aliases": {name: dict(value) if value else None for name, value in self.aliases.items()},
             "solo": self.solo,
+            "lost_people": self.lost_people or None,
+            "champion_marks": self.appointed or None,
             "clock_behind": self.clock_behind or None,
+            "unfinished": [asdict(one) for one in self.unfinished],
             "proposals_in_all": self.total,
             "proposals": [{**report.to_json(p), "gates": len(p.gates)} for p in self.proposals],
         }
@@ -60,10 +68,16 @@ class Status:
                 "that. Nothing is proposed or approved until the clock is set right, or, when another one was ahead, "
                 "an approver says so: arena-clock --by NAME --reason WHY"
             ]
-        if self.solo:
+        if self.appointed:
+            lines += [f"  {self.appointed}"]
+        if self.lost_people:
+            lines += [f"  {self.lost_people}"]
+        elif self.solo:
             lines += [
                 "  solo mode: nobody is declared, so every approval is stamped self-approved ('user-add' ends it)"
             ]
+        for one in self.unfinished:
+            lines += [f"  unfinished: {one.what} {one.fix}"]
         rows = [
             [name, f"v{value['version']}", value["digest"][:12], value["run_id"]] if value else [name, "-", "-", "-"]
             for name, value in self.aliases.items()
@@ -116,19 +130,42 @@ class Status:
 def read(work: Workspace) -> Status:
     """The arena of the workspace's problem, newest proposal first."""
     found, at = finished(work), work.registry.now()
+    newest = tuple(sorted(found.proposals, key=lambda p: p.id, reverse=True))
     return Status(
         problem=found.problem,
         registered_model=found.registered_model,
         custody=found.custody,
         aliases=found.aliases,
-        proposals=tuple(sorted(found.proposals, key=lambda p: p.id, reverse=True)),
+        proposals=newest,
         at=at,
         appoint=steps.to_appoint(work) if found.custody.status == "none" else "",
         solo=not work.people,
+        lost_people=_lost_people(work),
+        appointed=_appointed(work, found.moves),
         clock_behind=work.registry.clock_behind(work.clock()),
         waiting=_waiting(work),
         total=sum(work.registry.count_proposals(found.problem).values()),
+        unfinished=leftovers.of(work, newest, found.aliases),
     )
+
+
+def _lost_people(work: Workspace) -> str:
+    try:
+        work.registry.require_people()
+    except Conflict as error:
+        return f"{error} {error.hint}"
+    return ""
+
+
+def _appointed(work: Workspace, moves: Sequence[PointerMove]) -> str:
+    """The marks of the decision that put the champion there; a rollback hides none of the one it went back to."""
+    if not moves:
+        return ""
+    made = (work.registry.proposal(move.proposal_id) for move in reversed(moves) if move.to_ref == moves[-1].to_ref)
+    first = next((p for p in made if p.kind != "rollback"), None)
+    if first is None or not (told := marks(first)):
+        return ""
+    return f"the champion's decision, {first.id} by {first.decided_by}: {told}"
 
 
 def _waiting(work: Workspace) -> int | None:
@@ -141,7 +178,7 @@ def _waiting(work: Workspace) -> int | None:
 def finished(work: Workspace) -> Any:
     """The registry's status, after finishing what an interrupted command left half done.
 
-    While a store is unavailable it stays half done, and is shown so.
+    While a store is unavailable, or where nobody's command can have begun it, it stays half done, and is shown so.
     """
     work.registry.judged(work.settings.problem)
     found = work.registry.status(work.settings.problem)
@@ -151,7 +188,7 @@ def finished(work: Workspace) -> Any:
 
         try:
             apply.reconcile(work)
-        except Unavailable as error:
+        except (Unavailable, Conflict) as error:
             work.say(f"not finished yet: {error}")
         found = work.registry.status(work.settings.problem)
     return found

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.reports import delivery as delivered
 from ds_workflow.reports import proposal as report
+from registry import chain
+from registry.quorum import same_person
+from registry.records import utc_text
+from registry.signing import KEY_ADDED
 
 if TYPE_CHECKING:
     from ds_workflow.use_cases.arena.people import Deciders
     from ds_workflow.workspace import Workspace
     from registry.quorum import Approval
-    from registry.records import Proposal
+    from registry.records import Decision, Proposal
+
+LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,7 @@ class View:
     needed: int = 1
     deciders: Deciders | None = None  # of an open proposal, once people are declared
     delivery: dict[str, Any] = field(default_factory=dict)  # as `arena-delivery` last found it
+    lately: tuple[str, ...] = ()  # what was done to the accounts and keys of who decided, shortly before
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `arena-show --json`."""
@@ -40,6 +49,7 @@ class View:
                 "approvals": given,
                 "approvers_needed": self.needed,
                 "deciders": self.deciders.to_dict() if self.deciders else None,
+                "changed_before_deciding": list(self.lately),
             }
         )
 
@@ -52,7 +62,9 @@ class View:
         return self._with_approvals(report.brief(self.proposal, self.context))
 
     def _with_approvals(self, text: str) -> str:
-        """The text and who may decide it; while several people are asked, who said yes and how many are missing."""
+        """The text and who may decide it; while several people are asked, who said yes and how many are missing; and
+        what was done shortly before to the accounts of those who decided."""
+        text = "\n".join([text, *self.lately])
         if self.proposal.disposition != "open":
             return text
         if self.deciders is not None:
@@ -85,11 +97,31 @@ def view(work: Workspace, proposal: Proposal) -> View:
         delivered=delivered.rows(unit, kept.get("segments") or ()),
     )
     if proposal.disposition != "open":
-        return View(proposal, context, delivery=kept)
+        return View(proposal, context, delivery=kept, lately=_lately(work, proposal, decisions))
     from ds_workflow.use_cases.arena import people
 
-    given, needed = tuple(work.registry.approvals(proposal)), people.needed(work, proposal.problem)
-    return View(proposal, context, given, needed, people.deciders(work, proposal), delivery=kept)
+    given, needed = tuple(work.registry.approvals(proposal)), people.needed(work, proposal)
+    who, lately = people.deciders(work, proposal), _lately(work, proposal, decisions)
+    return View(proposal, context, given, needed, who, delivery=kept, lately=lately)
+
+
+def _lately(work: Workspace, proposal: Proposal, decisions: Sequence[Decision]) -> tuple[str, ...]:
+    """What was done to the accounts and keys of those who said yes or decided, in the week before they did."""
+    told = [e for kind in (chain.ACCOUNT, KEY_ADDED) for e in work.registry.events(kind=kind)]
+    if not told:
+        return ()
+    keys = {(e.subject, e.body["key"]): str(e.body["by"]) for e in work.registry.events(kind=chain.VOUCHED)}
+    found = dict[str, None]()
+    for by, at in [*((d.by, d.at) for d in decisions), *((a.by, a.at) for a in work.registry.approvals(proposal))]:
+        since = utc_text(datetime.fromisoformat(at) - LATELY)
+        for event in sorted(told, key=lambda e: e.seq):
+            if same_person(event.subject, by) and since <= event.at <= at:
+                account = event.kind == chain.ACCOUNT
+                what = f"account {event.body['what']}" if account else "key added"
+                stood = event.body.get("by") if account else keys.get((event.subject, event.body["key"]))
+                found[f"Shortly before {by} decided: {what} on {event.at[:16].replace('T', ' ')}, for which "
+                      f"{stood or 'nobody else'} stood."] = None  # fmt: skip
+    return tuple(found)
 
 
 def _traffic(work: Workspace, proposal: Proposal) -> str:
@@ -125,13 +157,18 @@ class Checked:
     checked: int
     problems: tuple[str, ...]
     what: str
+    notes: tuple[str, ...] = ()  # what the answer rests on
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `arena-verify --json` and `arena-replay --json`."""
-        return {"ok": self.ok, "checked": self.checked, "problems": list(self.problems)}
+        told = {"ok": self.ok, "checked": self.checked, "problems": list(self.problems)}
+        return {**told, "notes": list(self.notes)} if self.notes else told
 
     def text(self) -> str:
         """For the terminal."""
+        noted = [f"Note: {note}" for note in self.notes]
         if self.ok:
-            return f"{self.what}: {self.checked:,} checked, nothing wrong."
-        return "\n".join([f"{self.what}: {len(self.problems)} of {self.checked:,} wrong.", *self.problems])
+            return "\n".join([f"{self.what}: {self.checked:,} checked, nothing wrong.", *noted])
+        return "\n".join(
+            [f"{self.what}: {self.checked:,} checked, {len(self.problems)} wrong.", *self.problems, *noted]
+        )

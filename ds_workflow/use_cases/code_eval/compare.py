@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ds_workflow.adapters import evidence, holdout_account, models, policies, run_files, snapshots
+from ds_workflow.adapters import evidence, governance, holdout_account, models, policies, run_files, snapshots
 from ds_workflow.adapters.code_eval import files
 from ds_workflow.adapters.code_eval.evaluating import Ask, evaluate, evaluated
 from ds_workflow.domain import few_clusters
@@ -21,6 +21,7 @@ from ds_workflow.domain.gates import evaluate as ask_gates
 from ds_workflow.domain.holdout_spending import question
 from ds_workflow.domain.metrics import metric
 from ds_workflow.domain.proving import proven
+from ds_workflow.domain.quorum import bound
 from ds_workflow.errors import InvalidInput, StateConflict
 from ds_workflow.reports import code_eval as report
 from ds_workflow.reports import proposal as proposal_report
@@ -160,7 +161,8 @@ def propose(work: Workspace, ask: Ask, *, owner: str) -> Proposed:
         ),
         gates=judged.gates,
         owner=owner,
-        summary=_summary(
+        summary=bound(governance.materiality(work.settings, work.problem.name))
+        | _summary(
             work,
             comparison,
             found,

@@ -81,7 +81,8 @@ def register(
     summary = f"{found.model}: completions {answers.digest[:16]}"
     for version in work.registry.versions(work.problem.name):
         line = version.lineage
-        if (line.change_summary, line.holdout_digest) == (summary, frozen.record.holdout_digest):
+        same = (line.change_summary, line.holdout_digest) == (summary, frozen.record.holdout_digest)
+        if same and work.registry.registered(version):  # what a killed command left half registered is made anew
             work.say(f"these completions are version {version.version} already")
             return version
     model = model_of(found)

@@ -5,15 +5,13 @@ It is written anew as a whole: a pack that is half new and half old can't be see
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow import plugins
-from ds_workflow.adapters import governance, packs, printing
+from ds_workflow.adapters import governance, packs, printing, unfinished
 from ds_workflow.domain import citation, rubric
 from ds_workflow.domain.challenge import Challenge
 from ds_workflow.errors import SourceUnavailable
@@ -107,13 +105,9 @@ def build(work: Workspace, *, version: int | None = None, pdf: bool = True) -> B
     documents.append(pack.Document("dictionary", "Data dictionary", _dictionary(view)))
     documents.append(pack.evidence(view.shelf))
     final = packs.folder(work.settings, work.problem.name, found.known.version.version)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(mkdtemp(prefix=".pack-", dir=final.parent))
-    try:
+    with unfinished.building(final.parent, packs.BUILDING) as fresh:
         printed, why = _written(fresh, view, documents, pdf=pdf)
         packs.replace(fresh, final)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     known = found.known.version
     return Built(
         problem=known.problem,

@@ -12,7 +12,7 @@ from ds_workflow.reports import checklist as report
 from ds_workflow.reports import findings as findings_report
 from ds_workflow.reports import retirement as retirement_report
 from registry.errors import NoChampion, RegistryError
-from registry.records import ModelVersion, utc_text
+from registry.records import Event, ModelVersion, utc_text
 
 if TYPE_CHECKING:
     from ds_workflow.domain.findings import Finding
@@ -123,6 +123,9 @@ def retire(work: Workspace, version: int, *, criterion: str, reason: str, by: st
     name = work.problem.name
     retirement.require_criterion(criterion, reason, by)
     found = work.registry.version(name, version)
+    told = work.registry.events(kind=retirement.RETIRED, subject=f"{name}/{version}")
+    if told and _said(told[-1]) == (criterion, reason.strip(), by.strip()):
+        return _written_down(work, found, told[-1])  # the same again: whoever was stopped had not written it down yet
     champion = work.registry.champion(name)
     retirement.require_retirable(
         version,
@@ -139,7 +142,15 @@ def retire(work: Workspace, version: int, *, criterion: str, reason: str, by: st
         "by": by.strip(),
     }
     event = work.registry.record_event(retirement.RETIRED, f"{name}/{version}", body)
-    made = retirement.fold([event], name)[version]
-    path = work.path("docs", "retirements", f"{name}-v{version}.md")
+    return _written_down(work, found, event)
+
+
+def _said(event: Event) -> tuple[str, str, str]:
+    return str(event.body["criterion"]), str(event.body["reason"]), str(event.body["by"])
+
+
+def _written_down(work: Workspace, found: ModelVersion, event: Event) -> Retirement:
+    made = retirement.fold([event], found.problem)[found.version]
+    path = work.path("docs", "retirements", f"{found.problem}-v{found.version}.md")
     path.write_text(retirement_report.markdown(work.problem, found, made, event_hash=event.hash), "utf-8")
     return made

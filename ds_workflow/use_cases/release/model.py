@@ -7,6 +7,7 @@ from ds_workflow.domain.gates import evaluate
 from ds_workflow.domain.snapshot import held_out
 from ds_workflow.reports.proposal_marks import marks
 from ds_workflow.use_cases.release.walk import Found, Status, Walk
+from registry import exporting
 
 
 def snapshot(walk: Walk) -> Found:
@@ -56,7 +57,8 @@ def evidence_whole(walk: Walk) -> Found:
     found = walk.work.registry.verify()
     if not found.ok:
         return "fail", "; ".join(found.problems[:3]), "Run 'arena-verify' and restore the ledger from its backup."
-    return "pass", f"bundle {walk.bundle.digest[:12]} whole; {found.checked} events chained", ""
+    checker = f"an export's verify.py has SHA-256 {exporting.program_digest()}"
+    return "pass", f"bundle {walk.bundle.digest[:12]} whole; {found.checked} events chained; {checker}", ""
 
 
 def replay(walk: Walk) -> Found:
@@ -99,11 +101,12 @@ def hypothesis(walk: Walk) -> Found:
     reference = walk.judged.hypothesis
     if reference is None:
         return "pass", "a baseline, which no hypothesis precedes", ""
-    digest = hypotheses.of(walk.work.settings).load(reference.id).digest
+    digest = hypotheses.of(walk.work.settings).digest(reference.id)
     if digest != reference.digest:
         return "fail", f"{reference.id} changed after the decision", f"Restore {reference.id} as it was locked."
     if reference.outcome != "supported":
-        return "fail", f"{reference.id} was {reference.outcome}", "Promote what the evidence supports."
+        fix = "Promote a candidate whose claim the evidence supports, or roll back: what was not shown is not released."
+        return "fail", f"{reference.id} was {reference.outcome}", fix
     return "pass", f"{reference.id} supported, document unchanged since its lock", ""
 
 

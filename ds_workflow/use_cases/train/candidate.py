@@ -8,24 +8,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ds_workflow.adapters import asked_before, datasets, fitting, hypotheses, models, run_files, snapshots
+from ds_workflow.adapters import (
+    asked_before,
+    claim_reach,
+    datasets,
+    fitting,
+    holdout_account,
+    hypotheses,
+    models,
+    policies,
+    run_files,
+    snapshots,
+)
 from ds_workflow.domain.scorecard import Scorecard, with_intervals
 from ds_workflow.domain.snapshot import held_out
 from ds_workflow.domain.strategy import StrategyOptions
-from ds_workflow.errors import InvalidInput
+from ds_workflow.errors import InvalidInput, WorkflowError
 from ds_workflow.reports import run_card
 from ds_workflow.use_cases.train import annexes
 from ds_workflow.use_cases.train.run import Run
+from registry import deciding
+from registry.errors import NotFound, OutOfCustody
 from registry.ports import RunRecord
 from registry.records import HypothesisLock, Lineage, SnapshotRecord, utc_text
 
 if TYPE_CHECKING:
-    from ds_workflow.domain.hypothesis import Plan
+    from ds_workflow.domain.hypothesis import Hypothesis, Plan
     from ds_workflow.domain.snapshot import Snapshot
     from ds_workflow.workspace import Workspace
 
@@ -99,8 +113,8 @@ class TrainResult:
 def candidate(work: Workspace, request: TrainRequest) -> TrainResult:
     """Train the candidate of a written hypothesis.
 
-    Raises IncompleteHypothesis (nothing trained, nothing written), UnknownName, LeakageRefused, InvalidInput; and
-    registry.errors.NameTaken when the document changed after its lock.
+    Raises IncompleteHypothesis (nothing trained, nothing written), UnknownName, LeakageRefused, InvalidInput (also
+    for a claim out of reach); and registry.errors.NameTaken when the document changed after its lock.
     """
     _require_words(work, request)
     store = hypotheses.of(work.settings)
@@ -118,6 +132,7 @@ def candidate(work: Workspace, request: TrainRequest) -> TrainResult:
         dataset_version=request.dataset_version,
         router_mode=request.router_mode or None,
     )
+    deciding.require_author(work.people, work.known_as(document.owner), ident=document.id)
     if disagreements:
         raise InvalidInput(
             f"The options disagree with {document.id}, so nothing was trained: {'; '.join(disagreements)}.",
@@ -125,6 +140,7 @@ def candidate(work: Workspace, request: TrainRequest) -> TrainResult:
         )
     started = time.perf_counter()
     snapshot = _snapshot(work, request)
+    _require_reach(work, document, snapshot)
     lock = work.registry.lock_hypothesis(_lock(work, document.id, document.digest, request.owner))
     return _train(work, request, snapshot, started=started, lock=lock, parent=document.parent or "")
 
@@ -164,6 +180,22 @@ def _require_words(work: Workspace, request: TrainRequest) -> None:
         raise InvalidInput("--change-summary is empty; say in one sentence what differs from the champion.")
 
 
+def _require_reach(work: Workspace, document: Hypothesis, snapshot: Snapshot) -> None:
+    """Refuse a claim that no model could fulfil where the champion stands, before it is locked and a look is spent."""
+    policy = policies.load(work.settings.policy(work.problem.name), work.problem)
+    try:
+        found = claim_reach.standing(work.registry, work.problem, snapshot, document.claim)
+    except (NotFound, OutOfCustody) as error:  # a broken champion stops decisions, and no training
+        found = claim_reach.Standing({}, {}, str(error))
+    if found.unknown:
+        work.say(f"whether the claim is within reach is not known: {found.unknown}")
+    if why := found.why_not(document.claim, policy):
+        raise InvalidInput(
+            f"{document.id} {why} Nothing was trained and nothing locked.",
+            hint=f"Change claim.min_effect, then run 'hypothesis-check {document.id}'.",
+        )
+
+
 def _recipe(request: TrainRequest) -> fitting.Recipe:
     options = StrategyOptions(
         seed=request.seed, router_mode=request.router_mode, min_segment_rows=request.min_segment_rows
@@ -189,7 +221,11 @@ def _snapshot(work: Workspace, request: TrainRequest) -> Snapshot:
         )
         work.registry.record_snapshot(record)
         asked_before.join(work.registry, store, work.problem, record, say=work.say)
-    return store.load(work.problem, request.dataset_version)
+    snapshot = store.load(work.problem, request.dataset_version)
+    known = {record.dataset_version for record in work.registry.snapshots(work.problem.name)}
+    if request.dataset_version not in known:  # whoever froze it was stopped before the ledger heard of it
+        work.registry.record_snapshot(snapshot.record)
+    return snapshot
 
 
 def _train(
@@ -271,6 +307,11 @@ def _train(
         )
     seconds = time.perf_counter() - started
     work.say(f"registered {problem.name} version {version.version} in {seconds:.1f} s")
+    if lock is not None:
+        with suppress(WorkflowError):  # a policy that can't be read is told by who needs it
+            policy = policies.load(work.settings.policy(problem.name), problem)
+            rows_of = snapshot.record.holdout_digest
+            work.say(holdout_account.would_be(work.registry, rows_of, challenger=version.digest, policy=policy))
     return TrainResult(
         run_id=version.run_id,
         version=version.version,

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from ds_workflow.use_cases import data, train
 from ds_workflow.use_cases.arena import propose
 from ds_workflow.workspace import Workspace
+from registry.accounts import Known
 from serving.app import create_app
 
 BROWSERS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
@@ -48,18 +49,19 @@ def _tell(root: Path, champion_workspace: Path, house: Path) -> None:
     (folder / "H-INC-001.md").write_text(text.replace("## Observation\n", f"## Observation\n\n{XSS}\n", 1), "utf-8")
     work = Workspace.at(root, "adult_income")
     data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42, rows=20_000)
+    accounts = work.accounts
+    accounts.add("ada", roles=("approver",), password=PASSWORD)
+    accounts.add("vic", roles=("viewer",), password=PASSWORD)
+    author = Known("Ines Moreau")  # as the document calls her
+    accounts.add("ines", roles=("approver", "data_scientist"), password=PASSWORD, known=author)
     first = train.baseline(
         work, owner="ines", dataset_version="sim-v1", feature_set_version="v1.0", strategy="logistic", seed=42
     )
-    appointed = propose.bootstrap(work, first.version, owner="ines", approved_by="ines", reason="first")
+    appointed = propose.bootstrap(work, first.version, owner="ines", approved_by="ada", reason="first")
     assert appointed.proposal.effect == "applied", appointed.text()
     request = train.TrainRequest("H-INC-001", "feature", f"trees {XSS}", "ines", "v2.0", "sim-v1", strategy="global")
     train.candidate(work, request)
     propose.propose(work)
-    accounts = work.accounts
-    accounts.add("ada", roles=("approver",), password=PASSWORD)
-    accounts.add("vic", roles=("viewer",), password=PASSWORD)
-    accounts.add("ines", roles=("approver", "data_scientist"), password=PASSWORD)
 
 
 @pytest.fixture
