@@ -379,7 +379,7 @@ def scored_words(told: Mapping[str, Any]) -> str:
     if not levels:
         return f"{said}them not judged, and no level is left for any."
     each = [f"version {one['version']} would be judged at {one['level']:.3g}" for one in levels[:_NAMED]]
-    more = f" and {len(levels) - _NAMED} more at no more" if len(levels) > _NAMED else ""
+    more = f" and {len(levels) - _NAMED} more at no higher level" if len(levels) > _NAMED else ""
     none = f"; no level is left for {len(waiting) - len(levels)} of them" if len(levels) < len(waiting) else ""
     said += f"them not judged: {', '.join(each)}{more}{none}."
     return f"{said} Each keeps its place in the series of levels, proposed or not."

@@ -241,7 +241,7 @@ def test_what_is_kept_for_scored_candidates_is_left_to_them_alone() -> None:
     assert before.look("q", plan, challenger="c9").level == pytest.approx(ALPHA / 10)
     assert before.look("q", plan, challenger="new").spent
     twelve = replace(before, trained=scored(*ten, "c10", "c11"))
-    assert "and 5 more at no more; no level is left for 2 of them" in scored_words(twelve.told(plan))
+    assert "and 5 more at no higher level; no level is left for 2 of them" in scored_words(twelve.told(plan))
     assert "no level is left for any" in scored_words({**told, "exhausted": True})
     for name in ten:
         assert not before.told(plan)["exhausted"]

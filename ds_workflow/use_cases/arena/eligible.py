@@ -23,11 +23,14 @@ def refusals(work: Workspace, proposal: Proposal, by: str) -> Mapping[str, str]:
 
     `ask` is asking for an override of it, `override` deciding one that was asked for.
     """
+    rule = people.rule(work, proposal)
     checks: dict[str, Callable[[], None]] = {
-        "approve": lambda: _approve(work, proposal, by, people.rule(work, proposal)),
+        "approve": lambda: _approve(work, proposal, by, rule),
         "reject": lambda: _close(work, by),
-        "ask": lambda: _ask(work, proposal, by),
-        "override": lambda: _approve(work, proposal, by, people.override_rule(work, proposal, asked_by=proposal.owner)),
+        "ask": lambda: _ask(work, proposal, by, rule),
+        "override": lambda: _approve(
+            work, proposal, by, people.override_rule(work, proposal, asked_by=proposal.owner, over=rule)
+        ),
     }
     return {action: _refusal(checks[action]) for action in ACTIONS}
 
@@ -80,11 +83,12 @@ def _close(work: Workspace, by: str) -> None:
     _key(work, by)
 
 
-def _ask(work: Workspace, proposal: Proposal, by: str) -> None:
+def _ask(work: Workspace, proposal: Proposal, by: str, rule: Rule) -> None:
     known = work.people
     if not known:
         raise RegistryError(TWO)
     deciding.require_declared(known, by)
     deciding.require_human(known, by, "ask for an override")
-    require_satisfiable(deciding.approvers(known), people.override_rule(work, proposal, asked_by=by), by)
+    barred = people.override_rule(work, proposal, asked_by=by, over=rule)
+    require_satisfiable(deciding.approvers(known), barred, by)
     _key(work, by)

@@ -101,11 +101,11 @@ def _asked(work: Workspace, problem: str) -> Rule:
     return Rule(quorum.people(found), None, found.words, tier=found.tier)
 
 
-def override_rule(work: Workspace, proposal: Proposal, *, asked_by: str) -> Rule:
-    """What an override of this proposal asks of people: beside the rule for any decision, neither who asks for it nor
-    who owns the candidate decides it."""
+def override_rule(work: Workspace, proposal: Proposal, *, asked_by: str, over: Rule | None = None) -> Rule:
+    """What an override of this proposal asks of people: beside the rule for any decision (`over`, where it is known
+    already: it asks git), neither who asks for it nor who owns the candidate decides it."""
     told = proposal.summary.get("override") if proposal.kind == "override" else None
-    found, owner = rule(work, proposal), str(told["owner"]) if told else proposal.owner
+    found, owner = over or rule(work, proposal), str(told["owner"]) if told else proposal.owner
     barred = {asked_by: "asked for this override", owner: "owns the candidate"}
     return replace(found, interests={**(found.interests or {}), **barred}) if work.people else found
 
