@@ -42,7 +42,6 @@ LOOKS = 10  # the tenth of the decaying series is a 164th of alpha: what it coul
 BOOTSTRAP = "bootstrap"
 BASELINE = "BASELINE"  # the hypothesis of a version that can be a first champion and no challenger
 NOTHING = 1e-12  # the level of a look for which nothing is left: no number of resamples shows that much
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -365,32 +364,3 @@ def trained(registered: Sequence[Event], holdouts: Collection[str]) -> tuple[Tra
             version = told.subject.rpartition("/")[2]
             found.append(Trained(str(told.body.get("digest", "")), told.at, first, version, told.seq))
     return tuple(found)
-
-
-def scored_words(told: Mapping[str, Any]) -> str:
-    """What is to be known where candidates were scored and not judged; "" where there are none."""
-    scored, waiting = int(told.get("scored") or 0), list(told.get("unjudged") or [])
-    if not waiting:
-        return ""
-    said = (
-        f"{scored} candidate{' was' if scored == 1 else 's were'} scored on these rows when trained, {len(waiting)} of "
-    )
-    levels = [] if told.get("exhausted") else [one for one in waiting if one["level"] > NOTHING]
-    if not levels:
-        return f"{said}them not judged, and no level is left for any."
-    each = [f"version {one['version']} would be judged at {one['level']:.3g}" for one in levels[:_NAMED]]
-    more = f" and {len(levels) - _NAMED} more at no higher level" if len(levels) > _NAMED else ""
-    none = f"; no level is left for {len(waiting) - len(levels)} of them" if len(levels) < len(waiting) else ""
-    said += f"them not judged: {', '.join(each)}{more}{none}."
-    return f"{said} Each keeps its place in the series of levels, proposed or not."
-
-
-def plan_words(told: Mapping[str, Any]) -> str:
-    """What is to be known where the policy has another plan than the one that the holdout is kept by; "" otherwise."""
-    other, bound = Spending.of(told.get("policy") or {}), Spending.of(told)
-    if other is None or bound is None:
-        return ""
-    return (
-        f"The policy now says {other.words}, and this holdout is kept by the plan of its first look: {bound.words}. "
-        "The policy's holds for the next window that is frozen."
-    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import asked_before, datasets, holdout_account, policies, snapshots
-from ds_workflow.domain.holdout_spending import NOTHING, Account, Spending, plan_words, scored_words
+from ds_workflow.domain.holdout_spending import NOTHING, Account, Spending
 from ds_workflow.domain.same_rows import Prints, overlap, prints, share_known
 from ds_workflow.domain.snapshot import conform, holdout_mask
 from ds_workflow.errors import InvalidInput, StateConflict
@@ -91,7 +91,7 @@ class Status:
             many = len(one.account.counted)
             lines += [head, f"  {many} comparison{'' if many == 1 else 's'}; {spending.words(one.told)}"]
             shared = f"It shares one account with {', '.join(one.shared)}, which hold the same rows."
-            said = (shared if one.shared else "", scored_words(one.told), plan_words(one.told))
+            said = (shared if one.shared else "", spending.scored_words(one.told), spending.plan_words(one.told))
             lines += [f"  {line}" for line in said if line]
             rows = [
                 [c.use.at[:19], c.use.proposal_id or "(stopped before one)", str(one.account.number_of(c.question)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_workflow.adapters import claim_reach, holdout_account, hypotheses, policies, snapshots
 from ds_workflow.domain import guardrails
-from ds_workflow.domain.holdout_spending import NOTHING, plan_words, scored_words
+from ds_workflow.domain.holdout_spending import NOTHING
 from ds_workflow.domain.hypothesis import OVERALL
 from ds_workflow.domain.power import Assumptions, PowerRow, power_of
 from ds_workflow.errors import InvalidInput, UnknownName
@@ -135,7 +135,7 @@ def check(work: Workspace, hypothesis_id: str, *, dataset_version: str | None) -
     except (NotFound, OutOfCustody) as error:
         standing = claim_reach.Standing({}, {}, str(error))
     told = holdout_account.read(work.registry, frozen.record.holdout_digest).told(policy.spending)
-    said = filter(None, (spending.words(told), scored_words(told), plan_words(told)))
+    said = filter(None, (spending.words(told), spending.scored_words(told), spending.plan_words(told)))
     note = f"On the holdout of snapshot {version}: {' '.join(said)}"
     tests = guardrails.family(found.hypothesis.guardrails, policy)  # Holm is at its strictest for the first of them
     assume = Assumptions(alpha=(told["next"] or NOTHING) / tests)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ds_workflow import plugins
 from ds_workflow.adapters import evidence, holdout_account, monitoring_policies, policies
 from ds_workflow.domain import incumbent_check, policy_check
-from ds_workflow.domain.holdout_spending import plan_words
 from ds_workflow.domain.monitoring.policy import contradictions as watched_contradictions
 from ds_workflow.domain.policy_check import Finding
 from ds_workflow.errors import InvalidInput, WorkflowError
-from ds_workflow.reports import tables
+from ds_workflow.reports import spending, tables
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def _holdouts(work: Workspace, policy: Policy) -> list[Finding]:
     try:
         for record in work.registry.snapshots(work.problem.name):
             told = holdout_account.read(work.registry, record.holdout_digest).told(policy.spending)
-            if said := plan_words(told):
+            if said := spending.plan_words(told):
                 found.setdefault(said, []).append(record.dataset_version)
     except RegistryError as error:
         return [Finding("holdouts in use", "unknown", f"Their accounts can't be read: {error}", error.hint)]

@@ -167,7 +167,7 @@ def test_few_clusters_are_said_and_too_few_are_inconclusive(healthy: Comparison)
             **{
                 r: replace(healthy.scored(r), groups={**healthy.scored(r).groups, "cluster": label})
                 for r in healthy.roles
-            }
+            },
         )
 
     assert "fewer than 30" in evaluate(in_clusters(20)).of("better")[0].note

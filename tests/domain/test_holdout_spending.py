@@ -22,13 +22,12 @@ from ds_workflow.domain.holdout_spending import (
     Spending,
     Trained,
     account,
-    plan_words,
     question,
-    scored_words,
     trained,
 )
 from ds_workflow.domain.policy import Policy
 from ds_workflow.errors import InvalidInput
+from ds_workflow.reports.spending import plan_words, scored_words
 from registry import chain
 from registry.records import Event, Evidence, HoldoutUse, Proposal, VersionRef
 

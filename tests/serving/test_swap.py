@@ -112,7 +112,7 @@ def test_a_killed_worker_comes_back_and_the_others_go_on(busy: tuple[Office, Ser
 
 
 def spoil_smoke(office: Office) -> None:
-    """Version 2 answers otherwise than its run says it did."""
+    """The rows that version 2 is to be tried on are not those that were registered with it."""
     path = office.work.registry.run_artifacts(office.work.registry.version("adult_income", 2)) / run_files.SMOKE
     rows = pd.read_parquet(path)
     rows.assign(expected=1 - rows["expected"]).to_parquet(path, index=False)
@@ -125,7 +125,7 @@ def spoil_bytes(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "custody", "why"), [(spoil_smoke, "in_custody", "differs"), (spoil_bytes, "drifted", "digest")]
+    ("spoil", "custody", "why"), [(spoil_smoke, "in_custody", "was changed"), (spoil_bytes, "drifted", "digest")]
 )
 def test_a_version_that_can_not_be_served_keeps_the_old_one_serving(
     own_office: Office, spoil: Callable[[Office], None], custody: str, why: str

@@ -22,7 +22,7 @@ def reviews(tmp_path_factory: pytest.TempPathFactory, house: Path) -> tuple[Work
     work = Workspace.at(home, "movie_reviews")
     (home / "docs" / "hypotheses").mkdir(parents=True)
     shutil.copy(house / "docs" / "hypotheses" / "H-REV-001.md", home / "docs" / "hypotheses")
-    data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42, rows=6_000)
+    data.snapshot(work, "sim-v1", source=None, references=(), simulate=True, seed=42, rows=10_000)
     first = train.baseline(
         work, owner="rita", dataset_version="sim-v1", feature_set_version="v1.0", strategy="text", seed=42
     )

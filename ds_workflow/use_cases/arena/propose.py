@@ -11,12 +11,12 @@ from ds_workflow.adapters import hypotheses, models, policies
 from ds_workflow.domain.claim_verdict import Tested, tested
 from ds_workflow.domain.comparison import OVERALL, Difference, differences_by_place
 from ds_workflow.domain.gates.base import method_words
-from ds_workflow.domain.holdout_spending import BASELINE, plan_words, scored_words
+from ds_workflow.domain.holdout_spending import BASELINE
 from ds_workflow.domain.hypothesis import Hypothesis
 from ds_workflow.domain.metrics import metric
 from ds_workflow.domain.outcome import OutcomeEntry
 from ds_workflow.reports import round as report
-from ds_workflow.reports import tables
+from ds_workflow.reports import spending, tables
 from ds_workflow.use_cases.arena import apply, challenging, compare, people
 from ds_workflow.use_cases.arena.view import View, view
 from registry.errors import ChampionExists, NoChampion, NotFound
@@ -226,7 +226,7 @@ def _summary(
         parts = differences_by_place(shown.differences(groups=("segment", *problem.slices)))
     minimum = judged.policy.major_min_rows
     told = judged.taken.told
-    notes = [*judged.notes, *filter(None, (scored_words(told), plan_words(told)))]
+    notes = [*judged.notes, *filter(None, (spending.scored_words(told), spending.plan_words(told)))]
     if not comparison.faults:
         notes.append(method_words(comparison))
     if claimed is not None:

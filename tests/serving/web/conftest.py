@@ -116,9 +116,10 @@ def serve_for_session() -> Iterator[Serve]:
         yield start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A real browser, where one is installed."""
+    """A real browser, where one is installed. While it is open its driver's event loop runs in this process, so that
+    no test of another file could run one of its own."""
     found = next((path for path in BROWSERS if Path(path).exists()), None)
     if found is None:
         pytest.skip(f"no browser: install Debian's 'chromium' (looked for {', '.join(BROWSERS)})")
