@@ -24,7 +24,8 @@ from registry.records import PointerMove, Verification, digest_of
 from registry.stored import Links, StoredEvent, StoredProposal
 from registry.tail import beyond, covered, unsound, words
 
-TRIES, PAUSE = 3, 0.1  # looks at a head that seems to lag, and the seconds between them
+# looks at a head that seems to lag: so many while others write, so many while nobody does, and seconds between them
+TRIES, QUIET, PAUSE = 30, 5, 0.1
 TOLD_EVERY = 100_000  # events between two words about how far a check has come
 KEYS = (KEY_ADDED, KEY_REVOKED)
 PEOPLE = (laws.ACCOUNT_CHANGED, laws.TOKEN_CHANGED)
@@ -271,6 +272,7 @@ def _people(ledger: Ledger, told: Told, since: Checkpoint | None) -> Iterable[st
 
 def _head(versions: VersionStore, ledger: Ledger, problem: str, decided: int, people: People | None) -> list[str]:
     wrong: list[str] = []
+    last, still = None, 0
     for _ in range(TRIES):
         try:
             tag = versions.model_tags(problem).get(chain.HEAD_TAG)
@@ -278,10 +280,12 @@ def _head(versions: VersionStore, ledger: Ledger, problem: str, decided: int, pe
             return [f"{problem}: the head kept on the registered model can't be read: {error}"]
         try:
             wrong = _wrong_head(ledger, problem, tag, decided, people)
-            half = ledger.proposals(problem, effect="applying")
+            half, head = ledger.proposals(problem, effect="applying"), ledger.head()
         except Unreadable:
             return wrong  # which one it is was said
-        if not wrong or half:
+        still = still + 1 if head == last else 1
+        last = head
+        if not wrong or half or still >= QUIET:
             break
         time.sleep(PAUSE)  # whoever decided this moment writes the head next
     return wrong
