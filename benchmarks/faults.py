@@ -328,7 +328,7 @@ def races(ground: Ground, times: int) -> Row:
     row = Row("2 approvers, 2 trainers, 1 rollback")
     for n in range(times):
         _begin(ground, "rollback")
-        gate = ground.root / "gate"
+        gate = ground.root.with_name("gate")
         gate.unlink(missing_ok=True)
         jobs = [ground.start("saga", kind="promotion", by=by, gate=str(gate)) for by in ("ada", "bob")]
         jobs.append(ground.start("saga", kind="rollback", by="ada", gate=str(gate)))

@@ -163,7 +163,7 @@ def test_a_clock_that_was_ahead_revives_nothing_and_is_set_right_by_a_command(gr
 
 def test_two_approvers_two_trainers_and_a_rollback_at_once(ground: Ground) -> None:
     assert ground.run("saga", kind="promotion").done["label"] == "approved"  # so that there is a way back
-    gate = ground.root / "gate"
+    gate = ground.root.with_name("gate")
     gate.unlink(missing_ok=True)
     jobs = [ground.start("saga", kind="promotion", by=by, gate=str(gate)) for by in ("ada", "bob")]
     jobs += [ground.start("saga", kind="rollback", by="ada", gate=str(gate))]
