@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ds_workflow.adapters import git
+
 MOST = 1_000  # commits of one file that are looked at
 _RECORD, _FIELD = "\x1e", "\x1f"
 
@@ -47,17 +49,17 @@ def edits(path: Path, *, since: str = "", meaning: Meaning = digest) -> Edits:
     except OSError:
         now = ""
     folder = next(one for one in path.parents if one.is_dir())
-    shallow = _git(folder, "rev-parse", "--is-shallow-repository")
+    shallow = git.said(folder, "rev-parse", "--is-shallow-repository")
     if shallow is None:
         return Edits(known=not now)
     name = str(path.relative_to(folder))
-    told = _git(folder, "log", "--follow", "--name-only", f"--max-count={MOST}",
+    told = git.said(folder, "log", "--follow", "--name-only", f"--max-count={MOST}",
                 f"--format={_RECORD}%H{_FIELD}%an{_FIELD}%ae{_FIELD}%cn{_FIELD}%ce", "--", name)  # fmt: skip
     commits = _commits(folder, told or "", meaning)
     if now and now == since:
         return Edits()
     if now != (commits[0].says if commits else ""):
-        ignored = not commits and _git(folder, "check-ignore", "--quiet", "--", name) is not None
+        ignored = not commits and git.said(folder, "check-ignore", "--quiet", "--", name) is not None
         return Edits(known=False, uncommitted=not ignored, names=_since(commits, since)[0])
     names, whole = _since(commits, since)
     return Edits(names, known=whole or (shallow.strip() == "false" and len(commits) < MOST))
@@ -116,18 +118,3 @@ def _contents(folder: Path, asked: Sequence[str]) -> list[bytes | None]:
         else:
             found.append(None)
     return found
-
-
-def _git(folder: Path, *words: str) -> str | None:
-    """What git says; None where it says nothing good: outside git, without git, or for a failed question."""
-    try:
-        done = subprocess.run(
-            ("git", "-C", str(folder), "-c", "core.quotepath=off", *words),  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=20,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None

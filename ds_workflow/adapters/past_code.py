@@ -11,10 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from ds_workflow.adapters import git
 from ds_workflow.errors import InvalidInput, SourceUnavailable, StateConflict, WorkflowError
 
 CHANGES = "+changes"  # what a commit ends with when the checkout differed from it
@@ -25,6 +27,7 @@ SECRETS = (
 SECONDS = 600  # that the earlier code may take to answer
 # the commit and the packages are its own; keys, passwords and tokens are nothing that a replay needs
 WITHHELD = frozenset({"DS_WORKFLOW_COMMIT", "PYTHONPATH", *SECRETS})
+_git = partial(git.said, seconds=120)  # checking out takes its time
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _KINDS: dict[int, type[WorkflowError]] = {2: InvalidInput, 3: StateConflict}
 
@@ -133,24 +136,9 @@ def ask(place: Path, words: Sequence[str], *, seconds: float = SECONDS) -> dict[
 def by_hand(repo: Path, commit: str, words: Sequence[str]) -> tuple[str, ...]:
     """The commands that do the same, to be typed: check out, ask, take away."""
     plain = commit.removesuffix(CHANGES)
-    place, at = f"/tmp/replay-{plain[:12]}", shlex.quote(str(repo))  # noqa: S108 - a name for the reader to change
+    place, at = shlex.quote(str(repo.with_name(f"replay-{plain[:12]}"))), shlex.quote(str(repo))
     return (
         f"git -C {at} worktree add --detach {place} {plain}",
         f"DS_WORKFLOW_PYTHON={shlex.quote(sys.executable)} {place}/scripts/ds_workflow.sh {shlex.join(words)}",
         f"git -C {at} worktree remove --force {place}",
     )
-
-
-def _git(repo: Path, *words: str) -> str | None:
-    """What git says; None when it refuses, is missing or hangs. No hook of the checkout is run."""
-    try:
-        done = subprocess.run(
-            ("git", "-C", str(repo), "-c", "core.hooksPath=/dev/null", *words),  # noqa: S607 - the git of the user's PATH
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
